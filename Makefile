@@ -1,0 +1,55 @@
+# metaperturb: `make` builds build/metaperturb and build/libmetaperturb.so; `make help` lists the rest.
+CC      ?= gcc
+DARKNET ?= /usr/lib/darknet
+BUILD   ?= build
+WARN     = -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-format-truncation
+# -ffp-contract=fast: fused multiply-add where the CPU has it; -O3 and never -Ofast, so that NaN checks work.
+CFLAGS  += -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
+           -fvisibility=hidden $(WARN) -Isrc -isystem $(DARKNET)/include -MMD -MP
+LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
+ROOMS    = ops engine host data train cli
+
+SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+OBJ     := $(SRC:src/%.c=$(BUILD)/%.o)
+LIBOBJ  := $(filter-out $(BUILD)/cli/main.o,$(OBJ))
+PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/%,$(OBJ))
+TESTS   := $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
+
+all: $(BUILD)/metaperturb $(BUILD)/libmetaperturb.so
+
+$(BUILD)/metaperturb: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libmetaperturb.so: $(PLUGOBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: tests/%.c $(wildcard tests/ref*.c) $(LIBOBJ) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(wildcard tests/ref*.c) $(LIBOBJ) $(LDLIBS)
+
+tests: all $(TESTS)
+
+# Each room may include only itself and the rooms above it.
+layers:
+	@scripts/check_layers.sh
+
+asan:
+	$(MAKE) BUILD=build/asan CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make            build/metaperturb and build/libmetaperturb.so"
+	@echo "make tests      the test programs; scripts/test.sh runs them"
+	@echo "make layers     check that no room includes one below it"
+	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
+	@echo "make clean      remove $(BUILD)"
+
+-include $(OBJ:.o=.d) $(TESTS:=.d)
+.PHONY: all tests layers asan clean help
+.SECONDARY:

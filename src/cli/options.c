@@ -1,0 +1,120 @@
+/* options.c - see options.h */
+#include "cli/options.h"
+#include <errno.h>
+#include <omp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { FLAG, INT, SEED, TEXT } kind;
+
+typedef struct {
+    const char *name;
+    kind kind;
+    size_t at;
+    long long lo, hi;
+    unsigned commands;
+    const char *value, *help;
+} option;
+
+#define AT(field) offsetof(options, field)
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META };
+
+static const option table[] = {
+    {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
+    {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
+    {"-json", TEXT, AT(json), 0, 0, ALL, "FILE", "write the results there, for scripts"},
+    {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
+    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT, "FILE", "phi of [meta_shared], in place of the cfg's"},
+    {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN, "DIR", "folder for weights (default: backup= of DATA)"},
+    {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN, "N", "test on the valid list every N steps"},
+    {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT, "N",
+     "noise samples averaged per test image (default 0: one deterministic pass)"},
+    {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N", "classes shown, or counted as right (default 5)"},
+    {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
+    {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META, NULL,
+     "go on without images that cannot be decoded"},
+};
+enum { OPTIONS = sizeof table / sizeof *table };
+
+static int take_value(options *o, const option *t, const char *v, char *err) {
+    char *end;
+    errno = 0;
+    if (t->kind == TEXT) {
+        *(const char **)((char *)o + t->at) = v;
+        return 0;
+    }
+    if (t->kind == SEED) {
+        o->seed = strtoull(v, &end, 10);
+        o->seed_given = 1;
+        if (*v >= '0' && *v <= '9' && !*end && !errno) return 0;
+        snprintf(err, ERR_LEN, "-seed %s: not a whole number from 0 to 18446744073709551615", v);
+        return -1;
+    }
+    long long n = strtoll(v, &end, 10);
+    if (end == v || *end || errno || n < t->lo || n > t->hi) {
+        snprintf(err, ERR_LEN, "%s %s: not a whole number from %lld to %lld", t->name, v, t->lo, t->hi);
+        return -1;
+    }
+    *(int *)((char *)o + t->at) = (int)n;
+    return 0;
+}
+
+static const option *find(const char *name, unsigned command) {
+    for (int i = 0; i < OPTIONS; i++) {
+        if (!strcmp(table[i].name, name) && table[i].commands & command) return &table[i];
+    }
+    return NULL;
+}
+
+static int take_option(options *o, unsigned command, int argc, char **argv, int *i, char *err) {
+    const char *name = argv[*i];
+    if (!strncmp(name, "--", 2)) name++;    /* --seed is -seed */
+    if (!strcmp(name, "-help") || !strcmp(name, "-h")) {
+        o->help = 1;
+        return 0;
+    }
+    const option *t = find(name, command);
+    if (!t) {
+        snprintf(err, ERR_LEN, "unknown option %s; --help lists those of this command", argv[*i]);
+        return -1;
+    }
+    if (t->kind == FLAG) {
+        *(int *)((char *)o + t->at) = 1;
+        return 0;
+    }
+    if (*i + 1 >= argc) {
+        snprintf(err, ERR_LEN, "%s needs a value: %s %s", t->name, t->name, t->value);
+        return -1;
+    }
+    return take_value(o, t, argv[++*i], err);
+}
+
+int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
+    *o = (options){.threads = omp_get_num_procs(), .top = 5};
+    for (int i = 0; i < argc; i++) {
+        if (argv[i][0] == '-' && argv[i][1]) {
+            if (take_option(o, command, argc, argv, &i, err)) return -1;
+        } else if (o->n_positional < max_positional) {
+            o->positional[o->n_positional++] = argv[i];
+        } else {
+            snprintf(err, ERR_LEN, "one argument too many: %s", argv[i]);
+            return -1;
+        }
+    }
+    if (o->help || o->n_positional >= min_positional) return 0;
+    snprintf(err, ERR_LEN, "%d argument%s missing", min_positional - o->n_positional,
+             min_positional - o->n_positional > 1 ? "s" : "");
+    return -1;
+}
+
+void options_help(unsigned command) {
+    for (int i = 0; i < OPTIONS; i++) {
+        if (!(table[i].commands & command)) continue;
+        char left[32];
+        snprintf(left, sizeof left, "%s %s", table[i].name, table[i].value ? table[i].value : "");
+        printf("  %-16s %s\n", left, table[i].help);
+    }
+}

@@ -1,0 +1,106 @@
+/* batch.c - see batch.h. */
+#include "data/batch_internal.h"
+#include "data/sample.h"
+#include <stdlib.h>
+#include <string.h>
+
+int batch_room_make(batch_room *room, const batch_plan *p) {
+    room->order = malloc((size_t)p->s->n * sizeof *room->order);
+    room->picture = malloc((size_t)p->a.w * (size_t)p->a.h * (size_t)p->a.c);
+    room->epoch = UINT64_MAX;
+    if (room->order && room->picture) return 0;
+    batch_room_free(room);
+    return -1;
+}
+
+void batch_room_free(batch_room *room) {
+    free(room->order);
+    free(room->picture);
+    memset(room, 0, sizeof *room);
+}
+
+static void draw_order(const batch_plan *p, batch_room *room, uint64_t epoch) {
+    if (room->epoch == epoch) return;
+    uint32_t n = (uint32_t)p->s->n;
+    rng_stream r = rng_open(rng_key(p->seed, RNG_SHUFFLE, epoch, 0));
+    for (uint32_t i = 0; i < n; i++) room->order[i] = i;
+    for (uint32_t i = n - 1; i > 0; i--) {
+        uint32_t j = rng_below(&r, i + 1), t = room->order[i];
+        room->order[i] = room->order[j];
+        room->order[j] = t;
+    }
+    room->epoch = epoch;
+}
+
+/* The picture of image i at the network's size: itself, the kept one, or one made now. */
+static const unsigned char *small_picture(const batch_plan *p, batch_room *room, uint32_t i) {
+    const raster *r = &p->s->items[i].img;
+    const augment *a = &p->a;
+    if (r->w == a->w && r->h == a->h && r->c == a->c) return r->px;
+    unsigned char *kept = p->small ? atomic_load_explicit(&p->small[i], memory_order_acquire) : NULL, *made;
+    if (kept) return kept;
+    made = p->small ? malloc((size_t)a->w * (size_t)a->h * (size_t)a->c) : NULL;
+    sample_resize_bytes(made ? made : room->picture, r, a->w, a->h, a->c);
+    if (!made) return room->picture;        /* no memory to keep it: then it is made again next time */
+    if (atomic_compare_exchange_strong_explicit(&p->small[i], &kept, made, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return made;
+    free(made);
+    return kept;
+}
+
+static void set_truth(const dataset *s, int label, float *truth, int *to) {
+    if (truth) {
+        memset(truth, 0, (size_t)s->classes * sizeof *truth);
+        truth[label] = 1;
+    }
+    if (to) *to = label;
+}
+
+void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth, int *labels) {
+    const augment *a = &p->a;
+    size_t inputs = (size_t)a->w * (size_t)a->h * (size_t)a->c, n = (size_t)p->s->n;
+    for (size_t b = 0; b < (size_t)p->batch; b++) {
+        uint64_t place = k * (uint64_t)p->batch + b;
+        draw_order(p, room, place / n);
+        uint32_t i = room->order[place % n];
+        const sample *s = &p->s->items[i];
+        rng_stream rng = rng_open(rng_key(p->seed, RNG_AUGMENT, place, 0));
+        sample_augment(X + b * inputs, &s->img, a->crop_pad >= 0 ? small_picture(p, room, i) : NULL, a, &rng);
+        set_truth(p->s, s->label, truth ? truth + b * (size_t)p->s->classes : NULL,
+                  labels ? labels + b : NULL);
+    }
+}
+
+int batch_train(const dataset *s, const augment *a, uint64_t seed, uint64_t k, int batch, float *X,
+                float *truth, int *labels) {
+    batch_plan p = {.s = s, .a = *a, .seed = seed, .batch = batch};
+    batch_room room;
+    if (batch_room_make(&room, &p)) return -1;
+    batch_fill(&p, &room, k, X, truth, labels);
+    batch_room_free(&room);
+    return 0;
+}
+
+void batch_test(const dataset *s, int w, int h, int c, int first, int n, float *X, float *truth,
+                int *labels) {
+    size_t plane = (size_t)w * (size_t)h;
+    for (int b = 0; b < n; b++) {
+        const sample *t = &s->items[first + b];
+        size_t at = (size_t)b;
+        sample_resize(X + at * plane * (size_t)c, plane, (size_t)w, &t->img, sample_centre_square(&t->img), w,
+                      h, c);
+        set_truth(s, t->label, truth ? truth + at * (size_t)s->classes : NULL, labels ? labels + b : NULL);
+    }
+}
+
+void image_letterbox(const raster *r, int w, int h, int c, float *X) {
+    size_t plane = (size_t)w * (size_t)h;
+    int wide = (float)w / (float)r->w < (float)h / (float)r->h;
+    int nw = wide ? w : (int)((int64_t)r->w * h / r->h), nh = wide ? (int)((int64_t)r->h * w / r->w) : h;
+    if (nw > w) nw = w;         /* the comparison above is rounded */
+    if (nh > h) nh = h;
+    for (size_t i = 0; i < plane * (size_t)c; i++) X[i] = 0.5f;
+    size_t at = (size_t)((h - nh) / 2) * (size_t)w + (size_t)((w - nw) / 2);
+    sample_resize(X + at, plane, (size_t)w, r, sample_whole(r), nw, nh, c);
+}

@@ -1,0 +1,41 @@
+/* batch.h - batches for training and test: a pure function of (data set, augmentation, seed, batch number),
+ * whatever the number of threads, so that a run can stop and go on anywhere.
+ *
+ * Images go into X as Darknet wants them: (batch, c, h, w) floats in [0,1]. truth: (batch, classes), one-hot. */
+#ifndef MP_BATCH_H
+#define MP_BATCH_H
+#include "data/dataset.h"
+
+typedef struct {
+    int w, h, c;                /* of the network */
+    int crop_pad;               /* >= 0: the whole picture resized to w x h, whatever its shape (bilinear, rounded
+                                 * to bytes), then a random crop of it padded by so many black pixels */
+    int flip;                   /* mirror with probability 1/2 */
+    /* Darknet's own, used where crop_pad < 0: random_augment_image and random_distort_image. aspect, saturation,
+     * exposure: a factor from 1/v to v (0 or 1: none); hue: up to this part of a turn; angle: degrees. Of gray
+     * pictures only the exposure changes. */
+    float angle, aspect, hue, saturation, exposure;
+    int min_crop, max_crop;     /* short side is resized to this range; 0: Darknet's defaults, w and 2w */
+} augment;
+
+/* Every epoch is a permutation of the data set (each image once), drawn from the seed; batch k holds places
+ * k*batch .. k*batch+batch-1 of the endless sequence of epochs. truth, labels may be NULL. -1: no memory. */
+int batch_train(const dataset *s, const augment *a, uint64_t seed, uint64_t k, int batch, float *X, float *truth,
+                int *labels);
+
+/* Images first .. first+n-1 for test: centre square resized to w x h, as Darknet's `classifier valid`. truth,
+ * labels may be NULL. */
+void batch_test(const dataset *s, int w, int h, int c, int first, int n, float *X, float *truth, int *labels);
+
+/* One image for `classifier predict`: letterboxed (gray 0.5 borders), as Darknet does. X: (c, h, w). */
+void image_letterbox(const raster *r, int w, int h, int c, float *X);
+
+/* Prefetching: threads make batches first, first+1, ... ahead of use, at least two. The same floats as batch_train;
+ * with crop_pad, resized pictures are kept. NULL: no memory or no thread. s must live as long as the loader; one
+ * caller at a time. */
+typedef struct loader loader;
+typedef struct { uint64_t k; float *X, *truth; int *labels; } batch_t;
+loader *loader_new(const dataset *s, const augment *a, uint64_t seed, uint64_t first, int batch, int threads);
+const batch_t *loader_next(loader *l);      /* valid until the next call */
+void loader_free(loader *l);                /* at any time; NULL is fine */
+#endif

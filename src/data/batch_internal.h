@@ -1,0 +1,28 @@
+/* batch_internal.h - what batch_train and the loader share. Inside the room only. */
+#ifndef MP_BATCH_INTERNAL_H
+#define MP_BATCH_INTERNAL_H
+#include "data/batch.h"
+#include <stdatomic.h>
+
+/* Resized pictures, made when first needed; by whom does not matter, as all make the same. */
+typedef _Atomic(unsigned char *) batch_small;
+
+typedef struct {
+    const dataset *s;
+    augment a;
+    uint64_t seed;
+    int batch;
+    batch_small *small;         /* (s->n), or NULL: resize anew each time */
+} batch_plan;
+
+/* What one thread needs: the order of one epoch, and a resized picture. */
+typedef struct {
+    uint32_t *order;            /* (s->n) */
+    uint64_t epoch;             /* whose order it is; UINT64_MAX: nobody's yet */
+    unsigned char *picture;     /* (h, w, c) */
+} batch_room;
+
+int batch_room_make(batch_room *room, const batch_plan *p);     /* -1: no memory */
+void batch_room_free(batch_room *room);
+void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth, int *labels);
+#endif

@@ -1,0 +1,176 @@
+/* dataset.c - a list of images, read, labelled, drawn from and decoded. */
+#include "data/dataset_internal.h"
+#include "data/text.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const data_file *d;
+    const char *path;           /* of the list */
+    data_text text;
+    int *labels;
+    unsigned char *keep;
+    int c, skip_bad, wanted;    /* wanted: lines with keep set */
+    int *line;                  /* (wanted) which line an item comes from */
+    char **why;                 /* (wanted) with skip_bad: why an item is left out, or NULL */
+    sample *items;              /* (wanted) */
+} list;
+
+static int no_memory(const char *path, char *err) {
+    snprintf(err, ERR_LEN, "%s: not enough memory to load it", data_tail(path));
+    return -1;
+}
+
+/* "LIST:LINE: " before the sentence in err. */
+static int at_line(const list *l, int i, char *err) {
+    char text[ERR_LEN];
+    memcpy(text, err, ERR_LEN);
+    text[ERR_LEN - 1] = 0;
+    snprintf(err, ERR_LEN, "%s:%d: %s", data_tail(l->path), l->text.number[i], text);
+    return -1;
+}
+
+static int label_item(void *arg, int i, char *err) {
+    list *l = arg;
+    l->labels[i] = data_label_of(l->text.line[i], l->d->label, l->d->classes, err);
+    return l->labels[i] < 0 ? at_line(l, i, err) : 0;
+}
+
+static int decode_item(void *arg, int i, char *err) {
+    list *l = arg;
+    char path[4096];
+    const char *written = l->text.line[l->line[i]];
+    sample *s = &l->items[i];
+    s->label = l->labels[l->line[i]];
+    int found = data_find(path, written, l->path, l->d->path), bad = 0;
+    if (!(s->path = strdup(path))) return no_memory(l->path, err);
+    if (!found) {
+        snprintf(err, ERR_LEN, "%s: no such image, neither here nor beside the list or the .data file",
+                 data_tail(written));
+        bad = -1;
+    } else {
+        bad = raster_read(path, l->c, &s->img, err);
+    }
+    if (!bad) return 0;
+    at_line(l, l->line[i], err);
+    return l->skip_bad && (l->why[i] = strdup(err)) ? 0 : -1;
+}
+
+/* Reads the list and finds the class of every line. */
+static int read_list(list *l, int threads, char *err) {
+    if (!l->d->label) {
+        snprintf(err, ERR_LEN,
+                 "%s: no labels= (or names=), by which the class of an image is found in its path",
+                 data_tail(l->d->path));
+        return -1;
+    }
+    if (data_labels_differ(l->d, err) || data_text_read(l->path, &l->text, err)) return -1;
+    if (!l->text.n) {
+        snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(l->path));
+        return -1;
+    }
+    size_t n = (size_t)l->text.n;
+    l->labels = malloc(n * sizeof *l->labels);
+    l->keep = malloc(n);
+    if (!l->labels || !l->keep) return no_memory(l->path, err);
+    return data_parallel(l->text.n, threads, label_item, l, err) < 0 ? 0 : -1;
+}
+
+static int choose(list *l, data_part part, char *err) {
+    int n = l->text.n;
+    if (part == DATA_VALID) memset(l->keep, 1, (size_t)(l->wanted = n));
+    else l->wanted = data_select(l->d, l->labels, n, part == DATA_TRAIN_OTHER_HALF, l->keep);
+    if (l->wanted < 0) return no_memory(l->path, err);
+    size_t room = (size_t)l->wanted + 1;
+    l->line = malloc(room * sizeof *l->line);
+    l->why = calloc(room, sizeof *l->why);
+    l->items = calloc(room, sizeof *l->items);
+    if (!l->line || !l->why || !l->items) return no_memory(l->path, err);
+    for (int i = 0, k = 0; i < n; i++) if (l->keep[i]) l->line[k++] = i;
+    return 0;
+}
+
+/* Leaves out what could not be decoded, telling so; the items go over to s. */
+static int hand_over(list *l, dataset *s, char *err) {
+    enum { TOLD = 10 };
+    for (int i = 0; i < l->wanted; i++) {
+        if (!l->why[i]) {
+            s->items[s->n++] = l->items[i];
+            memset(&l->items[i], 0, sizeof l->items[i]);
+        } else if (s->skipped++ < TOLD) {
+            fprintf(stderr, "skipped: %s\n", l->why[i]);
+        }
+    }
+    if (s->skipped > TOLD) fprintf(stderr, "skipped: %d more\n", s->skipped - TOLD);
+    if (s->n || !s->skipped) return 0;
+    snprintf(err, ERR_LEN, "%s: none of its %d images can be read", data_tail(l->path), l->wanted);
+    return -1;
+}
+
+static int load_list(list *l, data_part part, int threads, dataset *s, char *err) {
+    if (read_list(l, threads, err) || choose(l, part, err)) return -1;
+    if (data_parallel(l->wanted, threads, decode_item, l, err) >= 0) return -1;
+    s->items = calloc((size_t)l->wanted + 1, sizeof *s->items);
+    return s->items ? hand_over(l, s, err) : no_memory(l->path, err);
+}
+
+static void free_list(list *l) {
+    for (int i = 0; i < l->wanted && l->items; i++) {
+        raster_free(&l->items[i].img);
+        free(l->items[i].path);
+        if (l->why) free(l->why[i]);
+    }
+    free(l->items);
+    free(l->why);
+    free(l->line);
+    free(l->labels);
+    free(l->keep);
+    data_text_free(&l->text);
+}
+
+dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad, char *err) {
+    const char *path = part == DATA_VALID ? d->valid : d->train,
+               *key = part == DATA_VALID ? "valid" : "train";
+    if (!path[0] || (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE)) {
+        snprintf(err, ERR_LEN, "%s: no %s=", data_tail(d->path), path[0] ? "split" : key);
+        return NULL;
+    }
+    if (c != 1 && c != 3) {
+        snprintf(err, ERR_LEN,
+                 "%s: images with %d channels are not possible, only 1 or 3: change channels= in [net]",
+                 data_tail(d->path), c);
+        return NULL;
+    }
+    dataset *s = calloc(1, sizeof *s);
+    if (!s) {
+        no_memory(path, err);
+        return NULL;
+    }
+    s->classes = d->classes;
+    int bad;
+    if (data_is_idx(path)) {
+        bad = data_load_idx(d, path, part, c, s, err);
+    } else {
+        list l = {.d = d, .path = path, .c = c, .skip_bad = skip_bad};
+        bad = load_list(&l, part, threads, s, err);
+        free_list(&l);
+    }
+    if (!bad && !s->n) {
+        snprintf(err, ERR_LEN, "%s: split= leaves no image of %s", data_tail(d->path), data_tail(path));
+        bad = -1;
+    }
+    if (!bad) return s;
+    dataset_free(s);
+    return NULL;
+}
+
+void dataset_free(dataset *s) {
+    if (!s) return;
+    for (int i = 0; i < s->n; i++) {
+        raster_free(&s->items[i].img);
+        free(s->items[i].path);
+    }
+    free(s->items);
+    free(s);
+}

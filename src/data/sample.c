@@ -1,0 +1,147 @@
+/* sample.c - see sample.h. */
+#include "data/sample.h"
+#include <math.h>
+#include <string.h>
+
+static inline int byte_at(const raster *r, int x, int y, int k, int c) {
+    const unsigned char *p = r->px + ((size_t)y * (size_t)r->w + (size_t)x) * (size_t)r->c;
+    if (r->c == c) return p[k];
+    return r->c == 1 ? p[0] : (4899 * p[0] + 9617 * p[1] + 1868 * p[2] + 8192) >> 14;
+}
+
+sample_box sample_centre_square(const raster *r) {
+    int m = r->w < r->h ? r->w : r->h;
+    return (sample_box){(r->w - m) / 2, (r->h - m) / 2, m, m};
+}
+
+/* Where output pixel i of n falls on an axis of `from` pixels: between pixels a and b, at f of the way. */
+typedef struct { int a, b; float f; } axis;
+static inline axis axis_at(int i, int n, int from) {
+    if (i == n - 1 || from == 1) return (axis){from - 1, from - 1, 0};
+    float s = (float)i * ((float)(from - 1) / (float)(n - 1));
+    int a = (int)s;
+    if (a >= from - 1) return (axis){from - 1, from - 1, 0};       /* rounding must not lead outside */
+    return (axis){a, a + 1, s - (float)a};
+}
+
+static inline float blend(const raster *r, sample_box box, axis ax, axis ay, int k, int c) {
+    float p = (float)byte_at(r, box.x + ax.a, box.y + ay.a, k, c),
+          q = (float)byte_at(r, box.x + ax.b, box.y + ay.a, k, c);
+    float s = (float)byte_at(r, box.x + ax.a, box.y + ay.b, k, c),
+          t = (float)byte_at(r, box.x + ax.b, box.y + ay.b, k, c);
+    float top = (1 - ax.f) * p + ax.f * q, low = (1 - ax.f) * s + ax.f * t;
+    return (1 - ay.f) * top + ay.f * low;
+}
+
+void sample_resize(float *X, size_t plane, size_t row, const raster *r, sample_box from, int w, int h,
+                   int c) {
+    for (int y = 0; y < h; y++) {
+        axis ay = axis_at(y, h, from.h);
+        for (int x = 0; x < w; x++) {
+            axis ax = axis_at(x, w, from.w);
+            for (int k = 0; k < c; k++) {
+                X[(size_t)k * plane + (size_t)y * row + (size_t)x] = blend(r, from, ax, ay, k, c) / 255;
+            }
+        }
+    }
+}
+
+void sample_resize_bytes(unsigned char *out, const raster *r, int w, int h, int c) {
+    for (int y = 0; y < h; y++) {
+        axis ay = axis_at(y, h, r->h);
+        for (int x = 0; x < w; x++) {
+            axis ax = axis_at(x, w, r->w);
+            for (int k = 0; k < c; k++)
+                *out++ = (unsigned char)(blend(r, sample_whole(r), ax, ay, k, c) + 0.5f);
+        }
+    }
+}
+
+void sample_shift(float *X, const unsigned char *px, int w, int h, int c, int dx, int dy, int flip) {
+    size_t plane = (size_t)w * (size_t)h;
+    /* Columns from .. to-1 of the output lie inside the picture. */
+    int from = dx < 0 ? -dx : 0, to = dx > 0 ? w - dx : w;
+    if (from > w) from = w;
+    if (to < from) to = from;
+    if (dx || dy) memset(X, 0, plane * (size_t)c * sizeof *X);
+    if (from == to) return;
+    for (int y = 0; y < h; y++) {
+        if (y + dy < 0 || y + dy >= h) continue;
+        const unsigned char *row = px + ((size_t)(y + dy) * (size_t)w + (size_t)(from + dx)) * (size_t)c;
+        for (int k = 0; k < c; k++) {
+            float *out = X + (size_t)k * plane + (size_t)y * (size_t)w;
+            const unsigned char *p = row + k;
+            int n = to - from;
+            if (flip) for (int i = 0; i < n; i++) out[w - 1 - from - i] = (float)p[i * c] / 255;
+            else for (int i = 0; i < n; i++) out[from + i] = (float)p[i * c] / 255;
+        }
+    }
+}
+
+static inline float tap(const raster *r, int x, int y, int k, int c) {
+    return x < 0 || y < 0 || x >= r->w || y >= r->h ? 0 : (float)byte_at(r, x, y, k, c) / 255;
+}
+
+static void rotated_pixel(float *out, size_t plane, const raster *r, float rx, float ry, int c) {
+    /* Compared as floats: far outside they would not fit an int. */
+    if (!(rx > -1 && ry > -1 && rx < (float)r->w && ry < (float)r->h)) {
+        for (int k = 0; k < c; k++) out[(size_t)k * plane] = 0;
+        return;
+    }
+    int x = (int)floorf(rx), y = (int)floorf(ry);
+    float fx = rx - (float)x, fy = ry - (float)y;
+    for (int k = 0; k < c; k++) {
+        out[(size_t)k * plane] =
+            (1 - fy) * (1 - fx) * tap(r, x, y, k, c) + fy * (1 - fx) * tap(r, x, y + 1, k, c)
+            + (1 - fy) * fx * tap(r, x + 1, y, k, c) + fy * fx * tap(r, x + 1, y + 1, k, c);
+    }
+}
+
+void sample_rotate_crop(float *X, const raster *r, sample_turn t, int w, int h, int c, int flip) {
+    size_t plane = (size_t)w * (size_t)h;
+    double co = cos((double)t.rad), si = sin((double)t.rad), s = (double)t.scale;
+    for (int y = 0; y < h; y++) {
+        double v = (y - h / 2.0 + (double)t.dy) / s;
+        for (int x = 0; x < w; x++) {
+            double u = (x - w / 2.0 + (double)t.dx) / s * (double)t.aspect;
+            float rx = (float)(co * u - si * v + r->w / 2.0), ry = (float)(si * u + co * v + r->h / 2.0);
+            rotated_pixel(X + (size_t)y * (size_t)w + (size_t)(flip ? w - 1 - x : x), plane, r, rx, ry, c);
+        }
+    }
+}
+
+static float clamp01(float v) { return v < 0 ? 0 : v > 1 ? 1 : v; }
+
+/* Hue in sixths of a turn [0,6), saturation, value. */
+static void to_hsv(float p[3]) {
+    float r = p[0], g = p[1], b = p[2], max = fmaxf(r, fmaxf(g, b)), d = max - fminf(r, fminf(g, b)), h = 0;
+    if (d > 0) {
+        h = r == max ? (g - b) / d : g == max ? 2 + (b - r) / d : 4 + (r - g) / d;
+        if (h < 0) h += 6;
+    }
+    p[0] = h;
+    p[1] = max > 0 ? d / max : 0;
+    p[2] = max;
+}
+
+static void from_hsv(float p[3]) {
+    int sector = (int)p[0];
+    float f = p[0] - (float)sector, s = p[1], v = p[2], low = v * (1 - s), fall = v * (1 - s * f),
+          rise = v * (1 - s * (1 - f));
+    const float rgb[6][3] = {{v, rise, low}, {fall, v, low}, {low, v, rise},
+                             {low, fall, v}, {rise, low, v}, {v, low, fall}};
+    memcpy(p, rgb[sector < 5 ? sector : 5], sizeof rgb[0]);
+}
+
+void sample_distort(float *X, size_t n, float hue, float saturation, float exposure) {
+    for (size_t i = 0; i < n; i++) {
+        float p[3] = {X[i], X[n + i], X[2 * n + i]};
+        to_hsv(p);
+        float h = p[0] / 6 + hue;
+        p[0] = 6 * (h > 1 ? h - 1 : h < 0 ? h + 1 : h);
+        p[1] *= saturation;
+        p[2] *= exposure;
+        from_hsv(p);
+        for (size_t k = 0; k < 3; k++) X[k * n + i] = clamp01(p[k]);
+    }
+}

@@ -1,0 +1,102 @@
+/* text.c - see text.h. */
+#include "data/text.h"
+#include "host/files.h"
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_MAX_LEN = 4096, TAIL = 300 };
+
+const char *data_tail(const char *path) {
+    size_t n = strlen(path);
+    return n > TAIL ? path + n - TAIL : path;
+}
+
+static int utf16(const unsigned char *p, size_t n) {
+    return n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff));
+}
+
+/* Cuts bytes into t's lines. With t->line NULL only counts. */
+static int cut(data_text *t, char *at, char *end, const char *path, char *err) {
+    int number = 0;
+    t->n = 0;
+    while (at < end) {
+        char *next = memchr(at, '\n', (size_t)(end - at)), *stop = next ? next : end;
+        number++;
+        while (at < stop && isspace((unsigned char)*at)) at++;
+        char *last = stop;
+        while (last > at && isspace((unsigned char)last[-1])) last--;
+        if (last - at >= LINE_MAX_LEN) {
+            snprintf(err, ERR_LEN, "%s:%d: a line of %ld bytes; at most %d are possible", data_tail(path),
+                     number, (long)(last - at), LINE_MAX_LEN - 1);
+            return -1;
+        }
+        if (last > at) {
+            if (t->line) {
+                *last = 0;
+                t->line[t->n] = at;
+                t->number[t->n] = number;
+            }
+            t->n++;
+        }
+        at = stop + 1;
+    }
+    return 0;
+}
+
+int data_text_read(const char *path, data_text *t, char *err) {
+    size_t n = 0;
+    memset(t, 0, sizeof *t);
+    unsigned char *p = file_slurp(path, &n, err);
+    if (!p) return -1;
+    t->bytes = (char *)p;
+    if (utf16(p, n) || memchr(p, 0, n) || n >= INT_MAX) {
+        snprintf(err, ERR_LEN, "%s: no text file: %s", data_tail(path),
+                 utf16(p, n) ? "it is UTF-16; save it as UTF-8" : "it holds binary data");
+        data_text_free(t);
+        return -1;
+    }
+    size_t skip = n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
+    char *at = (char *)p + skip, *end = (char *)p + n;
+    if (cut(t, at, end, path, err)) {
+        data_text_free(t);
+        return -1;
+    }
+    t->line = malloc(((size_t)t->n + 1) * sizeof *t->line);
+    t->number = malloc(((size_t)t->n + 1) * sizeof *t->number);
+    if (!t->line || !t->number) {
+        snprintf(err, ERR_LEN, "%s: not enough memory for its lines", data_tail(path));
+        data_text_free(t);
+        return -1;
+    }
+    return cut(t, at, end, path, err);
+}
+
+void data_text_free(data_text *t) {
+    free(t->bytes);
+    free(t->line);
+    free(t->number);
+    memset(t, 0, sizeof *t);
+}
+
+/* path in the folder of the file `beside`; 0 if that makes no new path. */
+static int join(char *out, const char *path, const char *beside) {
+    const char *slash = beside ? strrchr(beside, '/') : NULL;
+    if (!slash || path[0] == '/') return 0;
+    return snprintf(out, 4096, "%.*s/%s", (int)(slash - beside), beside, path) < 4096;
+}
+
+int data_find(char *out, const char *path, const char *beside, const char *beside2) {
+    if (strlen(path) < 4096) {
+        if (!access(path, F_OK)) {
+            strcpy(out, path);
+            return 1;
+        }
+        if (join(out, path, beside) && !access(out, F_OK)) return 1;
+        if (join(out, path, beside2) && !access(out, F_OK)) return 1;
+    }
+    snprintf(out, 4096, "%s", path);
+    return 0;
+}

@@ -1,0 +1,85 @@
+/* backend.h - inside the engine: the graph's structures, and the table of functions that executes its nodes.
+ *
+ * graph.c knows nodes, shapes and which delta has been written; a back end knows how to compute. There is one
+ * node_ops per kind of node; buffers are taken and given back through the same table, so that a second table
+ * can keep them on another device. Only src/engine includes this file. */
+#ifndef MP_BACKEND_H
+#define MP_BACKEND_H
+#include "engine/engine.h"
+
+typedef enum {
+    NODE_INPUT, NODE_CONV, NODE_CONNECTED, NODE_MAXPOOL, NODE_AVGPOOL, NODE_SHORTCUT, NODE_ROUTE,
+    NODE_UPSAMPLE, NODE_DROPOUT, NODE_ACTIVATION, NODE_BATCHNORM, NODE_PERTURB, NODE_SOFTMAX, NODE_FOREIGN,
+    NODE_KINDS
+} node_kind;
+
+/* Floats that only grow: going back to a smaller batch keeps the pages. */
+typedef struct { float *p; size_t len; } buffer;
+
+typedef struct node {
+    node_kind kind;
+    int id, n_in, *in;
+    union {
+        engine_conv conv;       /* conv; connected (filters = outputs); batchnorm (p only) */
+        struct { int size, stride, padding; } pool;
+        struct { int stride; float scale; } up;
+        struct { float temperature; int noloss; } softmax;
+        engine_perturb perturb;
+        act_kind act;           /* shortcut, activation */
+        float probability;      /* dropout */
+        shape4 fixed;           /* input, foreign; n unused */
+    } d;
+    shape4 s;
+    size_t inputs; /* connected: values per image that its weights were made for; 0: not known yet */
+    buffer y, delta;
+    int written;                /* delta holds something since engine_begin */
+    double loss;
+    const float *eps;
+    void *state;                /* the back end's own */
+} node;
+
+typedef struct {
+    /* After shapes and outputs are set: make what running needs. Once per new shape, free before it. */
+    void (*plan)(engine *e, node *n);
+    void (*forward)(engine *e, node *n, const engine_mode *m);
+    void (*backward)(engine *e, node *n, const engine_mode *m);     /* n->written holds */
+    void (*free)(engine *e, node *n);
+} node_ops;
+
+typedef struct {
+    float *(*alloc)(size_t floats);             /* NULL: no memory */
+    void (*release)(float *p, size_t floats);
+    void (*from_nchw)(float *nhwc, const float *nchw, shape4 s, int add);
+    void (*to_nchw)(float *nchw, const float *nhwc, shape4 s, int add);
+    void (*zero)(float *p, size_t floats);
+    node_ops node[NODE_KINDS];                  /* input and foreign: all NULL */
+} backend;
+
+struct engine {
+    const backend *b;
+    node *nodes;
+    int n, cap;
+    int planned, training;      /* shapes are valid; deltas exist too */
+    int input_delta;
+    unsigned version;           /* of the parameters; layouts made from them remember theirs */
+    const float *truth;
+    size_t bytes;
+    /* Shared by all nodes: the library's scratch; a delta waiting to be added; anything short-lived. */
+    buffer library, delta_tmp, work;
+};
+
+extern const backend engine_cpu;
+
+/* At least `len` floats (contents lost when it grows). / Give back. */
+float *engine_need(engine *e, buffer *b, size_t len);
+void engine_drop(engine *e, buffer *b);
+
+/* Where a consumer of node `in` leaves its contribution: (=) if *add is 0, else (+=). NULL: not wanted. */
+float *engine_delta_of(engine *e, int in, int *add);
+
+/* One sentence on stderr, exit 1. */
+_Noreturn void engine_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Output shape of n from its inputs' shapes; -1 and a sentence. (plan.c) */
+int engine_node_shape(const engine *e, node *n, char *err, size_t err_len);
+#endif

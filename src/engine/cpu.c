@@ -1,0 +1,154 @@
+/* cpu.c - the table of the CPU back end, its memory, and the loops that several kinds of node share. */
+#include "engine/cpu.h"
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { GRAIN = 4096, PAGE = 64, HUGE_PAGE = 2 << 20 };
+
+static float *take(size_t floats) {
+    if (floats > (SIZE_MAX - HUGE_PAGE) / sizeof(float)) return NULL;
+    size_t bytes = floats * sizeof(float), align = bytes >= HUGE_PAGE ? HUGE_PAGE : PAGE;
+    bytes = (bytes + align - 1) / align * align;
+    float *p = aligned_alloc(align, bytes ? bytes : align);
+    /* Advice only: fewer page faults and TLB misses on maps of many MB; refusing it changes nothing. */
+    if (p && align == HUGE_PAGE) (void)madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+
+static void give(float *p, size_t floats) {
+    (void)floats;
+    free(p);
+}
+
+static void zero(float *p, size_t floats) { memset(p, 0, floats * sizeof *p); }
+
+void engine_cpu_share(size_t n, size_t grain, size_t *from, size_t *to) {
+    size_t t = (size_t)omp_get_thread_num(), all = (size_t)omp_get_num_threads();
+    size_t blocks = (n + grain - 1) / grain;
+    *from = blocks * t / all * grain;
+    *to = blocks * (t + 1) / all * grain;
+    if (*from > n) *from = n;
+    if (*to > n) *to = n;
+}
+
+CPU_CLONES static void add_loop(float *restrict y, const float *restrict x, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+void engine_cpu_add(float *y, const float *x, size_t n) {
+    #pragma omp parallel if (n > GRAIN)
+    {
+        size_t from, to;
+        engine_cpu_share(n, GRAIN, &from, &to);
+        add_loop(y + from, x + from, to - from);
+    }
+}
+
+void engine_cpu_copy(float *y, const float *x, size_t n, int add) {
+    if (add) {
+        engine_cpu_add(y, x, n);
+        return;
+    }
+    #pragma omp parallel if (n > GRAIN)
+    {
+        size_t from, to;
+        engine_cpu_share(n, GRAIN, &from, &to);
+        if (to > from) memcpy(y + from, x + from, (to - from) * sizeof *y);
+    }
+}
+
+void engine_cpu_act(float *y, const float *x, size_t n, act_kind a) {
+    if (a == ACT_LINEAR && y == x) return;
+    #pragma omp parallel if (n > GRAIN)
+    {
+        size_t from, to;
+        engine_cpu_share(n, GRAIN, &from, &to);
+        act_forward(y + from, x + from, to - from, a);
+    }
+}
+
+void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n, act_kind a) {
+    if (a == ACT_LINEAR && dx == dy) return;
+    #pragma omp parallel if (n > GRAIN)
+    {
+        size_t from, to;
+        engine_cpu_share(n, GRAIN, &from, &to);
+        act_backward(dx + from, dy + from, y + from, to - from, a);
+    }
+}
+
+int engine_cpu_slope(act_kind a, float *slope) {
+    switch (a) {
+    case ACT_LINEAR: *slope = 1; return 1;
+    case ACT_RELU: *slope = 0; return 1;
+    case ACT_LEAKY: *slope = 0.1f; return 1;
+    case ACT_RELIE: *slope = 0.01f; return 1;
+    default: *slope = 1; return 0;
+    }
+}
+
+/* to[j*to_step + i] = from[i*from_step + j], i < ni, j < nj: both sides touch whole lines within a tile. */
+CPU_CLONES static void transpose(float *restrict to, size_t to_step, const float *restrict from,
+                                 size_t from_step, size_t ni, size_t nj, int add) {
+    enum { TILE = 16 };
+    for (size_t i0 = 0; i0 < ni; i0 += TILE) {
+        size_t i1 = i0 + TILE < ni ? i0 + TILE : ni;
+        for (size_t j0 = 0; j0 < nj; j0 += TILE) {
+            size_t j1 = j0 + TILE < nj ? j0 + TILE : nj;
+            for (size_t j = j0; j < j1; j++) {
+                float *o = to + j * to_step;
+                if (add) for (size_t i = i0; i < i1; i++) o[i] += from[i * from_step + j];
+                else for (size_t i = i0; i < i1; i++) o[i] = from[i * from_step + j];
+            }
+        }
+    }
+}
+
+/* Pixels of one picture are cut too, so that a batch of one uses all cores. */
+static void from_nchw(float *nhwc, const float *nchw, shape4 s, int add) {
+    size_t hw = (size_t)s.h * (size_t)s.w, c = (size_t)s.c;
+    #pragma omp parallel for collapse(2) schedule(static)
+    for (int n = 0; n < s.n; n++) {
+        for (int y = 0; y < s.h; y++) {
+            size_t p = (size_t)y * (size_t)s.w, at = (size_t)n * hw * c;
+            transpose(nhwc + at + p * c, c, nchw + at + p, hw, c, (size_t)s.w, add);
+        }
+    }
+}
+
+static void to_nchw(float *nchw, const float *nhwc, shape4 s, int add) {
+    size_t hw = (size_t)s.h * (size_t)s.w, c = (size_t)s.c;
+    #pragma omp parallel for collapse(2) schedule(static)
+    for (int n = 0; n < s.n; n++) {
+        for (int y = 0; y < s.h; y++) {
+            size_t p = (size_t)y * (size_t)s.w, at = (size_t)n * hw * c;
+            transpose(nchw + at + p, hw, nhwc + at + p * c, c, (size_t)s.w, c, add);
+        }
+    }
+}
+
+#define OPS(name) {NULL, engine_cpu_##name##_forward, engine_cpu_##name##_backward, NULL}
+#define OPS_STATE(name) \
+    {engine_cpu_##name##_plan, engine_cpu_##name##_forward, engine_cpu_##name##_backward, \
+     engine_cpu_##name##_free}
+
+const backend engine_cpu = {
+    .alloc = take, .release = give, .from_nchw = from_nchw, .to_nchw = to_nchw, .zero = zero,
+    .node = {
+        [NODE_CONV] = OPS_STATE(linear),
+        [NODE_CONNECTED] = OPS_STATE(linear),
+        [NODE_MAXPOOL] = OPS_STATE(maxpool),
+        [NODE_AVGPOOL] = OPS(avgpool),
+        [NODE_SHORTCUT] = OPS(shortcut),
+        [NODE_ROUTE] = OPS(route),
+        [NODE_UPSAMPLE] = OPS(upsample),
+        [NODE_DROPOUT] = OPS(dropout),
+        [NODE_ACTIVATION] = OPS(activation),
+        [NODE_BATCHNORM] = OPS_STATE(batchnorm),
+        [NODE_PERTURB] = OPS_STATE(perturb),
+        [NODE_SOFTMAX] = OPS(softmax),
+    },
+};

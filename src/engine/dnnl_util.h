@@ -1,0 +1,45 @@
+/* dnnl_util.h - oneDNN without its ceremony: a primitive with its arguments as one value, and cached weight
+ * layouts. Every failure of oneDNN ends the process with oneDNN's own word for it. */
+#ifndef MP_DNNL_UTIL_H
+#define MP_DNNL_UTIL_H
+#include "engine/backend.h"
+#include <oneapi/dnnl/dnnl.h>
+
+#define DNN_CHECK(call) engine_dnn_check((call), #call, __FILE__, __LINE__)
+void engine_dnn_check(dnnl_status_t s, const char *what, const char *file, int line);
+
+enum { DNN_ARGS = 6 };
+
+/* A primitive, its memory objects and the scratch it wants. All zero: not made yet. */
+typedef struct {
+    dnnl_primitive_desc_t pd;
+    dnnl_primitive_t p;
+    dnnl_exec_arg_t args[DNN_ARGS];
+    int n;
+    dnnl_memory_t pad;
+    size_t pad_floats;
+} dnn_call;
+
+/* From an operation descriptor; eltwise: an activation that the primitive applies, or ACT_LINEAR. */
+void engine_dnn_make(dnn_call *c, const void *op_desc, act_kind eltwise, const dnn_call *hint);
+void engine_dnn_make_reorder(dnn_call *c, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                             int add);
+/* Argument `arg` (DNNL_ARG_..) is at p from now on; its layout is what the primitive asked for. */
+void engine_dnn_bind(dnn_call *c, int arg, const void *p);
+void engine_dnn_run(engine *e, dnn_call *c);
+void engine_dnn_free(dnn_call *c);
+/* The layout that the primitive chose for `arg`. */
+const dnnl_memory_desc_t *engine_dnn_layout(const dnn_call *c, int arg);
+size_t engine_dnn_floats(const dnnl_memory_desc_t *md);
+
+/* Can oneDNN apply this activation inside another primitive? */
+int engine_dnn_has(act_kind a);
+
+dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_tag_t tag);
+
+/* Weights in a primitive's own layout, made again from the plain ones when they have changed. */
+typedef struct { dnn_call reorder; buffer buf; unsigned version; int direct; } dnn_weights;
+const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
+                                const dnnl_memory_desc_t *plain_md, const dnnl_memory_desc_t *want);
+void engine_dnn_weights_free(engine *e, dnn_weights *w);
+#endif

@@ -1,0 +1,116 @@
+/* engine.h - a network as a graph of standard layers, run node by node on well-kept libraries.
+ *
+ * The engine owns activations and their gradients (NHWC float32, shape.h); parameters belong to the caller and stay
+ * in Darknet's plain layout, so files and other programs read them as they are. Nodes are numbered in the order they
+ * are added; a node reads only earlier ones. The caller runs forward over 0..n-1 and backward over n-1..0.
+ *
+ * Sign: a node's `delta` holds MINUS the gradient of the loss with respect to its output, summed over the batch, as in
+ * Darknet; `*_updates` accumulate (+=) minus the gradient of the parameters. Where several nodes read one
+ * output, their contributions add up, whatever their kind.
+ *
+ * Errors of the caller are asserted; errors of oneDNN and lack of memory end the process with one sentence
+ * (there is nothing a training run could go on with). */
+#ifndef MP_ENGINE_H
+#define MP_ENGINE_H
+#include "ops/activation.h"
+#include "ops/perturb.h"
+#include "ops/rng.h"
+#include "ops/shape.h"
+
+typedef struct engine engine;
+
+/* Parameters of a conv or connected node, in Darknet's order: weights (filters, channels/groups, size, size) or
+ * (outputs, inputs as C,H,W); the rest one per filter. scales .. rolling_variance only with batch norm. */
+typedef struct {
+    float *weights, *biases, *scales, *rolling_mean, *rolling_variance;
+    float *weight_updates, *bias_updates, *scale_updates;
+} engine_params;
+
+typedef struct {
+    int filters, size, stride, pad, groups;     /* pad in pixels on each side, as Darknet's l.pad */
+    int batch_norm;
+    act_kind activation;
+    engine_params p;
+} engine_conv;
+
+typedef struct {
+    const float *phi;           /* PHI_LEN, shared by all nodes of all networks */
+    double *dphi;               /* PHI_LEN, (+=) MINUS the gradient, as every update here */
+    float *running_mean, *running_var;      /* (C,4) */
+    float c_norm, h_norm, clip, momentum;
+    int noise, scale;           /* the switches of [perturb] */
+    act_kind activation;
+} engine_perturb;
+
+/* How to run; the same struct for a forward and its backward. */
+typedef struct {
+    int keep;               /* forward: keep what backward needs */
+    int bn_batch;           /* batch norm uses (and updates the running) batch statistics */
+    int perturb_batch;      /* [perturb] in training mode: batch statistics, clip */
+    perturb_noise noise;    /* SAMPLE or MEAN; nodes with noise=0 ignore it */
+    int dropout;            /* dropout is active */
+    int theta_grads;        /* backward fills the parameters' updates */
+    int phi_grads;          /* backward fills dphi */
+    float t;                /* annealing of the perturbation */
+    uint64_t seed, draw;    /* noise of this pass: key = rng_key(seed, RNG_NOISE or RNG_DROPOUT, draw, node) */
+} engine_mode;
+
+engine *engine_new(void);
+void engine_free(engine *e);
+
+/* Each returns the number of the new node. */
+int engine_add_input(engine *e, int h, int w, int c);
+int engine_add_conv(engine *e, int in, const engine_conv *d);
+int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a, const engine_params *p);
+int engine_add_maxpool(engine *e, int in, int size, int stride, int padding);   /* Darknet's total padding */
+int engine_add_avgpool(engine *e, int in);                                      /* global */
+/* out = act(in + from); where shapes differ, as Darknet does: min of the channels, strided sampling or spreading. */
+int engine_add_shortcut(engine *e, int in, int from, act_kind a);
+int engine_add_route(engine *e, const int *ins, int n);                         /* concatenates channels */
+int engine_add_upsample(engine *e, int in, int stride, float scale);            /* nearest */
+int engine_add_dropout(engine *e, int in, float probability);
+int engine_add_activation(engine *e, int in, act_kind a);
+int engine_add_batchnorm(engine *e, int in, const engine_params *p);            /* standalone [batchnorm] */
+int engine_add_perturb(engine *e, int in, const engine_perturb *d);
+/* Softmax over the channels of a 1x1 map; with truth set, delta = truth - p (cross-entropy). */
+int engine_add_softmax(engine *e, int in, float temperature, int noloss);
+/* A layer run by somebody else: reads `ins`, its output and its inputs' deltas are carried by import/export below. */
+int engine_add_foreign(engine *e, const int *ins, int n, int h, int w, int c);
+/* A foreign layer's output shape has changed (the host resized it): call before engine_plan. */
+void engine_set_foreign(engine *e, int node, int h, int w, int c);
+
+shape4 engine_shape(const engine *e, int node);     /* n is the current batch */
+int engine_nodes(const engine *e);
+
+/* Allocate (again) for `batch` images and input size h x w; parameters, running statistics are untouched.
+ * training = 0 allocates nothing that only backward needs. Cheap when nothing has changed.
+ * Returns 0, or -1 when the shapes do not fit each other (err says which node). */
+int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len);
+
+/* The caller changed parameters (loaded a file, took an optimizer step): layouts made from them are stale. */
+void engine_params_changed(engine *e);
+
+void engine_forward(engine *e, int node, const engine_mode *m);
+void engine_backward(engine *e, int node, const engine_mode *m);
+/* Begin a backward pass: no delta has been written yet. Call before the forward pass whose loss nodes seed it. */
+void engine_begin(engine *e);
+
+/* Labels of the coming forward, (batch, classes), or NULL. / Sum over the batch of the loss of a softmax node. */
+void engine_set_truth(engine *e, const float *truth);
+double engine_loss(const engine *e, int node);
+
+/* The perturbation's noise for one node from outside (tests): (N,H,W,C), kept by pointer; NULL: drawn. */
+void engine_set_eps(engine *e, int node, const float *eps);
+
+/* Carry data across; `nchw` is Darknet's layout, (batch, c, h, w). */
+void engine_import(engine *e, int node, const float *nchw);                     /* output (=) */
+void engine_export(const engine *e, int node, float *nchw);                     /* (=) output */
+void engine_import_delta(engine *e, int node, const float *nchw);               /* adds to the node's delta */
+void engine_export_delta(engine *e, int node, float *nchw, int add);            /* (=) or (+=); zeros if unwritten */
+int engine_wants_input_delta(engine *e, int on);    /* compute the delta of node 0 too; returns the old setting */
+
+const float *engine_output(const engine *e, int node);  /* NHWC, for tests and reports */
+
+/* Bytes held now, for reports. */
+size_t engine_bytes(const engine *e);
+#endif

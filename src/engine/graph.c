@@ -1,0 +1,303 @@
+/* graph.c - nodes, their memory, and the rule that contributions to a delta add up. */
+#include "engine/backend.h"
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void engine_die(const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("metaperturb: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    exit(1);
+}
+
+float *engine_need(engine *e, buffer *b, size_t len) {
+    if (b->len >= len) return b->p;
+    engine_drop(e, b);
+    b->p = e->b->alloc(len);
+    if (!b->p) {
+        engine_die("out of memory: %.1f MB more on top of %.1f MB for the network; use a smaller batch "
+                   "(more subdivisions) or a smaller picture", len * 4e-6, e->bytes * 1e-6);
+    }
+    b->len = len;
+    e->bytes += len * sizeof(float);
+    return b->p;
+}
+
+void engine_drop(engine *e, buffer *b) {
+    if (!b->p) return;
+    e->b->release(b->p, b->len);
+    e->bytes -= b->len * sizeof(float);
+    *b = (buffer){0};
+}
+
+engine *engine_new(void) {
+    engine *e = calloc(1, sizeof *e);
+    if (!e) engine_die("out of memory for a network");
+    e->b = &engine_cpu;
+    e->version = 1;
+    return e;
+}
+
+static void unplan(engine *e) {
+    for (int i = 0; i < e->n; i++) {
+        node *n = &e->nodes[i];
+        if (n->state && e->b->node[n->kind].free) e->b->node[n->kind].free(e, n);
+        n->state = NULL;
+    }
+    e->planned = 0;
+}
+
+void engine_free(engine *e) {
+    if (!e) return;
+    unplan(e);
+    for (int i = 0; i < e->n; i++) {
+        engine_drop(e, &e->nodes[i].y);
+        engine_drop(e, &e->nodes[i].delta);
+        free(e->nodes[i].in);
+    }
+    engine_drop(e, &e->library);
+    engine_drop(e, &e->delta_tmp);
+    engine_drop(e, &e->work);
+    free(e->nodes);
+    free(e);
+}
+
+static node *add(engine *e, node_kind kind, const int *ins, int n_in) {
+    unplan(e);
+    if (e->n == e->cap) {
+        int cap = e->cap ? 2 * e->cap : 32;
+        node *p = realloc(e->nodes, (size_t)cap * sizeof *p);
+        if (!p) engine_die("out of memory for a network of %d layers", cap);
+        e->nodes = p;
+        e->cap = cap;
+    }
+    node *n = &e->nodes[e->n];
+    *n = (node){.kind = kind, .id = e->n, .n_in = n_in};
+    n->in = malloc((size_t)(n_in + 1) * sizeof *n->in);
+    if (!n->in) engine_die("out of memory for a network");
+    for (int i = 0; i < n_in; i++) {
+        assert(ins[i] >= 0 && ins[i] < e->n);
+        n->in[i] = ins[i];
+    }
+    assert((kind == NODE_INPUT) == (e->n == 0));
+    e->n++;
+    return n;
+}
+
+int engine_add_input(engine *e, int h, int w, int c) {
+    node *n = add(e, NODE_INPUT, NULL, 0);
+    n->d.fixed = (shape4){0, h, w, c};
+    return n->id;
+}
+
+int engine_add_conv(engine *e, int in, const engine_conv *d) {
+    assert(d->filters > 0 && d->size > 0 && d->stride > 0 && d->pad >= 0 && d->groups > 0);
+    node *n = add(e, NODE_CONV, &in, 1);
+    n->d.conv = *d;
+    return n->id;
+}
+
+int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a, const engine_params *p) {
+    assert(outputs > 0);
+    node *n = add(e, NODE_CONNECTED, &in, 1);
+    n->d.conv = (engine_conv){.filters = outputs, .size = 1, .stride = 1, .groups = 1,
+                              .batch_norm = batch_norm, .activation = a, .p = *p};
+    return n->id;
+}
+
+int engine_add_maxpool(engine *e, int in, int size, int stride, int padding) {
+    assert(size > 0 && stride > 0 && padding >= 0);
+    node *n = add(e, NODE_MAXPOOL, &in, 1);
+    n->d.pool.size = size;
+    n->d.pool.stride = stride;
+    n->d.pool.padding = padding;
+    return n->id;
+}
+
+int engine_add_avgpool(engine *e, int in) { return add(e, NODE_AVGPOOL, &in, 1)->id; }
+
+int engine_add_shortcut(engine *e, int in, int from, act_kind a) {
+    node *n = add(e, NODE_SHORTCUT, (int[]){in, from}, 2);
+    n->d.act = a;
+    return n->id;
+}
+
+int engine_add_route(engine *e, const int *ins, int n) {
+    assert(n > 0);
+    return add(e, NODE_ROUTE, ins, n)->id;
+}
+
+int engine_add_upsample(engine *e, int in, int stride, float scale) {
+    assert(stride > 0);
+    node *n = add(e, NODE_UPSAMPLE, &in, 1);
+    n->d.up.stride = stride;
+    n->d.up.scale = scale;
+    return n->id;
+}
+
+int engine_add_dropout(engine *e, int in, float probability) {
+    assert(probability >= 0 && probability <= 1);
+    node *n = add(e, NODE_DROPOUT, &in, 1);
+    n->d.probability = probability;
+    return n->id;
+}
+
+int engine_add_activation(engine *e, int in, act_kind a) {
+    node *n = add(e, NODE_ACTIVATION, &in, 1);
+    n->d.act = a;
+    return n->id;
+}
+
+int engine_add_batchnorm(engine *e, int in, const engine_params *p) {
+    node *n = add(e, NODE_BATCHNORM, &in, 1);
+    n->d.conv = (engine_conv){.batch_norm = 1, .activation = ACT_LINEAR, .p = *p};
+    return n->id;
+}
+
+int engine_add_perturb(engine *e, int in, const engine_perturb *d) {
+    assert(d->phi && d->running_mean && d->running_var && d->c_norm > 0 && d->h_norm > 0);
+    node *n = add(e, NODE_PERTURB, &in, 1);
+    n->d.perturb = *d;
+    return n->id;
+}
+
+int engine_add_softmax(engine *e, int in, float temperature, int noloss) {
+    assert(temperature > 0);
+    node *n = add(e, NODE_SOFTMAX, &in, 1);
+    n->d.softmax.temperature = temperature;
+    n->d.softmax.noloss = noloss;
+    return n->id;
+}
+
+int engine_add_foreign(engine *e, const int *ins, int n_in, int h, int w, int c) {
+    node *n = add(e, NODE_FOREIGN, ins, n_in);
+    n->d.fixed = (shape4){0, h, w, c};
+    return n->id;
+}
+
+void engine_set_foreign(engine *e, int i, int h, int w, int c) {
+    assert(i > 0 && i < e->n && e->nodes[i].kind == NODE_FOREIGN);
+    shape4 *f = &e->nodes[i].d.fixed;
+    if (f->h == h && f->w == w && f->c == c) return;
+    *f = (shape4){0, h, w, c};
+    unplan(e);
+}
+
+shape4 engine_shape(const engine *e, int i) {
+    assert(e->planned && i >= 0 && i < e->n);
+    return e->nodes[i].s;
+}
+
+int engine_nodes(const engine *e) { return e->n; }
+
+int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len) {
+    assert(e->n > 0 && batch > 0);
+    shape4 in = e->nodes[0].s;
+    if (e->planned && in.n == batch && in.h == h && in.w == w && (e->training || !training)) return 0;
+    unplan(e);
+    for (int i = 0; i < e->n; i++) {
+        node *n = &e->nodes[i];
+        n->s = (shape4){batch, h, w, n->d.fixed.c};
+        if (i > 0 && engine_node_shape(e, n, err, err_len)) return -1;
+        if (n->s.h < 1 || n->s.w < 1 || n->s.c < 1) {
+            snprintf(err, err_len,
+                     "node %d: output of %dx%dx%d is empty; a picture of %dx%d is too small for it",
+                     i, n->s.h, n->s.w, n->s.c, h, w);
+            return -1;
+        }
+    }
+    e->training = training;
+    for (int i = 0; i < e->n; i++) {
+        node *n = &e->nodes[i];
+        n->written = 0;
+        engine_need(e, &n->y, shape_len(n->s));
+        if (training && (i > 0 || e->input_delta)) engine_need(e, &n->delta, shape_len(n->s));
+    }
+    for (int i = 0; i < e->n; i++) {
+        if (e->b->node[e->nodes[i].kind].plan) e->b->node[e->nodes[i].kind].plan(e, &e->nodes[i]);
+    }
+    e->planned = 1;
+    return 0;
+}
+
+void engine_params_changed(engine *e) { e->version++; }
+
+void engine_forward(engine *e, int i, const engine_mode *m) {
+    assert(e->planned && i >= 0 && i < e->n && (e->training || !m->keep));
+    node *n = &e->nodes[i];
+    if (e->b->node[n->kind].forward) e->b->node[n->kind].forward(e, n, m);
+}
+
+/* A delta that nobody has written is zero, and everything it leads to is zero too. */
+void engine_backward(engine *e, int i, const engine_mode *m) {
+    assert(e->planned && e->training && m->keep && i >= 0 && i < e->n);
+    node *n = &e->nodes[i];
+    if (n->written && e->b->node[n->kind].backward) e->b->node[n->kind].backward(e, n, m);
+}
+
+void engine_begin(engine *e) {
+    for (int i = 0; i < e->n; i++) e->nodes[i].written = 0;
+}
+
+float *engine_delta_of(engine *e, int in, int *add_to) {
+    if (in == 0 && !e->input_delta) return NULL;
+    node *n = &e->nodes[in];
+    *add_to = n->written;
+    n->written = 1;
+    return engine_need(e, &n->delta, shape_len(n->s));
+}
+
+void engine_set_truth(engine *e, const float *truth) { e->truth = truth; }
+
+double engine_loss(const engine *e, int i) {
+    assert(i >= 0 && i < e->n && e->nodes[i].kind == NODE_SOFTMAX);
+    return e->nodes[i].loss;
+}
+
+void engine_set_eps(engine *e, int i, const float *eps) {
+    assert(i >= 0 && i < e->n && e->nodes[i].kind == NODE_PERTURB);
+    e->nodes[i].eps = eps;
+}
+
+void engine_import(engine *e, int i, const float *nchw) {
+    assert(e->planned && i >= 0 && i < e->n);
+    e->b->from_nchw(e->nodes[i].y.p, nchw, e->nodes[i].s, 0);
+}
+
+void engine_export(const engine *e, int i, float *nchw) {
+    assert(e->planned && i >= 0 && i < e->n);
+    e->b->to_nchw(nchw, e->nodes[i].y.p, e->nodes[i].s, 0);
+}
+
+void engine_import_delta(engine *e, int i, const float *nchw) {
+    int add_to = 0;
+    assert(e->planned && e->training && i >= 0 && i < e->n);
+    float *d = engine_delta_of(e, i, &add_to);
+    if (d) e->b->from_nchw(d, nchw, e->nodes[i].s, add_to);
+}
+
+void engine_export_delta(engine *e, int i, float *nchw, int add_to) {
+    assert(e->planned && i >= 0 && i < e->n);
+    node *n = &e->nodes[i];
+    if (n->written) e->b->to_nchw(nchw, n->delta.p, n->s, add_to);
+    else if (!add_to) memset(nchw, 0, shape_len(n->s) * sizeof *nchw);
+}
+
+int engine_wants_input_delta(engine *e, int on) {
+    int old = e->input_delta;
+    e->input_delta = on != 0;
+    return old;
+}
+
+const float *engine_output(const engine *e, int i) {
+    assert(e->planned && i >= 0 && i < e->n);
+    return e->nodes[i].y.p;
+}
+
+size_t engine_bytes(const engine *e) { return e->bytes; }

@@ -1,0 +1,311 @@
+/* cfg.c - see cfg.h: reading, accessors and the text for the host. The checks are in cfg_check.c. */
+#include "host/cfg.h"
+#include "host/cfg_keys.h"
+#include "host/files.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_BYTES = 16 << 20, MAX_SECTIONS = 10000 };   /* the largest cfg in use has 300 sections */
+
+typedef struct {
+    cfg_file *c;
+    char *err;
+    int line, capacity, plain;              /* plain: sections and keys of another kind of file */
+    const cfg_kind *kind;                   /* of the section under way, NULL before the first */
+    unsigned char warned[CFG_S_COUNT][80];  /* by place in the table of keys */
+} reader;
+
+static int no_memory(char *err, const cfg_file *c) { return cfg_fail(err, c, 0, "no memory to read the cfg"); }
+
+/* The host drops every blank of a line; a file name of ours keeps those inside it. */
+static void squeeze(char *s, int inner) {
+    char *to = s, *end = s + strlen(s);
+    while (isspace((unsigned char)*s)) s++;
+    while (end > s && isspace((unsigned char)end[-1])) end--;
+    for (; s < end; s++) {
+        if (inner || !isspace((unsigned char)*s)) *to++ = *s;
+    }
+    *to = 0;
+}
+
+static int add_section(reader *r, char *s) {
+    cfg_file *c = r->c;
+    squeeze(s, 0);
+    size_t len = strlen(s);
+    if (s[len - 1] != ']') return cfg_fail(r->err, c, r->line, "a section line must end with ']'");
+    s[len - 1] = 0;
+    const cfg_kind *k = cfg_kind_find(s + 1);
+    if (!k && !r->plain) return cfg_fail_section(r->err, c, r->line, s + 1);
+    if (c->n == MAX_SECTIONS) return cfg_fail(r->err, c, r->line, "more than %d sections", MAX_SECTIONS);
+    if (c->n == r->capacity) {
+        int want = r->capacity ? 2 * r->capacity : 64;
+        cfg_section *p = realloc(c->sections, (size_t)want * sizeof *p);
+        if (!p) return no_memory(r->err, c);
+        c->sections = p;
+        r->capacity = want;
+    }
+    cfg_section *n = &c->sections[c->n];
+    *n = (cfg_section){.type = strdup(k && !r->plain ? k->name : s + 1), .line = r->line};
+    if (!n->type) return no_memory(r->err, c);
+    c->n++;
+    r->kind = k;
+    return 0;
+}
+
+static int append_option(cfg_section *s, const char *key, const char *val, int line) {
+    cfg_option *p = realloc(s->options, ((size_t)s->n + 1) * sizeof *p);
+    if (!p) return -1;
+    s->options = p;
+    p[s->n] = (cfg_option){.key = strdup(key), .val = strdup(val), .line = line};
+    if (!p[s->n].key || !p[s->n].val) {
+        free(p[s->n].key);
+        free(p[s->n].val);
+        return -1;
+    }
+    s->n++;
+    return 0;
+}
+
+/* One line for each key that only another Darknet knows, however often it stands in the file. */
+static void warn_fork(reader *r, const char *key) {
+    int i = 0;
+    while (strcmp(cfg_key_at(r->kind, i)->name, key)) i++;
+    if (i < (int)sizeof r->warned[0] && r->warned[r->kind->id][i]++) return;
+    fprintf(stderr, "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old one): "
+            "ignored\n", r->c->path, r->line, r->kind->name, key);
+}
+
+static int add_option(reader *r, char *s) {
+    cfg_file *c = r->c;
+    char *eq = strchr(s, '=');
+    if (!eq) return cfg_fail(r->err, c, r->line, "a line must be [section], key=value or a #comment; '=' is missing");
+    *eq = 0;
+    char *key = s, *val = eq + 1;
+    squeeze(key, 0);
+    squeeze(val, r->plain || !strcmp(key, "phi"));
+    if (!c->n) return cfg_fail(r->err, c, r->line, "an option stands before the first section; start with [%s]", r->plain ? "meta" : "net");
+    const cfg_key *k = r->plain ? NULL : cfg_key_find(r->kind, key);
+    if (!k && !r->plain) return cfg_fail_key(r->err, c, r->line, r->kind, key);
+    cfg_section *sec = &c->sections[c->n - 1];
+    if (!*val) return cfg_fail(r->err, c, r->line, "[%s] %s has no value", sec->type, key);
+    for (int i = 0; i < sec->n; i++) {
+        if (!strcmp(sec->options[i].key, key))
+            return cfg_fail(r->err, c, r->line, "[%s] %s is given twice, first in line %d; remove one of them",
+                            sec->type, key, sec->options[i].line);
+    }
+    if (append_option(sec, key, val, r->line)) return no_memory(r->err, c);
+    if (r->plain) return 0;
+    if (cfg_check_value(c, r->kind, k, &sec->options[sec->n - 1], r->err)) return -1;
+    if (k->owner == CFG_FORK || k->owner == CFG_FORK_MODEL) warn_fork(r, key);
+    return 0;
+}
+
+static int read_lines(reader *r, char *text, size_t len) {
+    if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) text += 3, len -= 3;
+    for (char *s = text, *next; s; s = next) {
+        r->line++;
+        next = memchr(s, '\n', (size_t)(text + len - s));
+        char *end = next ? next : text + len;
+        if (memchr(s, 0, (size_t)(end - s)))
+            return cfg_fail(r->err, r->c, r->line, "a byte of value 0: this is no cfg, or no 8-bit text (UTF-16?)");
+        if (next) *next++ = 0;
+        while (isspace((unsigned char)*s)) s++;
+        if (!*s || *s == '#' || *s == ';') continue;
+        if (*s == '[' ? add_section(r, s) : add_option(r, s)) return -1;
+    }
+    return 0;
+}
+
+static int read_into(reader *r, const char *path) {
+    struct stat st;
+    size_t len;
+    if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > MAX_BYTES)
+        return cfg_fail(r->err, r->c, 0, "%lld bytes are too many for a cfg; is it a weights file?",
+                        (long long)st.st_size);
+    unsigned char *text = file_slurp(path, &len, r->err);
+    if (!text) return -1;
+    int bad = len > MAX_BYTES ? cfg_fail(r->err, r->c, 0, "%zu bytes are too many for a cfg", len)
+                              : read_lines(r, (char *)text, len);
+    free(text);
+    if (!bad && r->plain && !r->c->n) bad = cfg_fail(r->err, r->c, 0, "no section in it");
+    return bad ? -1 : r->plain ? 0 : cfg_check(r->c, r->err);
+}
+
+static cfg_file *read_file(const char *path, int plain, char *err) {
+    cfg_file *c = calloc(1, sizeof *c);
+    reader *r = calloc(1, sizeof *r);
+    int bad = !c || !r || !(c->path = strdup(path));
+    if (bad) {
+        snprintf(err, ERR_LEN, "%.240s: no memory to read the cfg", path);
+    } else {
+        r->c = c;
+        r->err = err;
+        r->plain = plain;
+        bad = read_into(r, path);
+    }
+    free(r);
+    if (!bad) return c;
+    cfg_free(c);
+    return NULL;
+}
+
+cfg_file *cfg_read(const char *path, char *err) { return read_file(path, 0, err); }
+cfg_file *cfg_read_plain(const char *path, char *err) { return read_file(path, 1, err); }
+
+void cfg_free(cfg_file *c) {
+    if (!c) return;
+    for (int i = 0; i < c->n; i++) {
+        for (int j = 0; j < c->sections[i].n; j++) {
+            free(c->sections[i].options[j].key);
+            free(c->sections[i].options[j].val);
+        }
+        free(c->sections[i].options);
+        free(c->sections[i].type);
+    }
+    free(c->sections);
+    free(c->path);
+    free(c);
+}
+
+/* ---- values ---- */
+
+static cfg_option *find(const cfg_file *c, int section, const char *key) {
+    if (section < 0 || section >= c->n) return NULL;
+    const cfg_section *s = &c->sections[section];
+    for (int i = 0; i < s->n; i++) {
+        if (!strcmp(s->options[i].key, key)) return &s->options[i];
+    }
+    return NULL;
+}
+
+const char *cfg_get(const cfg_file *c, int section, const char *key) {
+    const cfg_option *o = find(c, section, key);
+    return o ? o->val : NULL;
+}
+
+int cfg_set(cfg_file *c, int section, const char *key, const char *val) {
+    cfg_option *o = find(c, section, key);
+    if (section < 0 || section >= c->n) return -1;
+    if (!o) return append_option(&c->sections[section], key, val, c->sections[section].line);
+    char *copy = strdup(val);
+    if (!copy) return -1;
+    free(o->val);
+    o->val = copy;
+    return 0;
+}
+
+double cfg_get_num(const cfg_file *c, int section, const char *key, double def) {
+    const char *v = cfg_get(c, section, key);
+    return v ? strtod(v, NULL) : def;
+}
+
+static int is(const cfg_file *c, int section, const char *type) { return !strcmp(c->sections[section].type, type); }
+
+/* A path of the cfg, seen from the cfg's own folder. Too long: cut, which cfg_check has refused before. */
+static void resolve(char out[4096], const char *cfg, const char *path) {
+    const char *slash = strrchr(cfg, '/');
+    size_t dir = *path != '/' && slash ? (size_t)(slash - cfg) + 1 : 0, len = strlen(path);
+    if (dir + len > 4095) dir = len = 0;
+    memcpy(out, cfg, dir);
+    memcpy(out + dir, path, len);
+    out[dir + len] = 0;
+}
+
+cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
+    cfg_meta_shared m = {.clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
+    for (int i = 1; i < c->n; i++) {
+        if (!is(c, i, "meta_shared")) continue;
+        m.present = 1;
+        m.line = c->sections[i].line;
+        m.train = (int)cfg_get_num(c, i, "train", 0);
+        m.c_norm = (float)cfg_get_num(c, i, "c_norm", 0);
+        m.h_norm = (float)cfg_get_num(c, i, "h_norm", 0);
+        m.clip = (float)cfg_get_num(c, i, "clip", m.clip);
+        m.momentum = (float)cfg_get_num(c, i, "momentum", m.momentum);
+        m.anneal = (float)cfg_get_num(c, i, "anneal", m.anneal);
+        m.sigma = (float)cfg_get_num(c, i, "sigma", m.sigma);
+        const char *phi = cfg_get(c, i, "phi");
+        if (phi) resolve(m.phi, c->path, phi);
+        break;
+    }
+    return m;
+}
+
+int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
+    int n = 0, layer = 0;
+    for (int i = 1; i < c->n; i++) {
+        if (is(c, i, "meta_shared")) continue;
+        if (is(c, i, "perturb") && n++ < max) {
+            const char *a = cfg_get(c, i, "activation");
+            cfg_perturb *p = &out[n - 1];
+            *p = (cfg_perturb){.layer = layer, .noise = (int)cfg_get_num(c, i, "noise", 1),
+                               .scale = (int)cfg_get_num(c, i, "scale", 1)};
+            snprintf(p->activation, sizeof p->activation, "%s", a ? a : "linear");
+        }
+        layer++;
+    }
+    return n;
+}
+
+cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
+    int crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), flip = (int)cfg_get_num(c, 0, "flip", 1);
+    return (cfg_net_extra){.crop_pad = crop_pad, .flip = flip};
+}
+
+static int keeps_channels(cfg_section_id id) {
+    return id == CFG_S_AVGPOOL || id == CFG_S_MAXPOOL || id == CFG_S_DROPOUT || id == CFG_S_ACTIVATION
+        || id == CFG_S_BATCHNORM || id == CFG_S_PERTURB || id == CFG_S_META_SHARED;
+}
+
+int cfg_set_classes(cfg_file *c, int classes, char *err) {
+    int i = c->n - 1;
+    while (i > 0 && !is(c, i, "softmax")) i--;
+    if (i == 0) return cfg_fail(err, c, 0, "no [softmax]: the number of classes cannot be set for this network");
+    if (cfg_get(c, i, "tree"))
+        return cfg_fail(err, c, c->sections[i].line, "[softmax] has a tree, which fixes the number of classes");
+    while (--i > 0 && keeps_channels(cfg_kind_find(c->sections[i].type)->id)) {}
+    int conn = i > 0 && is(c, i, "connected"), conv = i > 0 && is(c, i, "convolutional");
+    if (!conn && !conv)
+        return cfg_fail(err, c, i > 0 ? c->sections[i].line : 0,
+                        "the layer that feeds [softmax] is neither [connected] nor [convolutional]: "
+                        "the number of classes cannot be set");
+    if (classes < 1) return cfg_fail(err, c, c->sections[i].line, "%d classes: there must be at least 1", classes);
+    char n[16];
+    snprintf(n, sizeof n, "%d", classes);
+    if (cfg_set(c, i, conn ? "output" : "filters", n)) return no_memory(err, c);
+    return 0;
+}
+
+/* ---- text for the host ---- */
+
+static void put_section(FILE *f, const cfg_section *s) {
+    const cfg_kind *k = cfg_kind_find(s->type);
+    if (k->id == CFG_S_META_SHARED) return;
+    /* Same shape, no weights, resizable, and its stock backward adds to the previous delta. */
+    if (k->id == CFG_S_PERTURB) {
+        fputs("[upsample]\nstride=1\n", f);
+        return;
+    }
+    fprintf(f, "[%s]\n", s->type);
+    for (int i = 0; i < s->n; i++) {
+        const cfg_key *key = cfg_key_find(k, s->options[i].key);
+        if (key && key->owner == CFG_HOST) fprintf(f, "%s=%s\n", s->options[i].key, s->options[i].val);
+    }
+}
+
+char *cfg_for_host(const cfg_file *c) {
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+    if (!f) return NULL;
+    for (int i = 0; i < c->n; i++) put_section(f, &c->sections[i]);
+    int bad = ferror(f);
+    if (fclose(f) || bad) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,62 @@
+/* cfg.h - a Darknet cfg file, checked before the host sees it.
+ *
+ * Every section and key is known here with its type and range; a wrong one gives one sentence with file and line.
+ * [meta_shared] is taken out (layer indices stay as Darknet counts them), [perturb] becomes
+ * `[upsample] stride=1`, keys of ours are removed: what is left is a cfg that an unmodified Darknet parses. */
+#ifndef MP_CFG_H
+#define MP_CFG_H
+#include <stddef.h>
+
+enum { ERR_LEN = 1024 };    /* of every `char *err` in this project */
+
+typedef struct { char *key, *val; int line; } cfg_option;
+typedef struct { char *type; int line, n; cfg_option *options; } cfg_section;   /* "perturb"; aliases: full name */
+typedef struct { char *path; int n; cfg_section *sections; } cfg_file;          /* sections[0] is [net] */
+
+/* [meta_shared], defaults of the paper filled in; 0 in c_norm, h_norm means "derive from the network". */
+typedef struct {
+    int present, line, train;
+    char phi[4096];             /* "" : random at initial scale; relative paths are relative to the cfg file */
+    float c_norm, h_norm, clip, momentum, anneal, sigma;    /* 0, 0, 100, 0.1, 0.4, 0.01 */
+} cfg_meta_shared;
+
+/* [perturb] of layer `layer` (Darknet's index). */
+typedef struct { int layer, noise, scale; char activation[32]; } cfg_perturb;
+
+/* Keys of ours in [net]. */
+typedef struct { int crop_pad; int flip; } cfg_net_extra;   /* crop_pad -1: not given; flip default 1 */
+
+/* Read and check. NULL and a sentence in err: missing file, unknown section or key (nearest known one named), value
+ * no number or out of range, from/layers outside the network, missing required key, [perturb] rules. Warnings
+ * (keys that only the AlexeyAB fork knows) go to stderr once each. */
+cfg_file *cfg_read(const char *path, char *err);
+/* The same syntax, but sections and keys that are the caller's business (META files): at least one section, no key twice. */
+cfg_file *cfg_read_plain(const char *path, char *err);
+void cfg_free(cfg_file *c);
+
+cfg_meta_shared cfg_get_meta_shared(const cfg_file *c);
+int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max);     /* returns their number */
+cfg_net_extra cfg_get_net_extra(const cfg_file *c);
+
+/* Value of a key of section i, or NULL. / Set (or add) it: 0, or -1 (no memory, no such section) and nothing changed.
+ * The value is not checked: cfg_layer_shape says whether the network still fits together. */
+const char *cfg_get(const cfg_file *c, int section, const char *key);
+int cfg_set(cfg_file *c, int section, const char *key, const char *val);
+double cfg_get_num(const cfg_file *c, int section, const char *key, double def);
+
+/* Give the classifier `classes` outputs: changes output= of the last [connected], or filters= of the last
+ * [convolutional], before the [softmax]. -1 and err if the network does not end that way. */
+int cfg_set_classes(cfg_file *c, int classes, char *err);
+
+/* The cfg for the unmodified host, as text (malloc'd; NULL: no memory). */
+char *cfg_for_host(const cfg_file *c);
+
+/* Layers as the host counts them: [net] and [meta_shared] are none. */
+int cfg_layer_count(const cfg_file *c);
+/* Output of a layer. Where the host keeps no picture size (softmax, cost, rnn, ...): 1 x 1 x its outputs. -1: no such
+ * layer, or the network does not fit together (after cfg_set). */
+int cfg_layer_shape(const cfg_file *c, int layer, int *w, int *h, int *ch);
+/* Floats behind the header of a complete stock .weights file. -1: unknown, as some layer has dontsave, dontload,
+ * numload or dontloadscales. */
+long long cfg_weight_floats(const cfg_file *c);
+#endif

@@ -1,0 +1,57 @@
+/* cfg_keys.h - the tables behind cfg.h: every section and key, with kind, range and owner. Inside the room only.
+ *
+ * One row per key serves the checks, the translation for the host, the lists in messages and the tests. */
+#ifndef MP_CFG_KEYS_H
+#define MP_CFG_KEYS_H
+#include "host/cfg.h"
+
+typedef enum { CFG_INT, CFG_FLOAT, CFG_INTS, CFG_FLOATS, CFG_ENUM, CFG_STR } cfg_key_kind;
+
+/* Whose key: of the host, of ours (taken out for the host), of another Darknet (a warning, taken out), or of another
+ * Darknet and changing what the network computes (an error unless it has the value that changes nothing). */
+typedef enum { CFG_HOST, CFG_OURS, CFG_FORK, CFG_FORK_MODEL } cfg_key_owner;
+enum { CFG_ABOVE = 1, CFG_BELOW = 2 };      /* lo, hi are themselves out of range */
+
+typedef struct {
+    const char *name;
+    unsigned char kind, owner, open;
+    double lo, hi;                          /* CFG_FORK_MODEL: lo is the harmless value, NAN if there is none */
+    const char *const *words;               /* CFG_ENUM: ends with NULL */
+} cfg_key;
+
+typedef enum {
+    CFG_S_NET, CFG_S_CONVOLUTIONAL, CFG_S_DECONVOLUTIONAL, CFG_S_CONNECTED, CFG_S_LOCAL, CFG_S_MAXPOOL, CFG_S_AVGPOOL,
+    CFG_S_SHORTCUT, CFG_S_ROUTE, CFG_S_UPSAMPLE, CFG_S_REORG, CFG_S_CROP, CFG_S_DROPOUT, CFG_S_SOFTMAX, CFG_S_COST,
+    CFG_S_ACTIVATION, CFG_S_BATCHNORM, CFG_S_NORMALIZATION, CFG_S_LOGISTIC, CFG_S_L2NORM, CFG_S_YOLO, CFG_S_REGION,
+    CFG_S_DETECTION, CFG_S_ISEG, CFG_S_RNN, CFG_S_GRU, CFG_S_LSTM, CFG_S_CRNN, CFG_S_PERTURB, CFG_S_META_SHARED,
+    CFG_S_COUNT
+} cfg_section_id;
+
+typedef struct {
+    const char *name, *alias;               /* alias NULL: none */
+    cfg_section_id id;
+    const cfg_key *keys;                    /* ends with name NULL */
+    int layer_keys;                         /* takes the keys that every layer of the host has */
+    int picture;                            /* its input must have width, height and channels */
+} cfg_kind;
+
+const cfg_kind *cfg_kind_of(cfg_section_id id);
+const cfg_kind *cfg_kind_find(const char *name);            /* name or alias; NULL: none */
+const cfg_key *cfg_key_at(const cfg_kind *k, int i);        /* its own, then those of every layer; NULL: no more */
+const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
+int cfg_kind_is_fork(const char *name);                     /* a section that only another Darknet has */
+int cfg_word_is_fork(const char *word);                     /* an activation or policy that only another Darknet has */
+
+/* "FILE:LINE: text" into err; always -1. Long paths lose their front, never the text. */
+int cfg_fail(char *err, const cfg_file *c, int line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The sentences for an unknown section, key or word, with the nearest known ones. -1. */
+int cfg_fail_section(char *err, const cfg_file *c, int line, const char *name);
+int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, const char *name);
+
+/* One value against its row. 0, or -1 and err. */
+int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o, char *err);
+/* Everything that takes more than one value: required keys, [net], references, shapes. 0, or -1 and err. */
+int cfg_check(const cfg_file *c, char *err);
+/* Numbers of a checked list; returns how many there are and stores up to max. */
+int cfg_list(const char *val, double *out, int max);
+#endif

@@ -1,0 +1,187 @@
+/* hooks.c - the functions of libdarknet.so that we stand in front of.
+ *
+ * The library calls itself through its PLT, so a definition in the program, or in a preloaded library, comes first. Only
+ * these few are caught (scripts/check_symbols.sh holds the list); everything else goes through function pointers. */
+#include "host/files.h"
+#include "host/net_internal.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CATCH __attribute__((visibility("default")))
+
+CATCH list *read_cfg(char *path);
+CATCH layer get_network_output_layer(network *net);
+CATCH void load_weights_upto(network *net, char *path, int start, int cutoff);
+CATCH void save_weights_upto(network *net, char *path, int cutoff);
+CATCH void free_layer(layer l);
+CATCH void file_error(char *s);
+CATCH void malloc_error(void);
+
+/* The cfg between the host's read_cfg and the moment its network stands; `own` belongs to our caller. */
+static _Thread_local struct {
+    const cfg_file *cfg;
+    cfg_file *mine;
+    int failed;
+    char err[ERR_LEN];
+} pending;
+
+static void *real(const char *name) {
+    void *p = dlsym(RTLD_NEXT, name);
+    if (!p) {
+        fprintf(stderr, "metaperturb: libdarknet.so has no function %s: is this Debian's darknet?\n", name);
+        exit(1);
+    }
+    return p;
+}
+
+/* dlsym gives an object pointer; copying its bytes is how POSIX means it to become a function pointer. */
+#define REAL(name) \
+    static __typeof__(name) *fn; \
+    if (!fn) { void *p_ = real(#name); memcpy(&fn, &p_, sizeof fn); }
+
+static void die(const char *text) {
+    fflush(stdout);
+    fprintf(stderr, "%s\n", text);
+    exit(1);
+}
+
+list *host_real_read_cfg(char *path) {
+    REAL(read_cfg)
+    return fn(path);
+}
+
+void host_real_load(network *net, char *path, int start, int cutoff) {
+    REAL(load_weights_upto)
+    fn(net, path, start, cutoff);
+}
+
+void host_real_save(network *net, char *path, int cutoff) {
+    REAL(save_weights_upto)
+    fn(net, path, cutoff);
+}
+
+/* The translated cfg as a file that only this process sees. Returns its descriptor, or -1. */
+static int text_as_file(const char *text, char path[64]) {
+    int fd = memfd_create("metaperturb-cfg", MFD_CLOEXEC);
+    size_t n = strlen(text), at = 0;
+    while (fd >= 0 && at < n) {
+        ssize_t k = write(fd, text + at, n - at);
+        if (k <= 0) {
+            close(fd);
+            return -1;
+        }
+        at += (size_t)k;
+    }
+    if (fd >= 0) snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static list *read_translated(const cfg_file *c) {
+    char path[64], *text = cfg_for_host(c);
+    int fd = text ? text_as_file(text, path) : -1;
+    free(text);
+    if (fd < 0) die("metaperturb: cannot hand the cfg to the host: no memory");
+    list *l = host_real_read_cfg(path);
+    close(fd);
+    return l;
+}
+
+list *read_cfg(char *path) {
+    char err[ERR_LEN];
+    if (pending.cfg && !pending.mine) return read_translated(pending.cfg);     /* host_parse below */
+    if (pending.mine) cfg_free(pending.mine);
+    pending.mine = cfg_read(path, err);
+    if (!pending.mine) die(err);
+    pending.cfg = pending.mine;
+    return read_translated(pending.cfg);
+}
+
+static int layers_of(const cfg_file *c) { return c->n - 1 - cfg_get_meta_shared(c).present; }
+
+/* parse_network_cfg asks for the output layer once all layers stand: the first moment at which a network can be attached,
+ * and one that is met also by programs that reach parse_network_cfg past us (dlsym on the library itself). */
+layer get_network_output_layer(network *net) {
+    const cfg_file *c = pending.cfg;
+    if (c && net->n == layers_of(c) && !host_of(net)) {
+        pending.failed = host_attach(net, c, pending.err);
+        if (pending.mine) {
+            cfg_free(pending.mine);
+            pending.mine = NULL;
+            pending.cfg = NULL;
+            if (pending.failed) die(pending.err);
+        }
+        pending.cfg = NULL;
+    }
+    REAL(get_network_output_layer)
+    return fn(net);
+}
+
+network *host_parse(const cfg_file *c, int quiet, char *err) {
+    char name[] = "checked.cfg";
+    int saved = -1;
+    if (quiet) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        fflush(stderr);
+        saved = dup(2);
+        if (null >= 0 && saved >= 0) dup2(null, 2);
+        if (null >= 0) close(null);
+    }
+    pending.cfg = c;
+    pending.failed = 0;
+    pending.err[0] = 0;
+    network *net = parse_network_cfg(name);
+    pending.cfg = NULL;
+    if (saved >= 0) {
+        fflush(stderr);
+        dup2(saved, 2);
+        close(saved);
+    }
+    if (!pending.failed) return net;
+    snprintf(err, ERR_LEN, "%s", pending.err);
+    free_network(net);
+    return NULL;
+}
+
+void load_weights_upto(network *net, char *path, int start, int cutoff) {
+    char err[ERR_LEN];
+    host_net *h = host_of(net);
+    if (h && start == 0 && cutoff >= net->n) {
+        if (host_load(net, path, HOST_PARTIAL_OK, err)) die(err);
+        return;
+    }
+    if (access(path, R_OK)) {
+        snprintf(err, sizeof err, "%s: cannot read weights: %s", path, strerror(errno));
+        die(err);
+    }
+    host_real_load(net, path, start, cutoff);
+    if (h) engine_params_changed(h->e);
+}
+
+void save_weights_upto(network *net, char *path, int cutoff) {
+    char err[ERR_LEN];
+    if (!host_of(net) || cutoff < net->n) host_real_save(net, path, cutoff);
+    else if (host_save(net, path, 0, err)) die(err);
+}
+
+void free_layer(layer l) {
+    host_net *h = host_slot(l.extra, NULL);
+    if (h) host_release(h);
+    REAL(free_layer)
+    fn(l);
+}
+
+void file_error(char *s) {
+    fflush(stdout);
+    fprintf(stderr, "darknet: cannot open file: %s\n", s);
+    exit(1);
+}
+
+void malloc_error(void) {
+    fflush(stdout);
+    fprintf(stderr, "darknet: not enough memory\n");
+    exit(1);
+}

@@ -1,0 +1,59 @@
+/* net.h - a Darknet network whose layers run on our engine.
+ *
+ * The host's own parser builds its `network`; every layer that the engine knows then gets our forward, backward and
+ * update in its function pointers, so that forward_network, backward_network, train_network_datum and network_predict
+ * of the host simply run. Layers that the engine does not know keep the host's code, and data is carried across.
+ *
+ * A network is found again through `layer.extra`, which the host leaves unused. Networks of other programs (through
+ * LD_PRELOAD) are attached the same way; recurrent networks are left to the host altogether. */
+#ifndef MP_NET_H
+#define MP_NET_H
+#include "engine/engine.h"
+#include "host/cfg.h"
+#include <darknet.h>
+#include <stdint.h>
+
+typedef struct host_net host_net;
+
+/* Build the network of a checked cfg and attach it. quiet: the host's table of layers is not shown. NULL and err on failure.
+ * host_close frees everything, also what the host's free_network leaks. */
+network *host_open(const cfg_file *c, int quiet, char *err);
+void host_close(network *net);
+
+/* The attached state, or NULL where the host runs the network alone. */
+host_net *host_of(const network *net);
+engine *host_engine(host_net *h);
+int host_node(const host_net *h, int layer);        /* engine node of a layer */
+
+/* Initial weights from a seed instead of the host's rand(): conv Kaiming normal, fan out; connected uniform
+ * +-1/sqrt(inputs); batch norm 1 and 0, rolling variance 1. Also seeds noise and dropout; phi, where no file gave it. */
+void host_init(network *net, uint64_t seed);
+/* Seed of noise and dropout alone. */
+void host_seed(host_net *h, uint64_t seed);
+uint64_t host_seed_of(const host_net *h);
+
+/* phi of the network: PHI_LEN floats that forward reads, and minus its summed gradient (+=), to be cleared by the caller. */
+float *host_phi(host_net *h);
+double *host_phi_update(host_net *h);
+int host_perturbs(const host_net *h);               /* number of [perturb] layers */
+const cfg_meta_shared *host_shared(const host_net *h);
+
+/* How the next passes run. NULL: by net->train, as any Darknet program expects: training with noise, or
+ * deterministic inference with E[z]. The struct is copied; draw is used as it stands. */
+void host_set_mode(host_net *h, const engine_mode *m);
+/* Annealing coefficient of the perturbation at the network's present step: min(1, step/(anneal*max_batches)). */
+float host_annealing(const host_net *h, const network *net);
+/* The coefficient that inference uses: 1, or what training has reached in this process or in the loaded file. */
+float host_inference_t(const host_net *h);
+
+enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
+
+/* Read a weights file: the host's format, then our trailer if there is one. The size is checked against the network before
+ * anything is changed. A file that ends exactly behind a layer holds the first layers only (darknet53.conv.74): loaded
+ * if HOST_PARTIAL_OK, with a line on stderr. HOST_CLEAR: seen and optimizer state start anew. 0, or -1 and err. */
+int host_load(network *net, const char *path, int flags, char *err);
+
+/* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or `resume` is set (optimizer
+ * state, so that training goes on bit for bit). Temporary file, sync, rename. 0, or -1 and err. */
+int host_save(network *net, const char *path, int resume, char *err);
+#endif

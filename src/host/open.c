@@ -1,0 +1,48 @@
+/* open.c - making, seeding and freeing a network. */
+#include "host/net_internal.h"
+#include "host/phi.h"
+#include "ops/rng.h"
+#include <math.h>
+
+network *host_open(const cfg_file *c, int quiet, char *err) {
+    err[0] = 0;
+    network *net = host_parse(c, quiet, err);
+    if (net && !host_of(net)) {
+        snprintf(err, ERR_LEN, "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here", c->path);
+        host_close(net);
+        return NULL;
+    }
+    return net;
+}
+
+void host_close(network *net) {
+    if (!net) return;
+    /* free_network leaves these behind. */
+    void *left[] = {net->seen, net->t, net->cost, net->workspace, net->steps, net->scales};
+    free_network(net);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) free(left[i]);
+}
+
+static void init_layer(layer *l, rng_stream *r) {
+    if (l->type == CONVOLUTIONAL) {
+        int groups = l->groups ? l->groups : 1;
+        float sd = sqrtf(2.0f / ((float)l->size * (float)l->size * (float)l->n / (float)groups));
+        for (int k = 0; k < l->nweights; k++) l->weights[k] = sd * rng_normal(r);
+        memset(l->biases, 0, sizeof(float) * (size_t)l->n);
+    } else if (l->type == CONNECTED) {
+        float a = 1 / sqrtf((float)l->inputs);
+        for (size_t k = 0; k < (size_t)l->inputs * (size_t)l->outputs; k++) l->weights[k] = rng_uniform(r, -a, a);
+        for (int k = 0; k < l->outputs; k++) l->biases[k] = l->batch_normalize ? 0 : rng_uniform(r, -a, a);
+    }
+}
+
+void host_init(network *net, uint64_t seed) {
+    host_net *h = host_of(net);
+    h->seed = seed;
+    for (int i = 0; i < net->n; i++) {
+        rng_stream r = rng_open(rng_key(seed, RNG_INIT, (uint64_t)i, 0));
+        init_layer(&net->layers[i], &r);
+    }
+    if (h->shared.present && !h->phi_from_file) phi_init(h->phi, h->shared.sigma, seed);
+    engine_params_changed(h->e);
+}

@@ -1,0 +1,172 @@
+/* run.c - what the host calls in place of its own forward, backward and update. */
+#include "host/net_internal.h"
+#include "ops/optim.h"
+#include <math.h>
+#include <omp.h>
+
+host_net *host_of(const network *net) { return net->n > 0 ? host_slot(net->layers[0].extra, NULL) : NULL; }
+engine *host_engine(host_net *h) { return h->e; }
+int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
+float *host_phi(host_net *h) { return h->phi; }
+double *host_phi_update(host_net *h) { return h->dphi; }
+int host_perturbs(const host_net *h) { return h->n_perturb; }
+const cfg_meta_shared *host_shared(const host_net *h) { return &h->shared; }
+float host_inference_t(const host_net *h) { return h->t_infer; }
+void host_seed(host_net *h, uint64_t seed) { h->seed = seed; }
+uint64_t host_seed_of(const host_net *h) { return h->seed; }
+
+void host_set_mode(host_net *h, const engine_mode *m) {
+    h->has_mode = m != NULL;
+    if (m) h->mode = *m;
+}
+
+float host_annealing(const host_net *h, const network *net) {
+    float rise = h->shared.anneal * (float)net->max_batches;
+    if (rise <= 0) return 1;
+    float t = (float)((double)*net->seen / ((double)net->batch * net->subdivisions)) / rise;
+    return t < 1 ? t : 1;
+}
+
+/* What any Darknet program means: train says so itself; a truth or a delta of its own means that a backward may follow. */
+static engine_mode mode_of_host(const host_net *h, const network *net) {
+    int train = net->train != 0;
+    return (engine_mode){
+        .keep = train || net->truth || net->delta, .bn_batch = train, .perturb_batch = train, .dropout = train,
+        .noise = train ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .theta_grads = train,
+        .phi_grads = train && h->shared.train, .t = train ? host_annealing(h, net) : h->t_infer,
+        .seed = h->seed, .draw = *net->seen,
+    };
+}
+
+static void begin_pass(host_net *h, const network *net) {
+    char err[ERR_LEN];
+    h->now = h->has_mode ? h->mode : mode_of_host(h, net);
+    if (h->now.perturb_batch && net->train) h->t_infer = h->now.t;
+    int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
+    if (engine_plan(h->e, net->batch, vector ? 1 : net->h, vector ? 1 : net->w, h->now.keep, err, sizeof err)) {
+        /* The host's interface has no way to report it. */
+        fprintf(stderr, "metaperturb: %s\n", err);
+        exit(1);
+    }
+    if (h->now.keep) engine_begin(h->e);
+    engine_import(h->e, 0, net->input);
+}
+
+/* The layer whose output a program reads: the last that is no [cost]. */
+static int is_output(const network *net, int i) {
+    for (int k = net->n - 1; k > i; k--) if (net->layers[k].type != COST) return 0;
+    return net->layers[i].type != COST;
+}
+
+static void forward_stock(host_net *h, int i, layer l, network net) {
+    host_layer *hl = &h->layers[i];
+    hl->forward(l, net);
+    if (hl->feeds_engine) engine_import(h->e, hl->node, l.output);
+}
+
+void host_run_forward(layer l, network net) {
+    int i;
+    host_net *h = host_slot(l.extra, &i);
+    if (i == 0) begin_pass(h, &net);
+    host_layer *hl = &h->layers[i];
+    if (hl->stock) {
+        forward_stock(h, i, l, net);
+        return;
+    }
+    engine_set_truth(h->e, h->now.keep && l.type == SOFTMAX ? net.truth : NULL);
+    engine_forward(h->e, hl->node, &h->now);
+    if (l.type == SOFTMAX && l.cost) l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
+    if (hl->reads_host || l.truth || is_output(&net, i)) engine_export(h->e, hl->node, l.output);
+}
+
+static void backward_stock(host_net *h, int i, layer l, network net) {
+    host_layer *hl = &h->layers[i];
+    /* What engine layers further on passed back joins what this layer's own loss wrote. */
+    if (hl->feeds_engine && l.delta) engine_export_delta(h->e, hl->node, l.delta, 1);
+    if (!hl->backward) return;
+    hl->backward(l, net);
+    if (i > 0 && !h->layers[i - 1].stock && net.delta) engine_import_delta(h->e, h->layers[i - 1].node, net.delta);
+}
+
+void host_run_backward(layer l, network net) {
+    int i;
+    host_net *h = host_slot(l.extra, &i);
+    host_layer *hl = &h->layers[i];
+    if (hl->stock) {
+        backward_stock(h, i, l, net);
+        return;
+    }
+    int want = i == 0 && net.delta != NULL;
+    int had = want ? engine_wants_input_delta(h->e, 1) : 0;
+    engine_backward(h->e, hl->node, &h->now);
+    if (want) {
+        engine_export_delta(h->e, 0, net.delta, 1);
+        engine_wants_input_delta(h->e, had);
+    }
+}
+
+int host_tensors(const layer *l, host_tensor out[3]) {
+    memset(out, 0, 3 * sizeof *out);
+    size_t w = 0, n = 0;
+    if (l->type == CONVOLUTIONAL) {
+        w = (size_t)l->nweights;
+        n = (size_t)l->n;
+    } else if (l->type == CONNECTED) {
+        w = (size_t)l->inputs * (size_t)l->outputs;
+        n = (size_t)l->outputs;
+    } else if (l->type == BATCHNORM) {
+        n = (size_t)l->out_c;
+    } else {
+        return 0;
+    }
+    out[0] = (host_tensor){l->weights, l->weight_updates, w, 1};
+    out[1] = (host_tensor){l->biases, l->bias_updates, n, 0};
+    if (l->batch_normalize || l->type == BATCHNORM) out[2] = (host_tensor){l->scales, l->scale_updates, n, 0};
+    return 1;
+}
+
+static void update_phi(host_net *h, update_args a) {
+    float u[PHI_LEN];
+    for (int k = 0; k < PHI_LEN; k++) u[k] = (float)h->dphi[k];
+    if (a.adam) {
+        adam_args aa = {a.learning_rate, a.B1, a.B2, a.eps, a.decay, a.t};
+        adam_step(h->phi, u, h->phi_m, h->phi_v, PHI_LEN, &aa, a.batch);
+        memset(h->dphi, 0, sizeof h->dphi);
+    } else {
+        sgd_step(h->phi, u, PHI_LEN, a.learning_rate, a.momentum, a.decay, a.batch);
+        for (int k = 0; k < PHI_LEN; k++) h->dphi[k] = u[k];
+    }
+}
+
+static int moments(host_layer *hl, const host_tensor t[3]) {
+    size_t n = t[0].n + t[1].n + t[2].n;
+    if (!hl->m) hl->m = calloc(n, sizeof(float));
+    if (!hl->v) hl->v = calloc(n, sizeof(float));
+    return hl->m && hl->v ? 0 : -1;
+}
+
+void host_run_update(layer l, update_args a) {
+    int i;
+    host_net *h = host_slot(l.extra, &i);
+    host_layer *hl = &h->layers[i];
+    host_tensor t[3];
+    engine_params_changed(h->e);
+    if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
+    if (!host_tensors(&l, t)) return;
+    float rate = a.learning_rate * l.learning_rate_scale;
+    if (a.adam && moments(hl, t)) {
+        fprintf(stderr, "metaperturb: not enough memory for Adam's moments of layer %d\n", i);
+        exit(1);
+    }
+    size_t at = 0;
+    for (int k = 0; k < 3; k++) {
+        if (!t[k].n) continue;
+        if (a.adam) {
+            adam_args aa = {rate, a.B1, a.B2, a.eps, a.decay, a.t};
+            adam_step(t[k].w, t[k].update, hl->m + at, hl->v + at, t[k].n, &aa, a.batch);
+        } else {
+            sgd_step(t[k].w, t[k].update, t[k].n, rate, a.momentum, t[k].is_weight ? a.decay : 0, a.batch);
+        }
+        at += t[k].n;
+    }
+}

@@ -1,0 +1,360 @@
+/* weights.c - weights files: the host's format first and complete, then a trailer of ours.
+ *
+ * The host's part: int32 major, minor, revision; `seen` (64 bits from version 0.2 on, before that 32); then per layer the
+ * floats that host_layer_floats counts. The trailer, little-endian:
+ *     "MPTRAIL1"  u32 version  u32 crc32 of the payload  u64 payload length  payload
+ * The payload is a row of chunks: four letters, u64 length, bytes. Unknown chunks are passed over.
+ *     PHI   82 floats                       BNRM  biases of each [batchnorm], which the host does not store
+ *     RUNS  running mean, variance of each [perturb], (C,4) + (C,4)
+ *     STEP  u64 seen, u64 seed, f32 t of inference
+ *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
+#include "host/files.h"
+#include "host/net_internal.h"
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char magic[8] = "MPTRAIL1";
+enum { TRAILER_VERSION = 1, TRAILER_HEAD = 24 };
+
+long long host_layer_floats(const layer *l) {
+    host_tensor t[3];
+    if (l->dontsave || l->dontload) return -1;
+    switch (l->type) {
+    case CONVOLUTIONAL:
+    case CONNECTED:
+        host_tensors(l, t);
+        return (long long)(t[0].n + t[1].n + (l->batch_normalize ? 3 * t[1].n : 0));
+    case BATCHNORM: return 3LL * l->c;
+    case LOCAL: return l->outputs + (long long)l->size * l->size * l->c * l->n * l->out_w * l->out_h;
+    case DECONVOLUTIONAL: return -1;
+    default: return 0;
+    }
+}
+
+/* ---- a growing, or a read, row of bytes ------------------------------------------------------------------------ */
+
+typedef struct { unsigned char *p; size_t len, cap, at; int bad; } bytes;
+
+static void put(bytes *b, const void *p, size_t n) {
+    if (b->bad) return;
+    if (b->len + n > b->cap) {
+        size_t cap = (b->len + n) * 2;
+        unsigned char *q = realloc(b->p, cap);
+        if (!q) {
+            b->bad = 1;
+            return;
+        }
+        b->p = q;
+        b->cap = cap;
+    }
+    if (n) memcpy(b->p + b->len, p, n);
+    b->len += n;
+}
+
+static void get(bytes *b, void *p, size_t n) {
+    if (b->bad || b->len - b->at < n) b->bad = 1;
+    else {
+        if (n) memcpy(p, b->p + b->at, n);
+        b->at += n;
+    }
+}
+
+/* One walk over the state serves saving and loading: `move` is put or get. */
+typedef void (*mover)(bytes *b, void *p, size_t n);
+static void move_put(bytes *b, void *p, size_t n) { put(b, p, n); }
+static void move_get(bytes *b, void *p, size_t n) { get(b, p, n); }
+
+static void move_runs(host_net *h, bytes *b, mover move) {
+    for (int k = 0; k < h->n_perturb; k++) {
+        size_t n = sizeof(float) * PERTURB_K * (size_t)h->perturb[k].channels;
+        move(b, h->perturb[k].mean, n);
+        move(b, h->perturb[k].var, n);
+    }
+}
+
+static void move_batchnorms(network *net, bytes *b, mover move) {
+    for (int i = 0; i < net->n; i++) {
+        layer *l = &net->layers[i];
+        if (l->type == BATCHNORM) move(b, l->biases, sizeof(float) * (size_t)l->c);
+    }
+}
+
+static void move_optimizer(network *net, host_net *h, bytes *b, mover move) {
+    int adam = net->adam;
+    move(b, net->t, sizeof *net->t);
+    move(b, &adam, sizeof adam);
+    if (adam != net->adam) {    /* the file is of the other optimizer: its state means nothing here */
+        b->bad = 1;
+        return;
+    }
+    for (int i = 0; i < net->n; i++) {
+        host_layer *hl = &h->layers[i];
+        host_tensor t[3];
+        if (hl->stock || !host_tensors(&net->layers[i], t)) continue;
+        size_t n = t[0].n + t[1].n + t[2].n;
+        if (!adam) {
+            for (int k = 0; k < 3; k++) move(b, t[k].update, sizeof(float) * t[k].n);
+            continue;
+        }
+        if (!hl->m) hl->m = calloc(n, sizeof(float));
+        if (!hl->v) hl->v = calloc(n, sizeof(float));
+        if (!hl->m || !hl->v) b->bad = 1;
+        if (b->bad) return;
+        move(b, hl->m, sizeof(float) * n);
+        move(b, hl->v, sizeof(float) * n);
+    }
+    move(b, h->phi_m, sizeof h->phi_m);
+    move(b, h->phi_v, sizeof h->phi_v);
+    move(b, h->dphi, sizeof h->dphi);
+}
+
+/* ---- saving ---------------------------------------------------------------------------------------------------- */
+
+static void begin_chunk(bytes *b, const char *tag, size_t *at) {
+    uint64_t len = 0;
+    put(b, tag, 4);
+    *at = b->len;
+    put(b, &len, sizeof len);
+}
+
+static void end_chunk(bytes *b, size_t at) {
+    if (b->bad) return;
+    uint64_t len = b->len - at - 8;
+    memcpy(b->p + at, &len, sizeof len);
+}
+
+static void payload(network *net, host_net *h, int resume, bytes *b) {
+    size_t at;
+    uint64_t seen = *net->seen;
+    if (h->shared.present) {
+        begin_chunk(b, "PHI ", &at);
+        put(b, h->phi, sizeof h->phi);
+        end_chunk(b, at);
+        begin_chunk(b, "RUNS", &at);
+        move_runs(h, b, move_put);
+        end_chunk(b, at);
+    }
+    begin_chunk(b, "BNRM", &at);
+    move_batchnorms(net, b, move_put);
+    end_chunk(b, at);
+    begin_chunk(b, "STEP", &at);
+    put(b, &seen, sizeof seen);
+    put(b, &h->seed, sizeof h->seed);
+    put(b, &h->t_infer, sizeof h->t_infer);
+    end_chunk(b, at);
+    if (!resume) return;
+    begin_chunk(b, "OPTM", &at);
+    move_optimizer(net, h, b, move_put);
+    end_chunk(b, at);
+}
+
+static int has_batchnorm(const network *net) {
+    for (int i = 0; i < net->n; i++) if (net->layers[i].type == BATCHNORM) return 1;
+    return 0;
+}
+
+static long long stock_bytes(const network *net) {
+    long long n = 3 * (long long)sizeof(int) + (long long)sizeof(size_t);
+    for (int i = 0; i < net->n; i++) {
+        long long k = host_layer_floats(&net->layers[i]);
+        if (k < 0) return -1;
+        n += 4 * k;
+    }
+    return n;
+}
+
+static int append_trailer(FILE *f, network *net, host_net *h, int resume) {
+    bytes b = {0};
+    payload(net, h, resume, &b);
+    if (b.bad) {
+        free(b.p);
+        errno = ENOMEM;
+        return -1;
+    }
+    uint32_t head[2] = {TRAILER_VERSION, file_crc32(b.p, b.len)};
+    uint64_t len = b.len;
+    int ok = fwrite(magic, sizeof magic, 1, f) == 1 && fwrite(head, sizeof head, 1, f) == 1
+        && fwrite(&len, sizeof len, 1, f) == 1 && fwrite(b.p, 1, b.len, f) == b.len;
+    free(b.p);
+    return ok ? 0 : -1;
+}
+
+int host_save(network *net, const char *path, int resume, char *err) {
+    host_net *h = host_of(net);
+    file_out o;
+    if (file_out_open(&o, path, err)) return -1;
+    /* The host writes by name and checks nothing; its bytes are counted afterwards. */
+    host_real_save(net, o.tmp, net->n);
+    struct stat st;
+    long long want = stock_bytes(net);
+    if (stat(o.tmp, &st) || (want >= 0 && st.st_size != want)) {
+        file_out_abort(&o);
+        snprintf(err, ERR_LEN, "%s: cannot write the weights: no space left, or the disk failed", path);
+        return -1;
+    }
+    if (fseek(o.f, 0, SEEK_END)
+        || ((resume || h->shared.present || has_batchnorm(net)) && append_trailer(o.f, net, h, resume))) {
+        int e = errno;
+        file_out_abort(&o);
+        snprintf(err, ERR_LEN, "%s: cannot write the weights: %s", path, strerror(e));
+        return -1;
+    }
+    return file_out_close(&o, err);
+}
+
+/* ---- loading --------------------------------------------------------------------------------------------------- */
+
+/* The payload's chunk `tag` as a row of its own, or a bad one. */
+static bytes find_chunk(const bytes *payload, const char *tag) {
+    bytes all = *payload, none = {.bad = 1};
+    all.at = 0;
+    while (!all.bad && all.at < all.len) {
+        char name[4];
+        uint64_t len;
+        get(&all, name, 4);
+        get(&all, &len, sizeof len);
+        if (all.bad || len > all.len - all.at) return none;
+        if (!memcmp(name, tag, 4)) return (bytes){.p = all.p + all.at, .len = (size_t)len};
+        all.at += (size_t)len;
+    }
+    return none;
+}
+
+static int chunk_ok(const bytes *b) { return !b->bad && b->at == b->len; }
+
+static size_t runs_bytes(const host_net *h) {
+    size_t n = 0;
+    for (int k = 0; k < h->n_perturb; k++) n += 2 * sizeof(float) * PERTURB_K * (size_t)h->perturb[k].channels;
+    return n;
+}
+
+static int read_chunks(network *net, host_net *h, const bytes *all, int flags, const char *path, char *err) {
+    bytes b = find_chunk(all, "RUNS");
+    if (h->shared.present && !b.bad) {
+        if (b.len != runs_bytes(h)) {
+            snprintf(err, ERR_LEN, "%s: its running statistics are of other [perturb] layers than this cfg has", path);
+            return -1;
+        }
+        move_runs(h, &b, move_get);
+    }
+    b = find_chunk(all, "PHI ");
+    /* A phi named in the cfg wins: the user swaps it there. */
+    if (h->shared.present && !b.bad && !h->phi_from_file) get(&b, h->phi, sizeof h->phi);
+    b = find_chunk(all, "BNRM");
+    if (!b.bad) move_batchnorms(net, &b, move_get);
+    b = find_chunk(all, "STEP");
+    uint64_t seen;
+    get(&b, &seen, sizeof seen);
+    get(&b, &h->seed, sizeof h->seed);
+    get(&b, &h->t_infer, sizeof h->t_infer);
+    if (!chunk_ok(&b)) {
+        snprintf(err, ERR_LEN, "%s: its trailer does not fit this network", path);
+        return -1;
+    }
+    b = find_chunk(all, "OPTM");
+    if (!b.bad && !(flags & HOST_CLEAR)) {
+        move_optimizer(net, h, &b, move_get);
+        if (!chunk_ok(&b)) {
+            snprintf(err, ERR_LEN, "%s: its optimizer state does not fit this cfg (adam=, layers); use -clear to start "
+                     "a new run from its weights", path);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+typedef struct { long long head, stock; int layers; } extent;
+
+/* Where the host's part ends, by the sizes of this network's layers; layers == net->n: complete. */
+static int measure(const network *net, const unsigned char *p, size_t len, const char *path, extent *x, char *err) {
+    int v[3];
+    if (len < sizeof v + 4) {
+        snprintf(err, ERR_LEN, "%s: %zu bytes are too few for a weights file", path, len);
+        return -1;
+    }
+    memcpy(v, p, sizeof v);
+    if (v[0] < 0 || v[0] > 1000 || v[1] < 0 || v[1] > 1000) {
+        snprintf(err, ERR_LEN, "%s: no weights file of Darknet (version %d.%d)", path, v[0], v[1]);
+        return -1;
+    }
+    x->head = (long long)sizeof v + (v[0] * 10 + v[1] >= 2 ? 8 : 4);
+    long long at = x->head, size = (long long)len, best = -1;
+    for (int i = 0; i < net->n; i++) {
+        long long k = host_layer_floats(&net->layers[i]);
+        if (k < 0) {        /* a layer that counts its weights in its own way: leave the check to the host */
+            x->stock = size;
+            x->layers = net->n;
+            return 0;
+        }
+        if (at + 4 * k > size) break;
+        at += 4 * k;
+        if (at == size && k) best = i + 1;
+    }
+    long long need = x->head;
+    for (int i = 0; i < net->n; i++) need += 4 * host_layer_floats(&net->layers[i]);
+    x->layers = need <= size ? net->n : (int)best;
+    x->stock = need <= size ? need : size;
+    if (x->layers > 0) return 0;
+    snprintf(err, ERR_LEN, "%s: %lld bytes, but this cfg needs %lld: weights of another network, or a file cut short",
+             path, size, need);
+    return -1;
+}
+
+/* The trailer behind the stock part, checked; p stays NULL where there is none. */
+static int check_trailer(unsigned char *p, size_t len, const char *path, bytes *out, char *err) {
+    uint32_t head[2];
+    uint64_t n;
+    *out = (bytes){0};
+    if (!len) return 0;
+    if (len < TRAILER_HEAD || memcmp(p, magic, sizeof magic)) {
+        snprintf(err, ERR_LEN, "%s: %zu bytes more than this cfg needs: weights of another network?", path, len);
+        return -1;
+    }
+    memcpy(head, p + 8, sizeof head);
+    memcpy(&n, p + 16, sizeof n);
+    if (head[0] != TRAILER_VERSION) {
+        snprintf(err, ERR_LEN, "%s: trailer version %u, this program knows %d: use a newer one", path, head[0],
+                 TRAILER_VERSION);
+        return -1;
+    }
+    if (n != len - TRAILER_HEAD || file_crc32(p + TRAILER_HEAD, (size_t)n) != head[1]) {
+        snprintf(err, ERR_LEN, "%s: its trailer is damaged or cut short", path);
+        return -1;
+    }
+    *out = (bytes){.p = p + TRAILER_HEAD, .len = (size_t)n};
+    return 0;
+}
+
+static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags, char *err) {
+    host_net *h = host_of(net);
+    extent x;
+    bytes trailer;
+    if (measure(net, p, len, path, &x, err)) return -1;
+    if (check_trailer(p + x.stock, len - (size_t)x.stock, path, &trailer, err)) return -1;
+    if (x.layers < net->n) {
+        if (!(flags & HOST_PARTIAL_OK)) {
+            snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, this cfg has %d", path, x.layers,
+                     net->n);
+            return -1;
+        }
+        fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path, x.layers, net->n);
+    }
+    if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
+    host_real_load(net, (char *)path, 0, x.layers);
+    if (flags & HOST_CLEAR) {
+        *net->seen = 0;
+        h->t_infer = 1;
+    }
+    engine_params_changed(h->e);
+    return 0;
+}
+
+int host_load(network *net, const char *path, int flags, char *err) {
+    size_t len;
+    unsigned char *p = file_slurp(path, &len, err);
+    if (!p) return -1;
+    int r = load_checked(net, p, len, path, flags, err);
+    free(p);
+    return r;
+}

@@ -1,0 +1,25 @@
+/* metrics.c - see metrics.h */
+#include "ops/metrics.h"
+#include <math.h>
+
+void metrics_add(metrics *m, const float *p, int classes, int truth, int k) {
+    int best = 0, above = 0;
+    for (int c = 1; c < classes; c++) if (p[c] > p[best]) best = c;
+    for (int c = 0; c < classes; c++) above += p[c] > p[truth] || (p[c] == p[truth] && c < truth);
+    double conf = (double)p[best], pt = (double)p[truth];
+    int bin = (int)(conf * METRIC_BINS);
+    bin = bin < 0 ? 0 : bin >= METRIC_BINS ? METRIC_BINS - 1 : bin;
+    m->images++;
+    m->top1 += best == truth;
+    m->topk += above < k;
+    m->nll_sum -= log(pt > 1e-12 ? pt : 1e-12);
+    m->bin_count[bin]++;
+    m->bin_right[bin] += best == truth;
+    m->bin_conf[bin] += conf;
+}
+
+double metrics_ece(const metrics *m) {
+    double sum = 0;
+    for (int b = 0; b < METRIC_BINS; b++) sum += fabs((double)m->bin_right[b] - m->bin_conf[b]);
+    return m->images ? sum / (double)m->images : 0;
+}

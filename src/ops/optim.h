@@ -1,0 +1,17 @@
+/* optim.h - one fused pass per tensor for Darknet's SGD and for Adam with L2 decay.
+ *
+ * `update` follows Darknet's sign: it holds MINUS the gradient, summed over `batch` images. */
+#ifndef MP_OPTIM_H
+#define MP_OPTIM_H
+#include <stddef.h>
+
+/* Darknet's SGD (convolutional_layer.c, update): update -= decay*batch*w; w += rate/batch*update;
+ * update *= momentum. decay is 0 for biases and scales there. */
+void sgd_step(float *w, float *update, size_t n, float rate, float momentum, float decay, int batch);
+
+typedef struct { float rate, beta1, beta2, eps, decay; int t; } adam_args;   /* t: 1 at the first step */
+
+/* torch.optim.Adam with weight_decay (L2 in the gradient): g = -update/batch + decay*w;
+ * m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * (m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + eps); update = 0. */
+void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
+#endif

@@ -1,0 +1,203 @@
+/* classifier.c - opening a classifier, and measuring it. */
+#include "train/classifier.h"
+#include "train/report.h"
+#include <math.h>
+#include <omp.h>
+
+static int set_phi(cfg_file *c, const char *phi, char *err) {
+    for (int i = 0; i < c->n; i++) {
+        if (!strcmp(c->sections[i].type, "meta_shared")) {
+            char full[4096];
+            if (!realpath(phi, full)) {
+                snprintf(err, ERR_LEN, "%s: no such phi file", phi);
+                return -1;
+            }
+            cfg_set(c, i, "phi", full);
+            return 0;
+        }
+    }
+    snprintf(err, ERR_LEN, "%s: -phi needs a [meta_shared] section in the cfg, and it has none", c->path);
+    return -1;
+}
+
+int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err) {
+    memset(c, 0, sizeof *c);
+    c->cfg = cfg_read(a->cfg, err);
+    if (!c->cfg) return -1;
+    c->data = data_file_read(a->data, err);
+    if (!c->data || (a->phi && set_phi(c->cfg, a->phi, err))) goto fail;
+    c->net = host_open(c->cfg, a->weights && a->image, err);
+    if (!c->net) goto fail;
+    c->h = host_of(c->net);
+    if (c->net->outputs != c->data->classes) {
+        snprintf(err, ERR_LEN, "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d",
+                 a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
+        goto fail;
+    }
+    host_init(c->net, a->seed);
+    if (a->weights && host_load(c->net, a->weights, load_flags, err)) goto fail;
+    if (a->seed_given) host_seed(c->h, a->seed);
+    return 0;
+fail:
+    classifier_close(c);
+    return -1;
+}
+
+void classifier_close(classifier *c) {
+    host_close(c->net);
+    data_file_free(c->data);
+    cfg_free(c->cfg);
+    memset(c, 0, sizeof *c);
+}
+
+augment classifier_augment(const cfg_file *cfg, const network *net) {
+    cfg_net_extra x = cfg_get_net_extra(cfg);
+    return (augment){
+        .w = net->w, .h = net->h, .c = net->c, .crop_pad = x.crop_pad, .flip = x.flip,
+        .angle = net->angle, .aspect = net->aspect, .hue = net->hue, .saturation = net->saturation,
+        .exposure = net->exposure, .min_crop = net->min_crop, .max_crop = net->max_crop,
+    };
+}
+
+float classifier_step(network *net, const batch_t *b) {
+    float *X = net->input, *y = net->truth;
+    net->input = b->X;
+    net->truth = b->truth;
+    float loss = train_network_datum(net) / (float)net->batch;
+    net->input = X;
+    net->truth = y;
+    return loss;
+}
+
+/* Noise of tests must not meet that of training under the same seed: their draws have the top bit set. */
+static uint64_t test_draw(uint64_t batch, int samples, int s) {
+    return (1ULL << 63) | (batch * (uint64_t)samples + (uint64_t)s);
+}
+
+static void predict(network *net, float *X, uint64_t batch, int samples, float *p) {
+    host_net *h = host_of(net);
+    size_t n = (size_t)net->batch * (size_t)net->outputs;
+    int passes = samples > 0 ? samples : 1;
+    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(h)};
+    memset(p, 0, n * sizeof(float));
+    for (int s = 0; s < passes; s++) {
+        m.seed = host_seed_of(h);
+        m.draw = test_draw(batch, passes, s);
+        host_set_mode(h, &m);
+        const float *out = network_predict(net, X);
+        for (size_t k = 0; k < n; k++) p[k] += out[k] / (float)passes;
+    }
+    host_set_mode(h, NULL);
+}
+
+int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err) {
+    int B = net->batch, k = top < net->outputs ? top : net->outputs;
+    float *X = calloc((size_t)B * (size_t)net->inputs, sizeof(float));
+    float *y = calloc((size_t)B * (size_t)net->outputs, sizeof(float));
+    float *p = calloc((size_t)B * (size_t)net->outputs, sizeof(float));
+    int *labels = calloc((size_t)B, sizeof(int)), bad = 0;
+    memset(m, 0, sizeof *m);
+    if (!X || !y || !p || !labels) {
+        snprintf(err, ERR_LEN, "not enough memory to test");
+        bad = 1;
+    }
+    for (int first = 0; !bad && first < s->n; first += B) {
+        int n = s->n - first < B ? s->n - first : B;
+        batch_test(s, net->w, net->h, net->c, first, n, X, y, labels);
+        predict(net, X, (uint64_t)(first / B), samples, p);
+        for (int i = 0; i < n && !bad; i++) {
+            const float *q = p + (size_t)i * (size_t)net->outputs;
+            for (int c = 0; c < net->outputs; c++) bad |= !isfinite(q[c]);
+            if (bad) snprintf(err, ERR_LEN, "%s: the network's output is no number: were its weights trained to the end?",
+                              s->items[first + i].path);
+            else metrics_add(m, q, net->outputs, labels[i], k);
+        }
+    }
+    free(X);
+    free(y);
+    free(p);
+    free(labels);
+    return bad ? -1 : 0;
+}
+
+static void show(const classifier_args *a, const metrics *m, double seconds) {
+    double n = m->images ? (double)m->images : 1;
+    printf("%zu images: top-1 %.2f %%, top-%d %.2f %%, NLL %.4f, ECE %.4f (%s", m->images, 100 * (double)m->top1 / n, a->top,
+           100 * (double)m->topk / n, m->nll_sum / n, metrics_ece(m), a->samples > 0 ? "" : "deterministic, ");
+    if (a->samples > 0) printf("%d noise samples, ", a->samples);
+    printf("%.1f s)\n", seconds);
+}
+
+int classifier_valid(const classifier_args *a, char *err) {
+    classifier c;
+    metrics m;
+    if (classifier_open(&c, a, 0, err)) return -1;
+    double start = report_now();
+    int bad = -1;
+    dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
+    if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, a->samples, a->top, &m, err);
+    if (!bad) {
+        double seconds = report_now() - start;
+        show(a, &m, seconds);
+        cJSON *j = cJSON_CreateObject();
+        report_metrics(j, &m);
+        cJSON_AddNumberToObject(j, "samples", a->samples);
+        cJSON_AddNumberToObject(j, "seconds", seconds);
+        bad = report_json(a->json, j, err);
+        cJSON_Delete(j);
+    }
+    dataset_free(s);
+    classifier_close(&c);
+    return bad;
+}
+
+static int best_left(const float *p, int n, const char *used) {
+    int best = -1;
+    for (int k = 0; k < n; k++) if (!used[k] && (best < 0 || p[k] > p[best])) best = k;
+    return best;
+}
+
+static int show_top(const classifier *c, const float *p, const classifier_args *a, char *err) {
+    int n = c->net->outputs, top = a->top < n ? a->top : n;
+    char *used = calloc((size_t)n, 1);
+    cJSON *j = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(j, "top");
+    for (int k = 0; used && k < top; k++) {
+        int best = best_left(p, n, used);
+        used[best] = 1;
+        printf("%5.2f%%: %s\n", 100 * (double)p[best], c->data->name[best]);
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", c->data->name[best]);
+        cJSON_AddNumberToObject(o, "class", best);
+        cJSON_AddNumberToObject(o, "probability", (double)p[best]);
+        cJSON_AddItemToArray(list, o);
+    }
+    free(used);
+    int bad = report_json(a->json, j, err);
+    cJSON_Delete(j);
+    return bad;
+}
+
+int classifier_predict(const classifier_args *a, char *err) {
+    classifier c;
+    raster r;
+    if (raster_read(a->image, 3, &r, err)) return -1;
+    if (classifier_open(&c, a, 0, err)) {
+        raster_free(&r);
+        return -1;
+    }
+    set_batch_network(c.net, 1);
+    float *X = calloc((size_t)c.net->inputs, sizeof(float)), *p = calloc((size_t)c.net->outputs, sizeof(float));
+    int bad = -1;
+    if (X && p) {
+        image_letterbox(&r, c.net->w, c.net->h, c.net->c, X);
+        predict(c.net, X, 0, a->samples, p);
+        bad = show_top(&c, p, a, err);
+    } else {
+        snprintf(err, ERR_LEN, "not enough memory to predict");
+    }
+    free(X);
+    free(p);
+    raster_free(&r);
+    classifier_close(&c);
+    return bad;
+}

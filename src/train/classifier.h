@@ -1,0 +1,42 @@
+/* classifier.h - training and testing of classifiers, on the host's network and our engine. */
+#ifndef MP_CLASSIFIER_H
+#define MP_CLASSIFIER_H
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "host/net.h"
+#include "ops/metrics.h"
+
+typedef struct {
+    const char *data, *cfg, *weights, *image;   /* file names; weights may be NULL for training */
+    const char *phi, *backup, *json;            /* NULL: as the cfg and .data file say; no JSON */
+    uint64_t seed;
+    int seed_given, threads;
+    int clear, skip_bad, samples;
+    int every;                                  /* validate every so many steps while training; 0: never */
+    int top;
+} classifier_args;
+
+/* Each returns 0, or -1 and one sentence in err; nothing is left half written. */
+int classifier_train(const classifier_args *a, char *err);
+int classifier_valid(const classifier_args *a, char *err);
+int classifier_predict(const classifier_args *a, char *err);
+
+/* A cfg with its network: opened, seeded, weights loaded; what all three and meta-training share. */
+typedef struct {
+    cfg_file *cfg;
+    data_file *data;
+    network *net;
+    host_net *h;
+} classifier;
+int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err);
+void classifier_close(classifier *c);
+
+/* The augmentation that a cfg asks for. */
+augment classifier_augment(const cfg_file *cfg, const network *net);
+
+/* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. */
+int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);
+
+/* One training step's batch through the host's train_network_datum, without copying it. Mean loss of an image. */
+float classifier_step(network *net, const batch_t *b);
+#endif

@@ -1,0 +1,30 @@
+/* meta.h - meta-training: one phi, learned over many tasks at once.
+ *
+ * A META file has the syntax of a cfg: one [meta] section, then one [task] section for each task.
+ *   [meta]  cfg=      network of every task that names none of its own
+ *           phi=      file to write; init= a phi file to start from (absent: random at sigma= 0.01)
+ *           batch=    images of a step (default: as the cfg says)
+ *           steps=    750        learning_rate= 0.001    decay= 0.0005       of theta (Adam)
+ *           seed=     0          phi_learning_rate=, phi_decay=              of phi (Adam); default: as theta's
+ *   [task]  data=     a .data file; its train list is split into a train half and a validation half
+ *           cfg=      network of this task;   split= half0 | half1 (default: the .data file's, else half0)
+ *           name=     for messages
+ * Paths are tried as they are, then relative to the META file's folder.
+ *
+ * One step, for every task: theta takes an Adam step on a train batch; then the gradient of the loss on a validation batch
+ * at the new theta goes to phi, with batch norm in inference mode and [perturb] in training mode. phi takes one Adam step on
+ * the mean of the tasks' gradients (first order; MetaPerturb, algorithm 1). */
+#ifndef MP_META_H
+#define MP_META_H
+#include "host/cfg.h"
+#include <stdint.h>
+
+typedef struct {
+    const char *meta, *json, *out;  /* META file; JSON report or NULL; phi file instead of the META's, or NULL */
+    uint64_t seed;
+    int seed_given, threads, skip_bad, steps;   /* steps 0: as the META file says */
+} meta_args;
+
+/* 0, or -1 and one sentence in err. */
+int meta_train(const meta_args *a, char *err);
+#endif

@@ -1,0 +1,17 @@
+/* meta_file.h - reading of META files; see meta.h for their keys. */
+#ifndef MP_META_FILE_H
+#define MP_META_FILE_H
+#include "train/meta.h"
+
+typedef struct { char data[4096], cfg[4096], name[256], split[16]; } meta_task;
+typedef struct {
+    char cfg[4096], phi[4096], init[4096];
+    double learning_rate, decay, phi_learning_rate, phi_decay, sigma;
+    int steps, batch, n;    /* batch 0: as the cfg says */
+    uint64_t seed;
+    meta_task *tasks;
+} meta_file;
+
+meta_file *meta_file_read(const char *path, char *err);
+void meta_file_free(meta_file *m);
+#endif

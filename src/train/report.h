@@ -1,0 +1,22 @@
+/* report.h - what a run tells: lines for people, a JSON file for scripts. */
+#ifndef MP_REPORT_H
+#define MP_REPORT_H
+#include "host/cfg.h"
+#include "ops/metrics.h"
+#include <cjson/cJSON.h>
+
+double report_now(void);                            /* seconds, monotonic */
+/* "3 h 12 m", "4 m 05 s", "12 s" */
+const char *report_duration(double seconds, char buf[32]);
+/* True when it is time for the next line: the first steps, then once a second, and the last. */
+int report_due(long step, long last_step, double *last_line);
+
+/* Atomic write of a JSON object; path NULL: nothing to do. Does not free j. */
+int report_json(const char *path, const cJSON *j, char *err);
+/* top1 top5 nll ece images, and bins of the reliability diagram, added to an object. */
+void report_metrics(cJSON *j, const metrics *m);
+
+/* SIGINT and SIGTERM ask a run to stop behind its step, so that it can save. */
+void report_catch_signals(void);
+int report_stop_asked(void);
+#endif

@@ -1,0 +1,34 @@
+# lib.sh - what the end-to-end tests share: a scratch folder, counters, a closing line. Source it from the repository root.
+# shellcheck shell=bash
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+MP=build/metaperturb
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+passed=0 failed=0 skipped=0
+name=$(basename "$0" .sh)
+
+ok()   { passed=$((passed + 1)); }
+bad()  { failed=$((failed + 1)); echo "FAIL $name: $*"; }
+skip() { skipped=$((skipped + 1)); echo "SKIP $name: $*"; }
+check() { local what=$1; shift; if "$@"; then ok; else bad "$what"; fi; }
+
+# refused WHAT WORDS COMMAND...: the command ends with status 1 or 2 and exactly one line on stderr that holds WORDS.
+refused() {
+    local what=$1 words=$2 rc
+    shift 2
+    "$@" >"$T/out" 2>"$T/err"
+    rc=$?
+    if [ $rc -ne 1 ] && [ $rc -ne 2 ]; then bad "$what: status $rc: $(tail -1 "$T/err")"
+    elif ! tail -1 "$T/err" | grep -qF -- "$words"; then bad "$what: '$(tail -1 "$T/err")' does not say '$words'"
+    else ok
+    fi
+}
+
+# A tiny data set of made pictures: $T/tiny.data with 3 classes, 8 train and 4 test images of each.
+tiny_data() { python3 tests/make_images.py "$T" || exit 1; }
+
+finish() {
+    echo "$name: $passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}
