@@ -13,7 +13,7 @@ refused_data() { data_with "$3"; refused "$1" "$2" "$MP" classifier train "$T/t.
 # command line
 refused "no command" "metaperturb GROUP COMMAND --help" "$MP"
 refused "unknown option" "-sed" train "$C" -sed 1
-refused "value missing" "-seed needs a value" train "$C" -seed
+refused "value missing" "-seed needs a value" "$MP" classifier train "$D" "$C" -seed
 refused "no number" "not a whole number" train "$C" -threads two
 refused "negative seed" "not a whole number" train "$C" -seed -1
 refused "too many arguments" "one argument too many" train "$C" a b
@@ -71,9 +71,9 @@ refused "no weights" "none.weights" train "$C" "$T/none.weights"
 check "train writes JSON" python3 -c "import json,sys; d=json.load(open('$T/j.json')); sys.exit(not {'step','loss','seconds','log'} <= set(d))"
 "$MP" classifier valid "$D" "$C" "$T/w/tiny.weights" -samples 3 -json "$T/v.json" >/dev/null 2>&1
 check "valid writes JSON" python3 -c "import json,sys; d=json.load(open('$T/v.json')); sys.exit(not {'top1','top5','nll','ece','images','samples','seconds'} <= set(d) or d['images'] != 12)"
-cfg_with 's/learning_rate=0.003/learning_rate=1e30/'
+cfg_with 's/learning_rate=0.003/learning_rate=1e25/'
 refused "NaN loss" "loss is" train "$T/t.cfg"
-if mkdir "$T/full" && mount -t tmpfs -o size=16k tmpfs "$T/full" 2>/dev/null; then
+if mkdir "$T/full" && mount -t tmpfs -o size=4k tmpfs "$T/full" 2>/dev/null; then
     refused "no space" "space" "$MP" classifier train "$D" "$C" -backup "$T/full"
     check "nothing half written" test -z "$(ls "$T/full")"
     umount "$T/full"
