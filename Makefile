@@ -2,9 +2,10 @@
 CC      ?= gcc
 DARKNET ?= /usr/lib/darknet
 BUILD   ?= build
+EXTRA   ?=
 WARN     = -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-format-truncation
 # -ffp-contract=fast: fused multiply-add where the CPU has it; -O3 and never -Ofast, so that NaN checks work.
-CFLAGS  += -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
+CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
            -fvisibility=hidden $(WARN) -Isrc -isystem $(DARKNET)/include -MMD -MP
 LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
 ROOMS    = ops engine host data train cli
@@ -13,6 +14,7 @@ SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 OBJ     := $(SRC:src/%.c=$(BUILD)/%.o)
 LIBOBJ  := $(filter-out $(BUILD)/cli/main.o,$(OBJ))
 PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/%,$(OBJ))
+REF     := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/ref_*.c))
 TESTS   := $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
 
 all: $(BUILD)/metaperturb $(BUILD)/libmetaperturb.so
@@ -27,9 +29,17 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/%: tests/%.c $(wildcard tests/ref*.c) $(LIBOBJ) Makefile
+# What the tests link: everything but main, the whole of it, so that the catching of the host's functions is there too.
+$(BUILD)/all.a: $(LIBOBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/ref_%.o: tests/ref_%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(wildcard tests/ref*.c) $(LIBOBJ) $(LDLIBS)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
 
 tests: all $(TESTS)
 
@@ -38,7 +48,7 @@ layers:
 	@scripts/check_layers.sh
 
 asan:
-	$(MAKE) BUILD=build/asan CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
+	$(MAKE) BUILD=build/asan EXTRA="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
 
 clean:
 	rm -rf $(BUILD)
@@ -50,6 +60,6 @@ help:
 	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
 	@echo "make clean      remove $(BUILD)"
 
--include $(OBJ:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
 .PHONY: all tests layers asan clean help
 .SECONDARY:

@@ -14,6 +14,9 @@ typedef struct {
 /* out (n,c,h,w) from x; mean, var (c,4), may be NULL: those that were used. */
 void ref_perturb(double *out, const double *x, const double phi[PHI_LEN], const ref_perturb_args *a, double *mean, double *var);
 
-/* E[softplus(alpha + eps)] by fine quadrature. */
-double ref_mean_softplus(double alpha);
+/* E[softplus(alpha + eps)] by the trapezoidal rule of the given step over |eps| < 12; 1/16 is exact in double (tests/test_ops.c). */
+double ref_mean_softplus(double alpha, double step);
+
+/* Central difference of a loss with respect to one number that it reads; *at is put back. */
+double ref_slope(double (*loss)(void *), void *of, double *at, double h);
 #endif

@@ -218,7 +218,7 @@ static engine *build(graph *g, int training) {
         add_node(e, t);
         if (engine_plan(e, g->batch, g->h, g->w, 0, err, sizeof err)) {
             CHECK(0, "%s: %s", g->name, err);
-            exit(t_done("engine"));
+            exit(t_done("test_engine"));
         }
         shape4 s = engine_shape(e, i);
         t->h = s.h, t->wd = s.w, t->c = s.c;
@@ -343,5 +343,5 @@ int main(void) {
     test_carry();
     test_repeat_and_replan();
     test_refusals();
-    return t_done("engine");
+    return t_done("test_engine");
 }

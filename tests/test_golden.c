@@ -5,6 +5,7 @@
 #include "test.h"
 #include "ops/perturb.h"
 #include <dirent.h>
+#include <omp.h>
 
 static char root[4096];
 
@@ -79,7 +80,7 @@ static void one_case(const char *dir) {
         .momentum = 0.1f, .eps = in[1],
     };
     float *y = malloc(n * sizeof *y), *dx = malloc(n * sizeof *dx), *tape = malloc(perturb_tape_len(s) * sizeof *tape);
-    float *scratch = malloc(perturb_scratch_len(s, 2) * sizeof *scratch);
+    float *scratch = malloc(perturb_scratch_len(s, omp_get_max_threads()) * sizeof *scratch);
     perturb_forward(y, tape, rm, rv, in[0], phi, &a, scratch);
     perturb_backward(dx, 0, dphi, in[2], tape, in[0], phi, &a, scratch);
     to_nchw(buf, y, s);

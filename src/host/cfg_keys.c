@@ -40,7 +40,7 @@ static const char *const fork_sections[] = {
 static const cfg_key net[] = {
     INT("batch", 1, 1e6), INT("subdivisions", 1, 1e6), INT("time_steps", 1, 1e5), INT("height", 1, 65535),
     INT("width", 1, 65535), INT("channels", 1, 65535), INT("inputs", 1, 2147483647),
-    ABOVE("learning_rate", 0, 1e6), BELOW("momentum", 0, 1), FLT("decay", 0, 1e6), FLAG("adam"),
+    ABOVE("learning_rate", 0, 1e30), BELOW("momentum", 0, 1), FLT("decay", 0, 1e6), FLAG("adam"),
     BELOW("B1", 0, 1), BELOW("B2", 0, 1), ABOVE("eps", 0, 1), WORD("policy", policies), INT("burn_in", 0, BIG),
     FLT("power", 0, 1000), INT("step", 1, BIG), FLT("scale", 0, 1e6), INTS("steps", -BIG, BIG),
     FLTS("scales", 0, 1e6), ABOVE("gamma", 0, 1e6), INT("max_batches", 0, BIG), INT("max_crop", 0, 65535),
@@ -61,7 +61,7 @@ static const cfg_key net[] = {
 /* Keys of every layer of the host. */
 static const cfg_key layer[] = {
     FLAG("truth"), FLAG("onlyforward"), INT("stopbackward", 0, BIG), FLAG("dontsave"), FLAG("dontload"),
-    INT("numload", 0, BIG), FLAG("dontloadscales"), FLT("learning_rate", 0, 1e6), BELOW("smooth", 0, 1),
+    INT("numload", 0, BIG), FLAG("dontloadscales"), FLT("learning_rate", 0, 1e30), BELOW("smooth", 0, 1),
     FORK("dont_update"), FORK("burnin_update"), FORK("train_only_bn"), FORK("stream"), FORK("wait_stream"),
     END};
 

@@ -1,65 +1,77 @@
-/* perturb_forward.c - see perturb.h. One picture at a time, so that all its intermediates stay in the processor's cache. */
+/* perturb_forward.c - see perturb.h; perturb_internal.h tells how the work is cut. */
 #include "ops/perturb_internal.h"
-#include "ops/vecmath.h"
 #include <assert.h>
 #include <math.h>
 #include <omp.h>
-#include <string.h>
 
-size_t perturb_tape_len(shape4 s) {
-    return shape_len(s) + (size_t)s.c * ((size_t)s.n * PERTURB_K + 1 + 4 * PERTURB_K);
-}
+enum { X, R };      /* rings of forward: x, relu(E1(x)) */
+
+size_t perturb_tape_len(shape4 s) { return perturb_tape_floats(s); }
 
 size_t perturb_scratch_len(shape4 s, int threads) {
-    perturb_scratch p = perturb_scratch_of(NULL, s);
-    return (size_t)(p.thread - (float *)NULL) + (size_t)threads * perturb_thread_len(s);
+    assert(threads > 0);
+    return 16 + perturb_shared_len(s) + (size_t)threads * perturb_thread_len(s);
 }
 
-void perturb_load(const perturb_room *r, const float *x, shape4 s, int n) {
-    size_t row = (size_t)s.w * (size_t)s.c;
-    rows_clear_border(r->pic[0], r->p);
-    rows_clear_border(r->map[0], r->q);
-    for (int y = 0; y < s.h; y++) {
-        const float *from = x + ((size_t)n * (size_t)s.h + (size_t)y) * row;
-        memcpy(padded_row(r->pic[0], r->p, y), from, row * sizeof *from);
-        rows_channel_sum(padded_row(r->map[0], r->q, y), from, s.w, s.c, 1 / (float)s.c);
+int perturb_threads(shape4 s) {
+    size_t most = (size_t)omp_get_max_threads(), units = perturb_units(s);
+    return (int)(most < units ? most : units);
+}
+
+void perturb_load(perturb_ring ring, const perturb_ring *map, const float *x, shape4 s, int n, int y) {
+    if (y < 0 || y >= s.h) {
+        perturb_row_zero(ring, y);
+        if (map) perturb_row_zero(*map, y);
+        return;
     }
+    const float *from = x + perturb_at(s, n, y);
+    memcpy(perturb_row(ring, y), from, ring.w * ring.c * sizeof *from);
+    if (map) rows_channel_sum(perturb_row(*map, y), from, s.w, s.c, 1 / (float)s.c);
 }
 
-void perturb_first(const perturb_room *r, const float *phi, shape4 s) {
-    rows_clear_border(r->pic[1], r->p);
-    rows_clear_border(r->map[1], r->q);
-    for (int y = 0; y < s.h; y++) {
-        float *out = padded_row(r->pic[1], r->p, y);
-        rows_conv(r->base, padded_window(r->map[0], r->q, y), r->q, phi + PHI_E1_ALL, NULL, 0);
-        rows_conv(out, padded_window(r->pic[0], r->p, y), r->p, phi + PHI_E1_SELF, r->base, 0);
-        rows_relu(out, (size_t)s.w * (size_t)s.c);
-        rows_channel_sum(padded_row(r->map[1], r->q, y), out, s.w, s.c, 1 / (float)s.c);
+void perturb_first(const perturb_room *r, perturb_ring out, perturb_ring out_map, perturb_ring in, perturb_ring in_map,
+                   const float *phi, shape4 s, int y) {
+    if (y < 0 || y >= s.h) {
+        perturb_row_zero(out, y);
+        perturb_row_zero(out_map, y);
+        return;
     }
+    rows_conv(r->base, perturb_window(in_map, y), s.w, 1, phi + PHI_E1_ALL, NULL, ROWS_SET);
+    rows_conv(perturb_row(out, y), perturb_window(in, y), s.w, s.c, phi + PHI_E1_SELF, r->base, ROWS_RELU);
+    rows_channel_sum(perturb_row(out_map, y), perturb_row(out, y), s.w, s.c, 1 / (float)s.c);
 }
 
-/* f of picture n, (4,C): rows are added up in float, pictures in double. */
-static void features(const perturb_room *r, float *f, const float *phi, shape4 s) {
+/* A unit's sums of the features, (4,C): a row is added up in float, rows in double. Their signs go to the tape. */
+static void features(const perturb_room *r, perturb_unit u, double *sums, uint8_t *mask, const float *x, const float *phi, shape4 s) {
     size_t n = PERTURB_K * (size_t)s.c;
+    memset(sums, 0, n * sizeof *sums);
+    perturb_ring_clear(r->ring[X]);
+    for (int row = u.top - 1; row <= u.end; row++) {
+        int y = row - 1;
+        perturb_load(r->ring[X], NULL, x, s, u.n, row);
+        if (y < u.top) continue;
+        memset(r->sums, 0, n * sizeof *r->sums);
+        rows_feature(r->sums, mask ? mask + perturb_at(s, u.n, y) : NULL, perturb_window(r->ring[X], y), s.w, s.c, phi + PHI_K,
+                     r->row[0], r->bits);
+        for (size_t i = 0; i < n; i++) sums[i] += (double)r->sums[i];
+    }
+}
+
+/* f (N,4,C) from the units' sums; mean and unbiased variance over the batch; B = 1 has no variance: 0. */
+static void batch_statistics(double *m, double *v, float *f, const double *sums, shape4 s) {
+    size_t n = PERTURB_K * (size_t)s.c, bands = perturb_bands(s);
     double area = (double)s.h * s.w;
-    memset(r->sums, 0, n * sizeof *r->sums);
-    for (int y = 0; y < s.h; y++) {
-        memset(f, 0, n * sizeof *f);
-        rows_feature(f, padded_window(r->pic[0], r->p, y), r->p, phi + PHI_K, r->tmp);
-        for (size_t i = 0; i < n; i++) r->sums[i] += (double)f[i];
-    }
-    for (size_t i = 0; i < n; i++) f[i] = (float)(r->sums[i] / area);
-}
-
-/* Mean and unbiased variance of the features over the batch; B = 1 has no variance: 0. */
-static void batch_statistics(double *m, double *v, const float *f, shape4 s) {
-    size_t n = PERTURB_K * (size_t)s.c;
     for (size_t i = 0; i < n; i++) {
         double mean = 0, var = 0;
-        for (int b = 0; b < s.n; b++) mean += (double)f[(size_t)b * n + i];
+        for (size_t b = 0; b < (size_t)s.n; b++) {
+            double sum = 0;
+            for (size_t k = 0; k < bands; k++) sum += sums[(b * bands + k) * n + i];
+            f[b * n + i] = (float)(sum / area);
+            mean += (double)f[b * n + i];
+        }
         mean /= s.n;
-        for (int b = 0; b < s.n; b++) {
-            double d = (double)f[(size_t)b * n + i] - mean;
+        for (size_t b = 0; b < (size_t)s.n; b++) {
+            double d = (double)f[b * n + i] - mean;
             var += d * d;
         }
         m[i] = mean;
@@ -92,29 +104,49 @@ double perturb_scale_input(const double *m, const double *v, const float *phi, c
     return sum;
 }
 
-/* One picture: z, then y. `keep` (may be NULL) takes z for backward, or alpha where the noise is its mean. */
-static void perturb_picture(const perturb_room *r, float *y, float *keep, const float *x, const float *scale, const float *phi,
-                            const perturb_args *a, int n) {
+/* z of row y into z, in place of alpha where the noise is sampled; the row of z to apply is returned. */
+static const float *noise_row(const perturb_room *r, float *z, const float *phi, const perturb_args *a, int n, int y) {
     shape4 s = a->s;
     size_t row = (size_t)s.w * (size_t)s.c;
-    if (a->noise != PERTURB_NOISE_NONE) perturb_first(r, phi, s);
-    for (int h = 0; h < s.h; h++) {
-        size_t at = (size_t)h * row, number = (size_t)n * (size_t)s.h + (size_t)h;
-        float *z = keep ? keep + at : r->row;
-        if (a->noise == PERTURB_NOISE_NONE) {
-            for (size_t i = 0; i < row; i++) z[i] = 1;
-        } else {
-            rows_conv(r->base, padded_window(r->map[1], r->q, h), r->q, phi + PHI_E2_ALL, NULL, 0);
-            rows_conv(z, padded_window(r->pic[1], r->p, h), r->p, phi + PHI_E2_SELF, r->base, 0);
+    rows_conv(r->base, perturb_window(r->map[R], y), s.w, 1, phi + PHI_E2_ALL, NULL, ROWS_SET);
+    rows_conv(z, perturb_window(r->ring[R], y), s.w, s.c, phi + PHI_E2_SELF, r->base, ROWS_SET);
+    if (a->noise == PERTURB_NOISE_MEAN) {
+        rows_mean_softplus(r->row[1], NULL, z, row);
+        return r->row[1];
+    }
+    const float *eps = a->eps ? a->eps + perturb_at(s, n, y) : r->row[1];
+    if (!a->eps) rng_normal_row(r->row[1], row, a->key, (uint32_t)n * (uint32_t)s.h + (uint32_t)y);
+    rows_softplus(z, eps, row);
+    return z;
+}
+
+/* One unit of y. */
+static void multiply(const perturb_room *r, perturb_unit u, float *y, const perturb_tape *keep, const float *x, const float *scale,
+                     const float *phi, const perturb_args *a) {
+    shape4 s = a->s;
+    size_t row = (size_t)s.w * (size_t)s.c;
+    if (a->noise == PERTURB_NOISE_NONE) {
+        for (size_t i = 0; i < row; i++) r->row[0][i] = 1;
+        for (int h = u.top; h < u.end; h++) {
+            size_t at = perturb_at(s, u.n, h);
+            rows_apply(y + at, x + at, r->row[0], scale, s.w, s.c, a->t, a->clip);
         }
-        if (a->noise == PERTURB_NOISE_SAMPLE) {
-            const float *eps = a->eps ? a->eps + number * row : r->tmp;
-            if (!a->eps) rng_normal_row(r->tmp, row, a->key, (uint32_t)number);
-            rows_softplus(z, eps, row);
-        } else if (a->noise == PERTURB_NOISE_MEAN) {
-            rows_mean_softplus(r->tmp, NULL, z, row);
-            z = r->tmp;
-        }
+        return;
+    }
+    for (int i = X; i <= R; i++) {
+        perturb_ring_clear(r->ring[i]);
+        perturb_ring_clear(r->map[i]);
+    }
+    for (int h = u.top - 2; h < u.end + 2; h++) {
+        perturb_load(r->ring[X], &r->map[X], x, s, u.n, h);
+        if (h < u.top) continue;
+        int e1 = h - 1, e2 = h - 2;     /* rows that have all they need by now */
+        perturb_first(r, r->ring[R], r->map[R], r->ring[X], r->map[X], phi, s, e1);
+        if (keep && e1 >= u.top && e1 < u.end)
+            rows_mask_set(keep->mask + perturb_at(s, u.n, e1), perturb_row(r->ring[R], e1), row, a->scale && a->batch_stats);
+        if (e2 < u.top) continue;
+        size_t at = perturb_at(s, u.n, e2);
+        const float *z = noise_row(r, keep ? keep->z + at : r->row[0], phi, a, u.n, e2);
         rows_apply(y + at, x + at, z, scale, s.w, s.c, a->t, a->clip);
     }
 }
@@ -122,33 +154,24 @@ static void perturb_picture(const perturb_room *r, float *y, float *keep, const 
 void perturb_forward(float *y, float *tape, float *running_mean, float *running_var, const float *x, const float *phi,
                      const perturb_args *a, float *scratch) {
     shape4 s = a->s;
-    size_t picture = (size_t)s.h * (size_t)s.w * (size_t)s.c, c = (size_t)s.c;
+    assert(y && x && y != x && phi && scratch && s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0);
+    assert((!a->scale || (running_mean && running_var)) && (size_t)scratch % sizeof(float) == 0 && (size_t)tape % sizeof(double) == 0);
     perturb_scratch sc = perturb_scratch_of(scratch, s);
-    perturb_tape tp = tape ? perturb_tape_of(tape, s)
-                           : (perturb_tape){sc.m, sc.v, NULL, sc.f, sc.s};
-    assert(y != x && x && phi && scratch && s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0);
-    assert((size_t)scratch % sizeof(double) == 0 && (size_t)tape % sizeof(double) == 0);
-    int threads = omp_get_max_threads() < s.n ? omp_get_max_threads() : s.n;
+    perturb_tape tp = tape ? perturb_tape_of(tape, s) : (perturb_tape){sc.m, sc.v, NULL, sc.f, sc.s, NULL};
+    int threads = perturb_threads(s), units = (int)perturb_units(s);
     if (a->scale && a->batch_stats) {
 #pragma omp parallel for schedule(static) num_threads(threads)
-        for (int n = 0; n < s.n; n++) {
-            perturb_room r = perturb_room_of(sc.thread, s, omp_get_thread_num());
-            perturb_load(&r, x, s, n);
-            features(&r, tp.f + (size_t)n * PERTURB_K * c, phi, s);
+        for (int i = 0; i < units; i++) {
+            perturb_room r = perturb_room_of(sc.threads, s, omp_get_thread_num());
+            features(&r, perturb_unit_of(s, (size_t)i), sc.sums + (size_t)i * PERTURB_K * (size_t)s.c, tp.mask, x, phi, s);
         }
-        batch_statistics(tp.m, tp.v, tp.f, s);
+        batch_statistics(tp.m, tp.v, tp.f, sc.sums, s);
     }
-    if (a->scale) {
-        running_statistics(tp.m, tp.v, running_mean, running_var, a);
-        for (int i = 0; i < s.c; i++) tp.s[i] = (float)(1 / (1 + exp(-perturb_scale_input(tp.m, tp.v, phi, a, i))));
-    } else {
-        for (size_t i = 0; i < c; i++) tp.s[i] = 1;
-    }
+    if (a->scale) running_statistics(tp.m, tp.v, running_mean, running_var, a);
+    for (int i = 0; i < s.c; i++) tp.s[i] = a->scale ? (float)(1 / (1 + exp(-perturb_scale_input(tp.m, tp.v, phi, a, i)))) : 1;
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int n = 0; n < s.n; n++) {
-        perturb_room r = perturb_room_of(sc.thread, s, omp_get_thread_num());
-        size_t at = (size_t)n * picture;
-        if (a->noise != PERTURB_NOISE_NONE) perturb_load(&r, x, s, n);
-        perturb_picture(&r, y + at, tape ? tp.z + at : NULL, x + at, tp.s, phi, a, n);
+    for (int i = 0; i < units; i++) {
+        perturb_room r = perturb_room_of(sc.threads, s, omp_get_thread_num());
+        multiply(&r, perturb_unit_of(s, (size_t)i), y, tape ? &tp : NULL, x, tp.s, phi, a);
     }
 }

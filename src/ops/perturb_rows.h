@@ -1,58 +1,49 @@
-/* perturb_rows.h - the inner loops of the perturbation, each over one row of a picture: n = W*C contiguous floats.
+/* perturb_rows.h - the inner loops of the perturbation, each over one row of a picture: w pixels of c contiguous floats.
  *
- * Pictures that are read through a 3x3 window lie in buffers with a border of one zero pixel all round, so that no loop
- * branches at an edge: row y of such a buffer begins at pad + (y+1)*stride, its first pixel C floats later. */
+ * Rows that are read through a 3x3 window lie in rings of three (perturb_internal.h), each with a zero pixel at both ends, so that
+ * no loop branches at an edge. Where c is a multiple of ROWS_LANES the loops go by whole vectors of channels; any other c works too. */
 #ifndef MP_PERTURB_ROWS_H
 #define MP_PERTURB_ROWS_H
 #include "ops/perturb.h"
 
-typedef struct { int h, w, c; size_t stride, len; } padded;     /* stride = (w+2)*c floats, len = (h+2)*stride */
-static inline padded padded_of(shape4 s) {
-    size_t stride = ((size_t)s.w + 2) * (size_t)s.c;
-    return (padded){s.h, s.w, s.c, stride, ((size_t)s.h + 2) * stride};
-}
-/* Window of output row y: the buffer's row above, at the left border pixel. */
-static inline const float *padded_window(const float *buf, padded p, int y) { return buf + (size_t)y * p.stride; }
-static inline float *padded_row(float *buf, padded p, int y) { return buf + ((size_t)y + 1) * p.stride + (size_t)p.c; }
+enum { ROWS_LANES = 16 };
+enum { ROWS_MASK_E1 = PERTURB_K };      /* bit of a mask byte: E1 > 0; bits 0..3: conv3x3(x; K_k) > 0 */
 
-/* Zero the border of buf. */
-void rows_clear_border(float *buf, padded p);
+/* The three rows around output row y, each at its left border pixel. */
+typedef struct { const float *a, *b, *d; } rows_window;
 
-/* out[i] (+)= base + sum of the 9 taps k[3*dy+dx] * win[dy*stride + dx*c + i]; base[i / c], NULL: 0. */
-void rows_conv(float *out, const float *win, padded p, const float k[9], const float *base, int add);
+typedef enum { ROWS_SET, ROWS_ADD, ROWS_RELU } rows_mode;
+/* v = base[pixel] (NULL: 0) + the 9 taps k[3*dy+dx] * win[dy][pixel+dx]; out = v, out += v, or out = max(v, 0). */
+void rows_conv(float *out, rows_window win, int w, int c, const float k[9], const float *base, rows_mode mode);
+/* out += taps of two windows with their kernels k[0..8], k[9..17]. */
+void rows_conv_pair(float *out, rows_window p, rows_window q, int w, int c, const float k[18]);
+/* acc[t] += sum over the row of d * win[tap t], for the 9 taps. */
+void rows_kernel_gradient(double acc[9], const float *d, rows_window win, int w, int c);
 
-/* The same window, mirrored kernel: the transposed convolution, with its input in the window. out += */
-void rows_conv_transposed(float *out, const float *win, padded p, const float k[9]);
-
-/* acc[t] += sum over the row of d[i] * win[tap t at i], for the 9 taps. */
-void rows_kernel_gradient(double acc[9], const float *d, const float *win, padded p);
-
-/* mean over channels of each pixel: out[w]. / sum. */
+/* out[pixel] = factor * sum over channels of x. */
 void rows_channel_sum(float *out, const float *x, int w, int c, float factor);
 
-/* sums[k*c + channel] += relu(conv3x3(x; K_k)) over the row, k = 0..3; tmp: 4*w*c floats. */
-void rows_feature(float *sums, const float *win, padded p, const float *K, float *tmp);
-/* out[i] = coef[channel] if conv3x3(x; k) > 0, else 0. */
-void rows_feature_mask(float *out, const float *win, padded p, const float k[9], const float *coef);
+/* sums[k*c + channel] += relu(conv3x3(x; K_k)) over the row, k = 0..3, and the signs into bits 0..3 of mask (=; may be NULL).
+ * tmp: 2*w*c floats, bits: w*c. */
+void rows_feature(float *sums, uint8_t *mask, rows_window win, int w, int c, const float *K, float *tmp, uint32_t *bits);
+/* out[k] (k = 0..3) = coef[k*c + channel] where bit k of mask is set, else 0. bits: w*c. */
+void rows_feature_spread(float *const out[PERTURB_K], const uint8_t *mask, const float *coef, int w, int c, uint32_t *bits);
 
-void rows_relu(float *x, size_t n);
+/* Bit ROWS_MASK_E1 of mask from r > 0: other bits kept if keep, else cleared. */
+void rows_mask_set(uint8_t *mask, const float *r, size_t n, int keep);
+/* d = 0 where that bit is not set. */
+void rows_mask_apply(float *d, const uint8_t *mask, size_t n);
+
 /* z = softplus(alpha + eps), in place of alpha. */
 void rows_softplus(float *alpha, const float *eps, size_t n);
 /* y = min(x * (1 + t*(s*z - 1)), clip) with s[channel]. */
 void rows_apply(float *y, const float *x, const float *z, const float *s, int w, int c, float t, float clip);
-
-/* ds[channel] += dy * x * t * z, where not clipped. */
-void rows_scale_gradient(float *ds, const float *dy, const float *x, const float *z, const float *s, int w, int c, float t,
-                         float clip);
-/* dx (+)= dy * (1 + t*(s*z - 1)); dz = dy * x * t * s; both 0 where clipped. */
-void rows_direct_gradient(float *dx, int add, float *dz, const float *dy, const float *x, const float *z, const float *s, int w,
-                          int c, float t, float clip);
-/* z = E[softplus(alpha + eps)]; slope (may be NULL): its derivative. */
-void rows_mean_softplus(float *z, float *slope, const float *alpha, size_t n);
+/* With g = dy where y was not clipped, else 0: dx (+)= g * (1 + t*(s*z - 1)); dz = g*x*t*s; ds[channel] += g*x*t*z. */
+void rows_direct_gradient(float *dx, int add, float *dz, float *ds, const float *dy, const float *x, const float *z, const float *s,
+                          int w, int c, float t, float clip);
 /* dalpha = dz * sigmoid(u) = dz * (1 - exp(-z)), in place. */
 void rows_noise_gradient(float *dz, const float *z, size_t n);
-/* d = 0 where r is not above 0, after adding base[i / c]. */
-void rows_relu_gradient(float *d, const float *r, const float *base, int w, int c);
-/* x[i] += base[i / c] */
-void rows_add_base(float *x, const float *base, int w, int c);
+/* z = E[softplus(alpha + eps)]; slope (may be NULL): its derivative. */
+void rows_mean_softplus(float *z, float *slope, const float *alpha, size_t n);
+void rows_multiply(float *x, const float *by, size_t n);
 #endif
