@@ -38,6 +38,12 @@ W=$T/backup/tiny-plain.weights
 "$T/client" tests/tiny-plain.cfg "$W" "$image" >"$T/host.out" 2>/dev/null
 LD_PRELOAD=$SO "$T/client" tests/tiny-plain.cfg "$W" "$image" >"$T/our.out" 2>/dev/null
 check "plain weights mean the same to the host alone" close "$T/host.out" "$T/our.out" 1e-4
+# Debian's own program, in its own words: `39.25%: stripes`
+(cat "$T/tiny.data" && echo top=3) >"$T/top.data"
+percents() { grep -E '^ *[0-9.]+%: ' | sort -k 2 | sed 's/%.*//'; }
+/usr/bin/darknet classifier predict "$T/top.data" tests/tiny-plain.cfg "$W" "$image" 2>/dev/null | percents >"$T/host.out"
+"$MP" classifier predict "$T/top.data" tests/tiny-plain.cfg "$W" "$image" 2>/dev/null | percents >"$T/our.out"
+check "/usr/bin/darknet classifier predict says the same" close "$T/host.out" "$T/our.out" 0.0101
 (cd "$T" && ./client train "$OLDPWD/tests/tiny-plain.cfg" "$W" "$image" >/dev/null 2>&1)
 "$T/client" tests/tiny-plain.cfg "$T/client.weights" "$image" >"$T/host.out" 2>/dev/null
 LD_PRELOAD=$SO "$T/client" tests/tiny-plain.cfg "$T/client.weights" "$image" >"$T/our.out" 2>/dev/null

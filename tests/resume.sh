@@ -8,6 +8,8 @@ train() { "$MP" classifier train "$T/tiny.data" "$@" >"$T/log" 2>&1; }
 check "straight run" train "$T/long.cfg" -seed 5 -backup "$T/a"
 check "again" train "$T/long.cfg" -seed 5 -backup "$T/b"
 check "same seed, same weights" cmp "$T/a/long.weights" "$T/b/long.weights"
+check "with tests along the way" train "$T/long.cfg" -seed 5 -backup "$T/e" -every 400
+check "tests along the way change nothing" cmp "$T/a/long.weights" "$T/e/long.weights"
 check "other seed" train "$T/long.cfg" -seed 6 -backup "$T/c"
 if cmp -s "$T/a/long.weights" "$T/c/long.weights"; then bad "other seed, same weights"; else ok; fi
 
@@ -32,7 +34,7 @@ check "SGD straight" train "$T/sgd.cfg" -seed 5 -backup "$T/a"
 check "SGD stopped" stop_early "$T/sgd.cfg" -seed 5 -backup "$T/d"
 check "SGD goes on" train "$T/sgd.cfg" "$T/d/sgd.backup" -backup "$T/d"
 check "SGD: stop and go on equals a straight run" cmp "$T/a/sgd.weights" "$T/d/sgd.weights"
-refused "finished already" "trained for 1200 steps already" "$MP" classifier train "$T/tiny.data" "$T/long.cfg" "$T/a/long.weights" -backup "$T/e"
+refused "finished already" "trained for 1200 steps already" "$MP" classifier train "$T/tiny.data" "$T/long.cfg" "$T/a/long.weights" -backup "$T/f"
 
 # Weights files that are not what the cfg needs.
 W=$T/a/long.weights

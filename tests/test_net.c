@@ -160,7 +160,61 @@ static void one_net(int which) {
     free(dx);
 }
 
+/* The two sets of running statistics: collecting those of one pass makes that pass right and leaves noisy ones as they were, bit for bit. */
+static void statistics(void) {
+    network *net = open_net(nets[0].body, 4), *back = open_net(nets[0].body, 4);
+    host_net *h = host_of(net);
+    size_t nx = 4 * (size_t)net->inputs, ny = 4 * (size_t)net->outputs;
+    float *x = malloc(nx * sizeof *x), *noisy = malloc(ny * sizeof *noisy), *batch = malloc(ny * sizeof *batch);
+    float *stale = malloc(ny * sizeof *stale), before[2], after[2];
+    char err[ERR_LEN] = "", path[] = "/tmp/mp_test_net_XXXXXX";
+    rng_stream rng = rng_open(rng_key(12, RNG_TEST, 0, 0));
+    for (size_t k = 0; k < nx; k++) x[k] = rng_normal(&rng);
+    float *phi = host_phi(h);
+    for (int k = 0; k < PHI_LEN; k++) phi[k] = host_phi(host_of(back))[k] = 0.2f * rng_normal(&rng);
+    engine_mode test = {.noise = PERTURB_NOISE_SAMPLE, .t = 1, .seed = 4}, mean = {.noise = PERTURB_NOISE_MEAN, .t = 1};
+    engine_mode collect = mean;
+    collect.bn_batch = collect.perturb_batch = 1;
+    host_set_mode(h, &test);
+    memcpy(noisy, network_predict(net, x), ny * sizeof *noisy);
+    memcpy(before, net->layers[0].rolling_mean, sizeof before);
+    host_set_mode(h, &mean);
+    memcpy(stale, network_predict(net, x), ny * sizeof *stale);
+    CHECK(!host_has_one_pass(h), "reading must not make statistics");
+    host_set_mode(h, &collect);
+    for (int i = 0; i < 300; i++) memcpy(batch, network_predict(net, x), ny * sizeof *batch);
+    host_set_mode(h, &mean);
+    const float *out = network_predict(net, x);
+    double far = 0, d = 0;
+    for (size_t k = 0; k < ny; k++) d = fmax(d, fabs((double)out[k] - (double)batch[k]));
+    /* One batch for ever: its statistics and the running ones agree, but for the variance over n - 1 in the latter. */
+    CHECK(d < 0.005, "one pass: %.4f from the batch's own", d);
+    int fd = mkstemp(path);
+    close(fd);
+    CHECK(!host_save(net, path, 0, err) && !host_load(back, path, 0, err), "%s", err);
+    host_set_mode(host_of(back), &mean);
+    CHECK(!memcmp(network_predict(net, x), network_predict(back, x), ny * sizeof *x), "the file does not hold the statistics of one pass");
+    host_set_mode(h, &test);
+    out = network_predict(net, x);
+    memcpy(after, net->layers[0].rolling_mean, sizeof after);
+    for (size_t k = 0; k < ny; k++) far = fmax(far, fabs((double)stale[k] - (double)batch[k]));
+    CHECK(far > 10 * d && d > 0, "the two sets are alike, %.4f: the check would be empty", far);
+    CHECK(!memcmp(out, noisy, ny * sizeof *x) && !memcmp(before, after, sizeof before), "the noisy statistics moved");
+    test.bn_batch = 1;
+    host_set_mode(h, &test);
+    network_predict(net, x);
+    CHECK(!host_has_one_pass(h), "training must make the statistics of one pass void");
+    unlink(path);
+    host_close(net);
+    host_close(back);
+    free(x);
+    free(noisy);
+    free(batch);
+    free(stale);
+}
+
 int main(void) {
+    statistics();
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net((int)i);
     return t_done("test_net");
 }

@@ -204,6 +204,8 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     derive_norms(h, net, p, np);
     if (load_phi(h, err)) goto fail;
     if (build_graph(h, net, p, np)) goto no_memory;
+    h->spare = calloc(host_statistics_len(h, net) + 1, sizeof *h->spare);
+    if (!h->spare) goto no_memory;
     h->slot0 = host_slots_new(h, net->n);
     if (h->slot0 < 0) goto no_memory;
     mark_borders(h, net);
@@ -230,6 +232,7 @@ void host_release(host_net *h) {
         free(h->layers[i].v);
     }
     if (h->e) engine_free(h->e);
+    free(h->spare);
     free(h->layers);
     free(h->perturb);
     free(h);

@@ -41,6 +41,11 @@ const cfg_meta_shared *host_shared(const host_net *h);
 /* How the next passes run. NULL: by net->train, as any Darknet program expects: training with noise, or
  * deterministic inference with E[z]. The struct is copied; draw is used as it stands. */
 void host_set_mode(host_net *h, const engine_mode *m);
+/* A network with [perturb] has two sets of running statistics. Passes with noise read and, in training, collect the first.
+ * Passes with PERTURB_NOISE_MEAN read the second if there is one: passes with PERTURB_NOISE_MEAN, bn_batch and
+ * perturb_batch make it and collect it, a training pass with noise makes it void. Files hold both. */
+int host_has_one_pass(const host_net *h);
+
 /* Annealing coefficient of the perturbation at the network's present step: min(1, step/(anneal*max_batches)). */
 float host_annealing(const host_net *h, const network *net);
 /* The coefficient that inference uses: 1, or what training has reached in this process or in the loaded file. */

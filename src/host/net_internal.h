@@ -33,6 +33,8 @@ struct host_net {
     float t_infer;
     int has_mode;
     engine_mode mode, now;      /* the caller's, and that of the pass under way */
+    float *spare;               /* see statistics.c */
+    int one_pass, one_pass_in;  /* statistics of one pass exist; the layers hold them */
     int slot0;                  /* layer i has extra == slot0 + i */
 };
 
@@ -45,6 +47,13 @@ void host_release(host_net *h);
 host_net *host_slot(int extra, int *layer);         /* NULL: not ours */
 int host_slots_new(host_net *h, int n);             /* first slot, or -1: no room */
 void host_slots_drop(host_net *h);
+
+/* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this kind, reads and writes;
+ * that of one pass is forgotten. */
+size_t host_statistics_len(const host_net *h, const network *net);
+void host_statistics_for(host_net *h, const network *net, const engine_mode *m);
+void host_statistics_select(host_net *h, const network *net, int one_pass);
+void host_statistics_drop(host_net *h, const network *net);
 
 void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);

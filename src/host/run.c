@@ -9,6 +9,7 @@ engine *host_engine(host_net *h) { return h->e; }
 int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
 float *host_phi(host_net *h) { return h->phi; }
 double *host_phi_update(host_net *h) { return h->dphi; }
+int host_has_one_pass(const host_net *h) { return h->one_pass; }
 int host_perturbs(const host_net *h) { return h->n_perturb; }
 const cfg_meta_shared *host_shared(const host_net *h) { return &h->shared; }
 float host_inference_t(const host_net *h) { return h->t_infer; }
@@ -42,6 +43,7 @@ static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
     if (h->now.perturb_batch && net->train) h->t_infer = h->now.t;
+    host_statistics_for(h, net, &h->now);
     int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
     if (engine_plan(h->e, net->batch, vector ? 1 : net->h, vector ? 1 : net->w, h->now.keep, err, sizeof err)) {
         /* The host's interface has no way to report it. */

@@ -6,6 +6,7 @@
  * The payload is a row of chunks: four letters, u64 length, bytes. Unknown chunks are passed over.
  *     PHI   82 floats                       BNRM  biases of each [batchnorm], which the host does not store
  *     RUNS  running mean, variance of each [perturb], (C,4) + (C,4)
+ *     ONEP  the running statistics of one pass (statistics.c): batch norms' in order, then [perturb]s'; absent: none
  *     STEP  u64 seen, u64 seed, f32 t of inference
  *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
 #include "host/files.h"
@@ -135,6 +136,11 @@ static void payload(network *net, host_net *h, int resume, bytes *b) {
         move_runs(h, b, move_put);
         end_chunk(b, at);
     }
+    if (h->one_pass) {
+        begin_chunk(b, "ONEP", &at);
+        put(b, h->spare, sizeof(float) * host_statistics_len(h, net));
+        end_chunk(b, at);
+    }
     begin_chunk(b, "BNRM", &at);
     move_batchnorms(net, b, move_put);
     end_chunk(b, at);
@@ -184,6 +190,7 @@ int host_save(network *net, const char *path, int resume, char *err) {
     host_net *h = host_of(net);
     file_out o;
     if (file_out_open(&o, path, err)) return -1;
+    host_statistics_select(h, net, 0);
     /* The host writes by name and checks nothing; its bytes are counted afterwards. */
     host_real_save(net, o.tmp, net->n);
     struct stat st;
@@ -238,9 +245,19 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
         }
         move_runs(h, &b, move_get);
     }
+    b = find_chunk(all, "ONEP");
+    if (h->n_perturb && !b.bad) {
+        get(&b, h->spare, sizeof(float) * host_statistics_len(h, net));
+        if (!chunk_ok(&b)) {
+            snprintf(err, ERR_LEN, "%s: its statistics of one pass are of other layers than this cfg has", path);
+            return -1;
+        }
+        h->one_pass = 1;
+    }
     b = find_chunk(all, "PHI ");
-    /* A phi named in the cfg wins: the user swaps it there. */
+    /* A phi named in the cfg wins: the user swaps it there. Another phi makes other statistics. */
     if (h->shared.present && !b.bad && !h->phi_from_file) get(&b, h->phi, sizeof h->phi);
+    else if (!b.bad && b.len == sizeof h->phi && memcmp(b.p, h->phi, sizeof h->phi)) host_statistics_drop(h, net);
     b = find_chunk(all, "BNRM");
     if (!b.bad) move_batchnorms(net, &b, move_get);
     b = find_chunk(all, "STEP");
@@ -340,6 +357,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
         }
         fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path, x.layers, net->n);
     }
+    host_statistics_drop(h, net);
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
     host_real_load(net, (char *)path, 0, x.layers);
     if (flags & HOST_CLEAR) {

@@ -55,7 +55,8 @@ augment classifier_augment(const cfg_file *cfg, const network *net) {
     return (augment){
         .w = net->w, .h = net->h, .c = net->c, .crop_pad = x.crop_pad, .flip = x.flip,
         .angle = net->angle, .aspect = net->aspect, .hue = net->hue, .saturation = net->saturation,
-        .exposure = net->exposure, .min_crop = net->min_crop, .max_crop = net->max_crop,
+        .exposure = net->exposure, .min_crop = (int)(net->min_ratio * (float)net->w),
+        .max_crop = (int)(net->max_ratio * (float)net->w),
     };
 }
 
@@ -88,6 +89,25 @@ static void predict(network *net, float *X, uint64_t batch, int samples, float *
         for (size_t k = 0; k < n; k++) p[k] += out[k] / (float)passes;
     }
     host_set_mode(h, NULL);
+}
+
+/* Batches in the sense of momentum 0.1: 0.9^50 leaves half a percent of what was there before. */
+enum { COLLECT_BATCHES = 50 };
+
+int classifier_collect(network *net, const dataset *s, const augment *a, char *err) {
+    host_net *h = host_of(net);
+    /* A part of the endless sequence that training does not reach. */
+    loader *l = loader_new(s, a, host_seed_of(h), 1ULL << 40, net->batch, 1);
+    if (!l) {
+        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+        return -1;
+    }
+    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h), .bn_batch = 1, .perturb_batch = 1};
+    host_set_mode(h, &m);
+    for (int i = 0; i < COLLECT_BATCHES; i++) network_predict(net, loader_next(l)->X);
+    host_set_mode(h, NULL);
+    loader_free(l);
+    return 0;
 }
 
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err) {
@@ -135,6 +155,8 @@ int classifier_valid(const classifier_args *a, char *err) {
     double start = report_now();
     int bad = -1;
     dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
+    if (a->samples == 0 && host_perturbs(c.h) && !host_has_one_pass(c.h))
+        printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
     if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, a->samples, a->top, &m, err);
     if (!bad) {
         double seconds = report_now() - start;

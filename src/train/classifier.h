@@ -34,6 +34,9 @@ void classifier_close(classifier *c);
 /* The augmentation that a cfg asks for. */
 augment classifier_augment(const cfg_file *cfg, const network *net);
 
+/* The running statistics of one pass (host/net.h), from 50 batches of training images. */
+int classifier_collect(network *net, const dataset *s, const augment *a, char *err);
+
 /* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. */
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);
 

@@ -78,8 +78,16 @@ static void log_step(run *r, float loss, float rate, double seconds, long images
     cJSON_AddItemToArray(r->log, o);
 }
 
+/* For one-pass inference; void after the next step. */
+static int collect(run *r, char *err) {
+    augment a = classifier_augment(r->c.cfg, r->c.net);
+    if (!host_perturbs(r->c.h) || host_has_one_pass(r->c.h)) return 0;
+    return classifier_collect(r->c.net, r->train, &a, err);
+}
+
 static int validate(run *r, char *err) {
     metrics m;
+    if (r->a->samples == 0 && collect(r, err)) return -1;
     if (classifier_measure(r->c.net, r->valid, r->a->samples, r->a->top, &m, err)) return -1;
     double n = m.images ? (double)m.images : 1;
     printf("step %ld: valid top-1 %.2f %%, NLL %.4f, ECE %.4f\n", r->step, 100 * (double)m.top1 / n, m.nll_sum / n,
@@ -145,6 +153,7 @@ static int start(run *r, char *err) {
 static int finish(run *r, char *err) {
     double seconds = report_now() - r->start;
     int stopped = r->step < r->steps;
+    if (!stopped && collect(r, err)) return -1;
     if (save(r, stopped ? "backup" : "weights", stopped, err)) return -1;
     char took[32];
     printf("%s %s after %ld steps, %s\n", stopped ? "stopped: state in" : "trained:", r->saved, r->step,
