@@ -4,10 +4,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-NET=${NET:-resnet20}                # cfg/NET.cfg and cfg/NET-plain.cfg
-META_STEPS=${META_STEPS:-60}        # each: 4 tasks x (a step of the network, a step of phi)
+NET=${NET:-conv4}                   # cfg/NET.cfg and cfg/NET-plain.cfg
+META_STEPS=${META_STEPS:-400}       # each: 4 tasks x (a step of the network, a step of phi)
 META_BATCH=${META_BATCH:-64}
-STEPS=${STEPS:-300}                 # of every target run
+STEPS=${STEPS:-1500}                # of every target run
 BATCH=${BATCH:-64}
 SEEDS=${SEEDS:-1 2 3}
 SAMPLES=${SAMPLES:-5}               # noise samples a test image, for the second figure of phi

@@ -23,7 +23,7 @@ series() {
     echo "${entries[*]-}"
 }
 
-head="set grid lt 1 lc rgb '#dddddd'; set key opaque; set border 3; set tics nomirror"
+head="set grid lt 1 lc rgb '#dddddd'; set key outside top center horizontal samplen 2; set border 3; set tics nomirror"
 png() { echo "set terminal pngcairo size $2 font 'DejaVu Sans,11'; set output '$1.tmp'; $head"; }
 draw() {
     gnuplot - || { echo "plot_demo: gnuplot could not draw $1" >&2; exit 1; }
@@ -38,7 +38,7 @@ $(png curves.png 1100,450)
 set multiplot layout 1,2
 set xlabel 'step'; set ylabel 'training loss'; set yrange [0:*]
 plot $loss
-set ylabel 'test top-1, %'; set yrange [*:*]; set key bottom right
+set ylabel 'test top-1, %'; set yrange [*:*]
 plot $accuracy
 unset multiplot
 GNUPLOT
@@ -46,8 +46,8 @@ GNUPLOT
 once=$(series 'bins-%s-valid.dat' ', one pass' 'with linespoints lw 2 pt 7')
 several=$(series 'bins-%s-samples.dat' ', noise samples' 'with linespoints lw 2 dt 2 pt 6')
 draw reliability.png <<GNUPLOT
-$(png reliability.png 600,600)
-set xrange [0:1]; set yrange [0:1]; set size square; set key top left
+$(png reliability.png 650,680)
+set xrange [0:1]; set yrange [0:1]; set size square
 set xlabel 'confidence'; set ylabel 'accuracy'
 plot x with lines dt 3 lc rgb 'black' title 'calibrated', $once${several:+, $several}
 GNUPLOT
