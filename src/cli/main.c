@@ -68,8 +68,12 @@ static int is_help(const char *s) { return !strcmp(s, "--help") || !strcmp(s, "-
  * computes: a step is then several times slower. It reads its settings when it is loaded, so the program starts itself again. */
 static void spin_less(char **argv) {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return;                 /* it runs as it is */
+    self[n] = 0;
     setenv("GOMP_SPINCOUNT", "5000", 1);
-    execv("/proc/self/exe", argv);      /* if not: it runs as it is */
+    execv(self, argv);
 }
 
 int main(int argc, char **argv) {
