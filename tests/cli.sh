@@ -107,4 +107,13 @@ refused "misspelt META key" "stesp" "$MP" meta train "$T/bad.meta"
 sed '/task/,$d' "$T/m.meta" >"$T/bad.meta"
 refused "META without tasks" "[task]" "$MP" meta train "$T/bad.meta"
 refused "no META" "none.meta" "$MP" meta train "$T/none.meta"
+# bench: every command writes its JSON; shares add up
+for what in "step $C" "step tests/tiny-plain.cfg -host" "step $C -data $D" "meta $C" "predict $C" "data $D $C"; do
+    rm -f "$T/b.json"
+    # shellcheck disable=SC2086
+    "$MP" bench $what -batch 4 -steps 3 -json "$T/b.json" >/dev/null 2>&1
+    check "bench $what" python3 -c "import json,sys; d=json.load(open('$T/b.json')); s=d['seconds']; sys.exit(not (0 < s['min'] <= s['median'] and d['steps'] == 3 and d['batch'] == 4 and d['peak_mb'] > 1 and (not 'share' in d or abs(sum(d['share'].values()) - 1) < 1e-6)))"
+done
+refused "bench -host of a perturbed cfg" "[perturb]" "$MP" bench step "$C" -host
+refused "bench meta of a plain cfg" "[meta_shared]" "$MP" bench meta tests/tiny-plain.cfg
 finish

@@ -1,5 +1,6 @@
 /* main.c - the commands, in Darknet's grammar. */
 #include "cli/options.h"
+#include "train/bench.h"
 #include "train/classifier.h"
 #include "train/meta.h"
 #include <omp.h>
@@ -40,6 +41,33 @@ static int run_meta(const options *o, char *err) {
     return meta_train(&a, err);
 }
 
+static bench_args bench_args_of(const options *o) {
+    return (bench_args){.cfg = o->positional[0], .data = o->data, .json = o->json, .batch = o->batch, .steps = o->steps,
+                        .host = o->host, .threads = o->threads, .seed = o->seed};
+}
+
+static int run_bench_step(const options *o, char *err) {
+    bench_args a = bench_args_of(o);
+    return bench_step(&a, err);
+}
+
+static int run_bench_meta(const options *o, char *err) {
+    bench_args a = bench_args_of(o);
+    return bench_meta(&a, err);
+}
+
+static int run_bench_predict(const options *o, char *err) {
+    bench_args a = bench_args_of(o);
+    return bench_predict(&a, err);
+}
+
+static int run_bench_data(const options *o, char *err) {
+    bench_args a = bench_args_of(o);
+    a.data = o->positional[0];
+    a.cfg = o->positional[1];
+    return bench_data(&a, err);
+}
+
 static const struct {
     const char *group, *name, *usage, *what;
     unsigned id;
@@ -50,6 +78,10 @@ static const struct {
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
+    {"bench", "step", "CFG", "time training steps", CMD_BENCH, 1, 1, run_bench_step},
+    {"bench", "meta", "CFG", "time steps of meta-training: theta's and phi's, one task", CMD_BENCH, 1, 1, run_bench_meta},
+    {"bench", "predict", "CFG", "time forward passes", CMD_BENCH, 1, 1, run_bench_predict},
+    {"bench", "data", "DATA CFG", "time the making of batches alone", CMD_BENCH_DATA, 2, 2, run_bench_data},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

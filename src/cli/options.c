@@ -19,7 +19,7 @@ typedef struct {
 } option;
 
 #define AT(field) offsetof(options, field)
-enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META };
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA };
 
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
@@ -33,6 +33,10 @@ static const option table[] = {
      "noise samples averaged per test image (default 0: one deterministic pass)"},
     {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N", "classes shown, or counted as right (default 5)"},
     {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
+    {"-batch", INT, AT(batch), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "images of a step (default: the cfg's)"},
+    {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "steps to time, behind 3 to warm up (default 20)"},
+    {"-host", FLAG, AT(host), 0, 0, CMD_BENCH, NULL, "Darknet's own functions (plain cfgs only)"},
+    {"-data", TEXT, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
     {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
     {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META, NULL,
      "go on without images that cannot be decoded"},

@@ -4,15 +4,15 @@
 #include "host/cfg.h"
 #include <stdint.h>
 
-enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8 };
+enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8, CMD_BENCH = 16, CMD_BENCH_DATA = 32 };
 enum { MAX_POSITIONAL = 4 };
 
 typedef struct {
     const char *positional[MAX_POSITIONAL];
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps;
-    const char *json, *phi, *backup, *out;
+    int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host;
+    const char *json, *phi, *backup, *out, *data;
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option, missing or bad value, too many

@@ -4,6 +4,7 @@
 #include "ops/optim.h"
 #include "train/classifier.h"
 #include "train/meta_file.h"
+#include "train/meta_step.h"
 #include "train/report.h"
 #include <math.h>
 
@@ -103,42 +104,19 @@ static int bad_loss(const run *r, const task *t, const char *what, float loss, c
 }
 
 static int theta_step(run *r, task *t, char *err) {
-    network *net = t->c.net;
-    engine_mode mode = {
-        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
-        .seed = host_seed_of(t->c.h),
-    };
+    int sub = t->c.net->subdivisions;
     t->theta_loss = 0;
-    for (int k = 0; k < net->subdivisions; k++) {
-        mode.draw = 2 * ((uint64_t)r->step * (uint64_t)net->subdivisions + (uint64_t)k);
-        host_set_mode(t->c.h, &mode);
-        t->theta_loss += classifier_step(net, loader_next(t->train_loader)) / (float)net->subdivisions;
+    for (int k = 0; k < sub; k++) {
+        uint64_t draw = 2 * ((uint64_t)r->step * (uint64_t)sub + (uint64_t)k);
+        t->theta_loss += meta_theta_pass(t->c.net, loader_next(t->train_loader), draw) / (float)sub;
     }
     return bad_loss(r, t, "theta", t->theta_loss, err);
 }
 
 /* Adds this task's mean gradient (minus it, as everywhere) to sum. */
 static int phi_gradient(run *r, task *t, double sum[PHI_LEN], char *err) {
-    network *net = t->c.net;
-    const batch_t *b = loader_next(t->check_loader);
-    engine_mode mode = {
-        .keep = 1, .bn_batch = 0, .perturb_batch = 1, .noise = PERTURB_NOISE_SAMPLE, .phi_grads = 1, .t = 1,
-        .seed = host_seed_of(t->c.h), .draw = 2 * (uint64_t)r->step * (uint64_t)net->subdivisions + 1,
-    };
-    double *d = host_phi_update(t->c.h);
-    float *X = net->input, *y = net->truth;
-    memset(d, 0, PHI_LEN * sizeof *d);
-    host_set_mode(t->c.h, &mode);
-    net->input = b->X;
-    net->truth = b->truth;
-    net->train = 1;
-    forward_network(net);
-    backward_network(net);
-    net->input = X;
-    net->truth = y;
-    t->phi_loss = *net->cost / (float)net->batch;
-    for (int k = 0; k < PHI_LEN; k++) sum[k] += d[k] / net->batch;
-    memset(d, 0, PHI_LEN * sizeof *d);
+    uint64_t draw = 2 * (uint64_t)r->step * (uint64_t)t->c.net->subdivisions + 1;
+    t->phi_loss = meta_phi_pass(t->c.net, loader_next(t->check_loader), draw, sum);
     return bad_loss(r, t, "phi", t->phi_loss, err);
 }
 
