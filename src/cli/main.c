@@ -36,7 +36,7 @@ static int run_predict(const options *o, char *err) {
 static int run_meta(const options *o, char *err) {
     meta_args a = {
         .meta = o->positional[0], .json = o->json, .out = o->out, .seed = o->seed, .seed_given = o->seed_given,
-        .threads = o->threads, .skip_bad = o->skip_bad, .steps = o->steps,
+        .threads = o->threads, .skip_bad = o->skip_bad, .steps = o->steps, .resume = o->resume,
     };
     return meta_train(&a, err);
 }
@@ -131,7 +131,7 @@ int main(int argc, char **argv) {
         omp_set_num_threads(o.threads);
         if (!commands[i].run(&o, err)) return 0;
         fflush(stdout);
-        fprintf(stderr, "metaperturb: %s\n", err);
+        if (err[0]) fprintf(stderr, "metaperturb: %s\n", err);     /* empty: another rank says it */
         return 1;
     }
     usage(stderr);

@@ -37,6 +37,7 @@ static const option table[] = {
     {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "steps to time, behind 3 to warm up (default 20)"},
     {"-host", FLAG, AT(host), 0, 0, CMD_BENCH, NULL, "Darknet's own functions (plain cfgs only)"},
     {"-data", TEXT, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
+    {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
     {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
     {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META, NULL,
      "go on without images that cannot be decoded"},

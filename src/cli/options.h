@@ -11,7 +11,7 @@ typedef struct {
     const char *positional[MAX_POSITIONAL];
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host;
+    int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume;
     const char *json, *phi, *backup, *out, *data;
 } options;
 

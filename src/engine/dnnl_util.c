@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 static dnnl_engine_t dnn_engine;
-static dnnl_stream_t dnn_stream;
+static _Thread_local dnnl_stream_t dnn_stream;     /* engines of several tasks run side by side */
 static pthread_once_t dnn_once = PTHREAD_ONCE_INIT;
 
 static const char *status_name(dnnl_status_t s) {
@@ -25,7 +25,6 @@ void engine_dnn_check(dnnl_status_t s, const char *what, const char *file, int l
 
 static void start(void) {
     DNN_CHECK(dnnl_engine_create(&dnn_engine, dnnl_cpu, 0));
-    DNN_CHECK(dnnl_stream_create(&dnn_stream, dnn_engine, dnnl_stream_default_flags));
 }
 
 /* oneDNN's names of the activations that it has exactly; alpha, beta as it defines them. */
@@ -118,6 +117,7 @@ void engine_dnn_run(engine *e, dnn_call *c) {
         DNN_CHECK(dnnl_memory_set_data_handle(c->pad, engine_need(e, &e->library, c->pad_floats)));
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, c->pad};
     }
+    if (!dnn_stream) DNN_CHECK(dnnl_stream_create(&dnn_stream, dnn_engine, dnnl_stream_default_flags));
     DNN_CHECK(dnnl_primitive_execute(c->p, dnn_stream, n, args));
     DNN_CHECK(dnnl_stream_wait(dnn_stream));
 }

@@ -5,6 +5,8 @@
  *           phi=      file to write; init= a phi file to start from (absent: random at sigma= 0.01)
  *           batch=    images of a step (default: as the cfg says)
  *           steps=    750        learning_rate= 0.001    decay= 0.0005       of theta (Adam)
+ *           checkpoint= 50: steps from one state file to the next (0: none on the way); train= 1 (0: phi stays as it began)
+ *           threads=  1: tasks run side by side on one thread each; N: one after the other on N threads each
  *           seed=     0          phi_learning_rate=, phi_decay=              of phi (Adam); default: as theta's
  *   [task]  data=     a .data file; its train list is split into a train half and a validation half
  *           cfg=      network of this task;   split= half0 | half1 (default: the .data file's, else half0)
@@ -22,9 +24,10 @@
 typedef struct {
     const char *meta, *json, *out;  /* META file; JSON report or NULL; phi file instead of the META's, or NULL */
     uint64_t seed;
-    int seed_given, threads, skip_bad, steps;   /* steps 0: as the META file says */
+    int seed_given, threads, skip_bad, steps, resume;   /* steps 0: as the META file says */
 } meta_args;
 
-/* 0, or -1 and one sentence in err. */
+/* Under mpirun task k belongs to rank k mod ranks. -resume goes on from the state file beside the phi file (meta_run.h), on any number of
+ * ranks, as if it had never stopped. 0, or -1 and one sentence in err (empty on all ranks but one). */
 int meta_train(const meta_args *a, char *err);
 #endif

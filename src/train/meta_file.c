@@ -18,6 +18,7 @@ static const key meta_keys[] = {
     {"steps", WHOLE, M(steps), 1, 1e9}, {"batch", WHOLE, M(batch), 1, 1e6},
     {"learning_rate", NUMBER, M(learning_rate), 0, 1e6}, {"decay", NUMBER, M(decay), 0, 1e6},
     {"phi_learning_rate", NUMBER, M(phi_learning_rate), 0, 1e6}, {"phi_decay", NUMBER, M(phi_decay), 0, 1e6},
+    {"threads", WHOLE, M(threads), 1, 1024}, {"checkpoint", WHOLE, M(checkpoint), 0, 1e9}, {"train", WHOLE, M(train), 0, 1},
     {"sigma", NUMBER, M(sigma), 0, 100}, {"seed", SEED, M(seed), 0, 0},
 };
 static const key task_keys[] = {
@@ -131,6 +132,8 @@ meta_file *meta_file_read(const char *path, char *err) {
         return NULL;
     }
     m->steps = 750;
+    m->threads = m->train = 1;
+    m->checkpoint = 50;
     m->learning_rate = 1e-3;
     m->decay = 5e-4;
     m->phi_learning_rate = m->phi_decay = -1;

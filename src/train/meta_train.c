@@ -1,31 +1,14 @@
-/* meta_train.c - see meta.h */
+/* meta_train.c - see meta.h. Tasks run side by side, one thread each (or, with threads=, one after the other), and on several ranks: what
+ * a task computes depends on neither, and gradients are added in the order of the tasks, so phi is the same bit for bit. */
 #include "train/meta.h"
 #include "host/phi.h"
 #include "ops/optim.h"
-#include "train/classifier.h"
-#include "train/meta_file.h"
+#include "train/meta_run.h"
 #include "train/meta_step.h"
+#include "train/ranks.h"
 #include "train/report.h"
 #include <math.h>
-
-typedef struct {
-    char name[256];
-    classifier c;
-    dataset *train, *check;         /* the two halves */
-    loader *train_loader, *check_loader;
-    float theta_loss, phi_loss;
-} task;
-
-typedef struct {
-    const meta_args *a;
-    meta_file *m;
-    int n, step, steps;
-    uint64_t seed;
-    task *tasks;
-    float phi[PHI_LEN], m1[PHI_LEN], m2[PHI_LEN];
-    double start, last_line;
-    cJSON *json, *log;
-} run;
+#include <omp.h>
 
 static void set_num(cfg_file *c, const char *key, double v) {
     char s[64];
@@ -55,7 +38,7 @@ static uint64_t task_seed(uint64_t seed, int k) {
     return (uint64_t)key.k1 << 32 | key.k0;
 }
 
-static int open_network(run *r, task *t, const meta_task *mt, int k, char *err) {
+static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int k, char *err) {
     t->c.cfg = cfg_read(mt->cfg[0] ? mt->cfg : r->m->cfg, err);
     if (!t->c.cfg) return -1;
     if (!cfg_get_meta_shared(t->c.cfg).present) {
@@ -72,8 +55,8 @@ static int open_network(run *r, task *t, const meta_task *mt, int k, char *err) 
     return 0;
 }
 
-static int open_task(run *r, int k, char *err) {
-    task *t = &r->tasks[k];
+static int open_task(meta_run *r, int k, char *err) {
+    meta_task_run *t = &r->tasks[k];
     const meta_task *mt = &r->m->tasks[k];
     snprintf(t->name, sizeof t->name, "%s", mt->name);
     t->c.data = data_file_read(mt->data, err);
@@ -86,38 +69,60 @@ static int open_task(run *r, int k, char *err) {
     int threads = r->a->threads;
     t->train = dataset_load(t->c.data, DATA_TRAIN, net->c, threads, r->a->skip_bad, err);
     if (t->train) t->check = dataset_load(t->c.data, DATA_TRAIN_OTHER_HALF, net->c, threads, r->a->skip_bad, err);
-    if (!t->check) return -1;
-    augment aug = classifier_augment(t->c.cfg, net);
-    uint64_t s = task_seed(r->seed, k);
-    t->train_loader = loader_new(t->train, &aug, s, 0, net->batch, 1);
-    t->check_loader = loader_new(t->check, &aug, s + 1, 0, net->batch, 1);
-    if (t->train_loader && t->check_loader) return 0;
-    snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name, net->batch);
-    return -1;
+    return t->check ? 0 : -1;
 }
 
-static int bad_loss(const run *r, const task *t, const char *what, float loss, char *err) {
-    if (isfinite(loss)) return 0;
-    snprintf(err, ERR_LEN, "step %d, task %s: the loss of %s is %f: lower the learning rate; no phi was written", r->step + 1,
-             t->name, what, (double)loss);
-    return -1;
-}
-
-static int theta_step(run *r, task *t, char *err) {
-    int sub = t->c.net->subdivisions;
-    t->theta_loss = 0;
-    for (int k = 0; k < sub; k++) {
-        uint64_t draw = 2 * ((uint64_t)r->step * (uint64_t)sub + (uint64_t)k);
-        t->theta_loss += meta_theta_pass(t->c.net, loader_next(t->train_loader), draw) / (float)sub;
+/* At the batches that the run has come to. */
+static int open_loaders(meta_run *r, char *err) {
+    int bad = 0;
+    for (int k = 0; k < r->n; k++) {
+        meta_task_run *t = &r->tasks[k];
+        if (!t->mine) continue;
+        network *net = t->c.net;
+        augment aug = classifier_augment(t->c.cfg, net);
+        uint64_t s = task_seed(r->seed, k), step = (uint64_t)r->step;
+        t->train_loader = loader_new(t->train, &aug, s, step * (uint64_t)net->subdivisions, net->batch, 1);
+        t->check_loader = loader_new(t->check, &aug, s + 1, step, net->batch, 1);
+        if (t->train_loader && t->check_loader) continue;
+        snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name, net->batch);
+        bad = -1;
     }
-    return bad_loss(r, t, "theta", t->theta_loss, err);
+    return ranks_agree(bad, err);
 }
 
-/* Adds this task's mean gradient (minus it, as everywhere) to sum. */
-static int phi_gradient(run *r, task *t, double sum[PHI_LEN], char *err) {
-    uint64_t draw = 2 * (uint64_t)r->step * (uint64_t)t->c.net->subdivisions + 1;
-    t->phi_loss = meta_phi_pass(t->c.net, loader_next(t->check_loader), draw, sum);
-    return bad_loss(r, t, "phi", t->phi_loss, err);
+/* One task's part of a step, into its row. */
+static void run_task(const meta_run *r, int k) {
+    meta_task_run *t = &r->tasks[k];
+    meta_row *row = &r->rows[k];
+    network *net = t->c.net;
+    uint64_t sub = (uint64_t)net->subdivisions, first = (uint64_t)r->step * sub;
+    memset(row, 0, sizeof *row);
+    for (uint64_t i = 0; i < sub; i++)
+        row->theta_loss += (double)meta_theta_pass(net, loader_next(t->train_loader), 2 * (first + i)) / (double)sub;
+    row->phi_loss = (double)meta_phi_pass(net, loader_next(t->check_loader), 2 * first + 1, row->gradient);
+    t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss);
+    if (t->bad) snprintf(t->err, ERR_LEN, "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi was written",
+                         r->step + 1, t->name, r->m->tasks[k].data, isfinite(row->theta_loss) ? "phi" : "theta");
+}
+
+static int run_tasks(meta_run *r, char *err) {
+    int each = r->m->threads, workers = each > 1 ? 1 : r->a->threads, bad = 0;
+    memset(r->rows, 0, sizeof *r->rows * ((size_t)r->n + 1));
+#pragma omp parallel num_threads(workers)
+    {
+        /* Also where one worker makes no parallel region: loops inside a task take `each` threads, whatever the machine has. */
+        int before = omp_get_max_threads();
+        omp_set_num_threads(each);
+#pragma omp for schedule(dynamic, 1)
+        for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) run_task(r, k);
+        omp_set_num_threads(before);
+    }
+    for (int k = 0; !bad && k < r->n; k++) {
+        if (!r->tasks[k].mine || !r->tasks[k].bad) continue;
+        bad = -1;
+        memcpy(err, r->tasks[k].err, ERR_LEN);
+    }
+    return ranks_agree(bad, err);
 }
 
 static double norm(const float *x, int n) {
@@ -126,14 +131,14 @@ static double norm(const float *x, int n) {
     return sqrt(s);
 }
 
-static void log_step(run *r, double gradient) {
+static void log_step(meta_run *r, double gradient) {
     double theta = 0, phi = 0;
     for (int k = 0; k < r->n; k++) {
-        theta += (double)r->tasks[k].theta_loss / r->n;
-        phi += (double)r->tasks[k].phi_loss / r->n;
+        theta += r->rows[k].theta_loss / r->n;
+        phi += r->rows[k].phi_loss / r->n;
     }
-    double seconds = report_now() - r->start;
-    if (report_due(r->step, r->steps, &r->last_line)) {
+    double seconds = r->before + report_now() - r->start;
+    if (ranks_id() == 0 && report_due(r->step, r->steps, &r->last_line)) {
         char eta[32];
         report_duration(seconds / r->step * (r->steps - r->step), eta);
         printf("meta %d/%d: theta loss %.4f, phi loss %.4f, |gradient| %.2e, |phi| %.4f, %.3f s/step, %s left\n", r->step,
@@ -149,30 +154,40 @@ static void log_step(run *r, double gradient) {
     cJSON_AddItemToArray(r->log, o);
 }
 
-static int one_step(run *r, char *err) {
+static void give_phi(meta_run *r) {
+    for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) memcpy(host_phi(r->tasks[k].c.h), r->phi, sizeof r->phi);
+}
+
+/* *stop: a signal asked any of the ranks to stop. */
+static int one_step(meta_run *r, int *stop, char *err) {
     double sum[PHI_LEN] = {0};
     float update[PHI_LEN];
-    for (int k = 0; k < r->n; k++) {
-        if (theta_step(r, &r->tasks[k], err) || phi_gradient(r, &r->tasks[k], sum, err)) return -1;
-    }
+    if (run_tasks(r, err)) return -1;
+    r->rows[r->n].theta_loss = report_stop_asked();
+    ranks_sum((double *)(void *)r->rows, ((size_t)r->n + 1) * sizeof *r->rows / sizeof(double));
+    *stop = r->rows[r->n].theta_loss > 0;
+    for (int k = 0; k < r->n; k++) for (int i = 0; i < PHI_LEN; i++) sum[i] += r->rows[k].gradient[i];
     for (int k = 0; k < PHI_LEN; k++) update[k] = (float)(sum[k] / r->n);
     double gradient = norm(update, PHI_LEN);
     r->step++;
     adam_args aa = {(float)r->m->phi_learning_rate, 0.9f, 0.999f, 1e-8f, (float)r->m->phi_decay, r->step};
-    adam_step(r->phi, update, r->m1, r->m2, PHI_LEN, &aa, 1);
-    for (int k = 0; k < r->n; k++) memcpy(host_phi(r->tasks[k].c.h), r->phi, sizeof r->phi);
+    if (r->m->train) adam_step(r->phi, update, r->m1, r->m2, PHI_LEN, &aa, 1);
+    give_phi(r);
     log_step(r, gradient);
+    if (*stop || r->step == r->steps || (r->m->checkpoint && r->step % r->m->checkpoint == 0)) return meta_state_save(r, err);
     return 0;
 }
 
-static int start(run *r, char *err) {
+static int start(meta_run *r, char *err) {
     r->m = meta_file_read(r->a->meta, err);
     if (!r->m) return -1;
     r->n = r->m->n;
     r->steps = r->a->steps > 0 ? r->a->steps : r->m->steps;
     r->seed = r->a->seed_given ? r->a->seed : r->m->seed;
+    snprintf(r->out, sizeof r->out, "%s", r->a->out ? r->a->out : r->m->phi);
     r->tasks = calloc((size_t)r->n, sizeof *r->tasks);
-    if (!r->tasks) {
+    r->rows = calloc((size_t)r->n + 1, sizeof *r->rows);
+    if (!r->tasks || !r->rows) {
         snprintf(err, ERR_LEN, "%s: not enough memory for %d tasks", r->a->meta, r->n);
         return -1;
     }
@@ -181,23 +196,34 @@ static int start(run *r, char *err) {
     } else {
         phi_init(r->phi, (float)r->m->sigma, r->seed);
     }
-    for (int k = 0; k < r->n; k++) if (open_task(r, k, err)) return -1;
+    return 0;
+}
+
+static int open_tasks(meta_run *r, char *err) {
     for (int k = 0; k < r->n; k++) {
-        const task *t = &r->tasks[k];
+        r->tasks[k].mine = k % ranks_count() == ranks_id();
+        if (!r->tasks[k].mine) continue;
+        if (open_task(r, k, err)) return -1;
+        const meta_task_run *t = &r->tasks[k];
         printf("task %s: %d classes, %d + %d images, %s\n", t->name, t->train->classes, t->train->n, t->check->n,
                t->c.cfg->path);
+        fflush(stdout);
     }
     return 0;
 }
 
-static int finish(run *r, char *err) {
-    const char *out = r->a->out ? r->a->out : r->m->phi;
-    double seconds = report_now() - r->start;
+/* The phi file and the report; without them, a run that was stopped has its state. */
+static int finish(meta_run *r, char *err) {
+    double seconds = r->before + report_now() - r->start;
     char note[ERR_LEN], took[32];
+    if (r->step < r->steps) {
+        printf("stopped: state in %s.state after %d steps; -resume goes on\n", r->out, r->step);
+        return 0;
+    }
     snprintf(note, sizeof note, "meta-trained from %s: %d tasks, %d steps, seed %llu", r->a->meta, r->n, r->step,
              (unsigned long long)r->seed);
-    if (phi_write(out, r->phi, note, err)) return -1;
-    printf("%s: %d steps over %d tasks, %s\n", out, r->step, r->n, report_duration(seconds, took));
+    if (phi_write(r->out, r->phi, note, err)) return -1;
+    printf("%s: %d steps over %d tasks, %s\n", r->out, r->step, r->n, report_duration(seconds, took));
     const cJSON *last = cJSON_GetArrayItem(r->log, cJSON_GetArraySize(r->log) - 1);
     cJSON_AddNumberToObject(r->json, "step", r->step);
     cJSON_AddNumberToObject(r->json, "loss", cJSON_GetNumberValue(cJSON_GetObjectItem(last, "phi_loss")));
@@ -205,17 +231,27 @@ static int finish(run *r, char *err) {
     return report_json(r->a->json, r->json, err);
 }
 
+static int run_all(meta_run *r, char *err) {
+    int stop = 0;
+    if (ranks_agree(start(r, err), err) || ranks_agree(open_tasks(r, err), err)) return -1;
+    if (r->a->resume && meta_state_load(r, err)) return -1;
+    if (r->a->resume && ranks_id() == 0) printf("going on from step %d of %d\n", r->step, r->steps);
+    give_phi(r);
+    if (open_loaders(r, err)) return -1;
+    report_catch_signals();
+    r->start = report_now();
+    while (!stop && r->step < r->steps) if (one_step(r, &stop, err)) return -1;
+    return ranks_agree(ranks_id() == 0 ? finish(r, err) : 0, err);
+}
+
 int meta_train(const meta_args *a, char *err) {
-    run r = {.a = a};
+    meta_run r = {.a = a};
     r.json = cJSON_CreateObject();
     r.log = cJSON_AddArrayToObject(r.json, "log");
-    int bad = start(&r, err);
-    report_catch_signals();
-    r.start = report_now();
-    while (!bad && r.step < r.steps && !report_stop_asked()) bad = one_step(&r, err);
-    if (!bad && r.step) bad = finish(&r, err);
+    ranks_open();
+    int bad = run_all(&r, err);
     for (int k = 0; r.tasks && k < r.n; k++) {
-        task *t = &r.tasks[k];
+        meta_task_run *t = &r.tasks[k];
         loader_free(t->train_loader);
         loader_free(t->check_loader);
         dataset_free(t->train);
@@ -223,7 +259,9 @@ int meta_train(const meta_args *a, char *err) {
         classifier_close(&t->c);
     }
     free(r.tasks);
+    free(r.rows);
     meta_file_free(r.m);
     cJSON_Delete(r.json);
+    ranks_close();
     return bad;
 }

@@ -1,0 +1,41 @@
+/* meta_run.h - the state of a meta-training run; shared by meta_train.c and meta_state.c alone. */
+#ifndef MP_META_RUN_H
+#define MP_META_RUN_H
+#include "train/classifier.h"
+#include "train/meta.h"
+#include "train/meta_file.h"
+#include <cjson/cJSON.h>
+
+typedef struct {
+    char name[256];
+    int mine;                       /* this rank owns it: the members below are set */
+    classifier c;
+    dataset *train, *check;         /* the two halves */
+    loader *train_loader, *check_loader;
+    int bad;
+    char err[ERR_LEN];              /* of the step under way: tasks run side by side */
+} meta_task_run;
+
+/* What a step leaves of each task, on all ranks. */
+typedef struct { double theta_loss, phi_loss, gradient[PHI_LEN]; } meta_row;
+
+typedef struct {
+    const meta_args *a;
+    meta_file *m;
+    int n, step, steps;
+    uint64_t seed;
+    meta_task_run *tasks;
+    meta_row *rows;                 /* n, and one more: its theta_loss counts the ranks that were asked to stop */
+    float phi[PHI_LEN], m1[PHI_LEN], m2[PHI_LEN];
+    double start, before, last_line;    /* before: seconds that earlier parts of the run took */
+    cJSON *json, *log;
+    char out[4096];                 /* the phi file to write; its state lies beside it, with .state at the end */
+} meta_run;
+
+/* Write the whole state (every rank calls it; rank 0 writes): OUT.state by way of a temporary file; the one before stays
+ * as OUT.state.1. */
+int meta_state_save(meta_run *r, char *err);
+/* Go on from OUT.state, or OUT.state.1 where that is missing or damaged (said on stderr); neither: from the start. Every rank
+ * calls it, behind the opening of its tasks. -1: the state is of another META, or cannot be read. */
+int meta_state_load(meta_run *r, char *err);
+#endif

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# meta.sh - meta-training: the same phi on any number of ranks, threads, and after any interruption; one message from whoever fails.
+. "$(dirname "$0")/lib.sh"
+tiny_data
+sed -e 's/^\[meta_shared\]/[meta_shared]\nsigma=0.1/' tests/tiny.cfg >"$T/a.cfg"
+# Another architecture and image size for the last task.
+sed -e 's/filters=8/filters=12/' -e 's/^\(width\|height\)=.*/\1=24/' "$T/a.cfg" >"$T/b.cfg"
+cat >"$T/m.meta" <<M
+[meta]
+cfg=$T/a.cfg
+phi=$T/m.phi
+steps=30
+batch=6
+checkpoint=2
+seed=3
+[task]
+data=$T/tiny.data
+[task]
+data=$T/tiny.data
+split=half1
+[task]
+data=$T/tiny.data
+cfg=$T/b.cfg
+M
+meta() { "$MP" meta train "$@" >"$T/log" 2>&1; }
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+ranks() { local n=$1; shift; timeout 60 mpirun --oversubscribe -n "$n" "$MP" meta train "$@" >"$T/log" 2>&1; }
+
+check "straight run" meta "$T/m.meta" -out "$T/one.phi" -json "$T/one.json"
+check "one thread" meta "$T/m.meta" -out "$T/thread.phi" -threads 1
+check "the same phi with one thread" cmp "$T/one.phi" "$T/thread.phi"
+for n in 2 3 5; do
+    check "$n ranks" ranks "$n" "$T/m.meta" -out "$T/ranks.phi" -json "$T/ranks.json"
+    check "the same phi with $n ranks" cmp "$T/one.phi" "$T/ranks.phi"
+done
+check "another seed" meta "$T/m.meta" -out "$T/seed.phi" -seed 4
+if cmp -s <(grep -v '^#' "$T/one.phi") <(grep -v '^#' "$T/seed.phi"); then bad "another seed, the same phi"; else ok; fi
+
+# Killed at random moments, on changing numbers of ranks, at least 20 times before it is through.
+sed 's/^steps=.*/steps=900/; s/^checkpoint=.*/checkpoint=7/' "$T/m.meta" >"$T/kill.meta"
+check "long straight run" meta "$T/kill.meta" -out "$T/whole.phi"
+RANDOM=7
+kills=0
+while [ $kills -lt 20 ]; do
+    if ((kills % 4 == 3)); then ranks 2 "$T/kill.meta" -out "$T/killed.phi" -resume & else meta "$T/kill.meta" -out "$T/killed.phi" -resume & fi
+    pid=$!
+    sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+    pkill -9 -f "[k]ill.meta -out" && kills=$((kills + 1))
+    wait $pid
+    [ ! -e "$T/killed.phi" ] || break
+done 2>/dev/null
+check "killed 20 times before it was through, $kills" test "$kills" = 20 -a ! -e "$T/killed.phi"
+check "goes on to the end" meta "$T/kill.meta" -out "$T/killed.phi" -resume
+check "not from the start" grep -q 'going on from step [1-9]' "$T/log"
+check "killed and resumed: the same phi" cmp "$T/whole.phi" "$T/killed.phi"
+
+# A damaged state: the one before it serves.
+meta "$T/m.meta" -out "$T/d.phi" -steps 10
+rm "$T/d.phi"
+printf '\377' | dd of="$T/d.phi.state" bs=1 seek=3000 conv=notrunc status=none
+check "goes on from the state before a damaged one" meta "$T/m.meta" -out "$T/d.phi" -resume
+check "which was said" grep -q "damaged" "$T/log"
+check "from step 8" grep -q "going on from step 8 " "$T/log"
+check "the same phi again" cmp "$T/one.phi" "$T/d.phi"
+refused "the state of other tasks" "other tasks" "$MP" meta train "$T/m.meta" -out "$T/d.phi" -resume -seed 5
+
+# phi stays where it began.
+sed 's/^seed=3/seed=3\ntrain=0\ninit='"${T//\//\\/}"'\/one.phi/' "$T/m.meta" >"$T/frozen.meta"
+check "frozen phi" meta "$T/frozen.meta" -out "$T/frozen.phi" -steps 3
+check "did not move" cmp <(grep -v '^#' "$T/one.phi") <(grep -v '^#' "$T/frozen.phi")
+
+# A rank that finds bad input, or dies, ends the run; one message names rank, and file or task.
+sed "0,/split=half1/s//split=half1\ncfg=\/none.cfg/" "$T/m.meta" >"$T/bad.meta"
+begin=$SECONDS
+if ranks 3 "$T/bad.meta" -out "$T/bad.phi"; then bad "bad input on one rank: status 0"; else ok; fi
+check "bad input ends the run within seconds" test $((SECONDS - begin)) -lt 15
+check "one message, with rank and file" test "$(grep -c '^metaperturb: rank 1: /none.cfg' "$T/log")" = 1
+sed 's/^steps=.*/steps=100000/' "$T/m.meta" >"$T/long.meta"
+ranks 2 "$T/long.meta" -out "$T/dead.phi" &
+pid=$!
+sleep 2
+pkill -9 -n -f "[m]etaperturb meta train $T/long.meta"
+begin=$SECONDS
+if wait $pid; then bad "a rank died: status 0"; else ok; fi
+check "a rank's death ends the run within seconds" test $((SECONDS - begin)) -lt 15
+finish
