@@ -59,9 +59,28 @@ void host_real_load(network *net, char *path, int start, int cutoff) {
     fn(net, path, start, cutoff);
 }
 
+/* The host talks on stderr. */
+static int hush(void) {
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC), saved;
+    fflush(stderr);
+    saved = dup(2);
+    if (null >= 0 && saved >= 0) dup2(null, 2);
+    if (null >= 0) close(null);
+    return saved;
+}
+
+static void unhush(int saved) {
+    if (saved < 0) return;
+    fflush(stderr);
+    dup2(saved, 2);
+    close(saved);
+}
+
 void host_real_save(network *net, char *path, int cutoff) {
     REAL(save_weights_upto)
+    int saved = hush();     /* it would name our temporary file */
     fn(net, path, cutoff);
+    unhush(saved);
 }
 
 /* The translated cfg as a file that only this process sees. Returns its descriptor, or -1. */
@@ -122,14 +141,7 @@ layer get_network_output_layer(network *net) {
 
 network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
     char name[] = "checked.cfg";
-    int saved = -1;
-    if (quiet) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        fflush(stderr);
-        saved = dup(2);
-        if (null >= 0 && saved >= 0) dup2(null, 2);
-        if (null >= 0) close(null);
-    }
+    int saved = quiet ? hush() : -1;
     pending.cfg = c;
     pending.failed = 0;
     pending.alone = alone;
@@ -137,11 +149,7 @@ network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
     network *net = parse_network_cfg(name);
     pending.cfg = NULL;
     pending.alone = 0;
-    if (saved >= 0) {
-        fflush(stderr);
-        dup2(saved, 2);
-        close(saved);
-    }
+    unhush(saved);
     if (!pending.failed) return net;
     snprintf(err, ERR_LEN, "%s", pending.err);
     free_network(net);
