@@ -1,5 +1,5 @@
 /* main.c - the commands, in Darknet's grammar. */
-#include "cli/options.h"
+#include "cli/convert.h"
 #include "train/classifier.h"
 #include "train/meta.h"
 #include <omp.h>
@@ -49,6 +49,9 @@ static const struct {
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
+    {"cfg", "attach", "IN.cfg OUT.cfg", "put [perturb] into a cfg", CMD_CFG_ATTACH, 2, 2, convert_attach},
+    {"cfg", "detach", "IN.cfg OUT.cfg", "take [perturb] out of a cfg", CMD_CFG_DETACH, 2, 2, convert_detach},
+    {"cfg", "check", "CFG", "every problem of a cfg, with its line", CMD_CFG_CHECK, 1, 1, convert_check},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

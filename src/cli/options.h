@@ -4,7 +4,8 @@
 #include "host/cfg.h"
 #include <stdint.h>
 
-enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8 };
+enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8,
+       CMD_CFG_ATTACH = 16, CMD_CFG_DETACH = 32, CMD_CFG_CHECK = 64, CMD_W_INFO = 128, CMD_W_PARTIAL = 256, CMD_W_FOLD = 512 };
 enum { MAX_POSITIONAL = 4 };
 
 typedef struct {
@@ -12,7 +13,8 @@ typedef struct {
     int n_positional, help;
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps;
-    const char *json, *phi, *backup, *out;
+    const char *json, *phi, *backup, *out, *where, *calibrate;
+    int images;
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option, missing or bad value, too many

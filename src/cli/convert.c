@@ -1,0 +1,47 @@
+/* convert.c - see convert.h. */
+#include "cli/convert.h"
+#include "host/cfg_attach.h"
+#include "host/files.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int write_text(const char *path, const char *text, char *err) {
+    file_out f;
+    if (file_out_open(&f, path, err)) return -1;
+    fputs(text, f.f);
+    return file_out_close(&f, err);
+}
+
+int convert_attach(const options *o, char *err) {
+    char phi[4096];
+    int n;
+    if (o->phi && !realpath(o->phi, phi)) {
+        snprintf(err, ERR_LEN, "%s: no such phi file", o->phi);
+        return -1;
+    }
+    char *text = cfg_attach(o->positional[0], o->where, o->phi ? phi : NULL, &n, err);
+    int bad = text ? write_text(o->positional[1], text, err) : -1;
+    free(text);
+    if (!bad) printf("%s: %d [perturb] put in\n", o->positional[1], n);
+    return bad;
+}
+
+int convert_detach(const options *o, char *err) {
+    int n;
+    char *text = cfg_detach(o->positional[0], &n, err);
+    int bad = text ? write_text(o->positional[1], text, err) : -1;
+    free(text);
+    if (!bad) printf("%s: %d [perturb] taken out\n", o->positional[1], n);
+    return bad;
+}
+
+int convert_check(const options *o, char *err) {
+    int n = cfg_problems(o->positional[0], stdout, err);
+    if (n < 0) return -1;
+    if (!n) {
+        printf("%s: no problems\n", o->positional[0]);
+        return 0;
+    }
+    snprintf(err, ERR_LEN, "%s: %d problem%s", o->positional[0], n, n > 1 ? "s" : "");
+    return -1;
+}
