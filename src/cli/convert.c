@@ -2,6 +2,7 @@
 #include "cli/convert.h"
 #include "host/cfg_attach.h"
 #include "host/files.h"
+#include "train/fold.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,4 +45,13 @@ int convert_check(const options *o, char *err) {
     }
     snprintf(err, ERR_LEN, "%s: %d problem%s", o->positional[0], n, n > 1 ? "s" : "");
     return -1;
+}
+
+int convert_fold(const options *o, char *err) {
+    fold_args a = {
+        .cfg = o->positional[0], .weights = o->positional[1], .out_cfg = o->positional[2], .out_weights = o->positional[3],
+        .data = o->calibrate, .json = o->json, .seed = o->seed, .images = o->images ? o->images : 1000,
+        .samples = o->samples ? o->samples : 5, .threads = o->threads, .skip_bad = o->skip_bad,
+    };
+    return fold(&a, err);
 }

@@ -184,6 +184,14 @@ int cfg_edit_unset_line(cfg_edit *e, int line, const char *text) {
     return 1;
 }
 
+void cfg_edit_unset_others(cfg_edit *e, int section) {
+    const cfg_section *s = &e->cfg->sections[section];
+    for (int i = 0; i < s->n; i++) {
+        const cfg_key *k = cfg_key_find(cfg_kind_find(s->type), s->options[i].key);
+        if (k->owner != CFG_HOST) cfg_edit_unset(e, section, s->options[i].key);
+    }
+}
+
 /* ---- renumbering ----------------------------------------------------------------------------------------------- */
 
 /* The new index of the section's first layer, were it kept; also for the place behind the last section. */
@@ -195,6 +203,10 @@ static int base_of(const cfg_edit *e, int section) {
 
 int cfg_edit_new_layer(const cfg_edit *e, int section) {
     return e->layer[section] < 0 || e->dropped[section] ? -1 : base_of(e, section);
+}
+
+int cfg_edit_first_new(const cfg_edit *e, int section) {
+    return base_of(e, section) + (e->layer[section] >= 0 && !e->dropped[section]);
 }
 
 /* A number v of from= or layers= in `section`, as it must read afterwards. */

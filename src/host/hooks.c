@@ -25,7 +25,7 @@ CATCH void malloc_error(void);
 static _Thread_local struct {
     const cfg_file *cfg;
     cfg_file *mine;
-    int failed;
+    int failed, alone;                      /* alone: the network stays the host's */
     char err[ERR_LEN];
 } pending;
 
@@ -106,7 +106,7 @@ static int layers_of(const cfg_file *c) { return c->n - 1 - cfg_get_meta_shared(
  * and one that is met also by programs that reach parse_network_cfg past us (dlsym on the library itself). */
 layer get_network_output_layer(network *net) {
     const cfg_file *c = pending.cfg;
-    if (c && net->n == layers_of(c) && !host_of(net)) {
+    if (c && !pending.alone && net->n == layers_of(c) && !host_of(net)) {
         pending.failed = host_attach(net, c, pending.err);
         if (pending.mine) {
             cfg_free(pending.mine);
@@ -120,7 +120,7 @@ layer get_network_output_layer(network *net) {
     return fn(net);
 }
 
-network *host_parse(const cfg_file *c, int quiet, char *err) {
+network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
     char name[] = "checked.cfg";
     int saved = -1;
     if (quiet) {
@@ -132,9 +132,11 @@ network *host_parse(const cfg_file *c, int quiet, char *err) {
     }
     pending.cfg = c;
     pending.failed = 0;
+    pending.alone = alone;
     pending.err[0] = 0;
     network *net = parse_network_cfg(name);
     pending.cfg = NULL;
+    pending.alone = 0;
     if (saved >= 0) {
         fflush(stderr);
         dup2(saved, 2);

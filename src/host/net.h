@@ -19,6 +19,9 @@ typedef struct host_net host_net;
  * host_close frees everything, also what the host's free_network leaks. */
 network *host_open(const cfg_file *c, int quiet, char *err);
 void host_close(network *net);
+/* The same of a plain cfg, run by the host's own code alone: host_of is NULL, weights are not checked against the cfg (load
+ * them by host_load first). For comparisons, as in any other program that uses libdarknet. */
+network *host_open_alone(const cfg_file *c, const char *weights, char *err);
 
 /* The attached state, or NULL where the host runs the network alone. */
 host_net *host_of(const network *net);

@@ -2,16 +2,33 @@
 #include "host/net_internal.h"
 #include "host/phi.h"
 #include "ops/rng.h"
+#include <errno.h>
 #include <math.h>
+#include <unistd.h>
 
 network *host_open(const cfg_file *c, int quiet, char *err) {
     err[0] = 0;
-    network *net = host_parse(c, quiet, err);
+    network *net = host_parse(c, quiet, 0, err);
     if (net && !host_of(net)) {
         snprintf(err, ERR_LEN, "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here", c->path);
         host_close(net);
         return NULL;
     }
+    return net;
+}
+
+network *host_open_alone(const cfg_file *c, const char *weights, char *err) {
+    err[0] = 0;
+    if (cfg_get_meta_shared(c).present) {
+        snprintf(err, ERR_LEN, "%s: the host alone cannot run a [perturb]", c->path);
+        return NULL;
+    }
+    if (access(weights, R_OK)) {
+        snprintf(err, ERR_LEN, "%s: cannot be read: %s", weights, strerror(errno));
+        return NULL;
+    }
+    network *net = host_parse(c, 1, 1, err);
+    if (net) host_real_load(net, (char *)weights, 0, net->n);
     return net;
 }
 

@@ -1,0 +1,44 @@
+/* fold_net.h - the steps of folding; see fold.h. Inside the room only. */
+#ifndef MP_FOLD_NET_H
+#define MP_FOLD_NET_H
+#include "host/cfg_edit.h"
+#include "host/net.h"
+
+/* One [perturb]. The sums are over the calibration images, one for each channel; the last two without the activation. */
+typedef struct {
+    int section, layer, into;       /* into: section of the convolution that takes the factors, 0: none does */
+    int c;
+    act_kind act;
+    double *aa, *am, *xx, *xm;
+} fold_place;
+
+typedef struct {
+    network *net;
+    cfg_edit *edit;
+    fold_place *places;
+    int n;
+} fold_plan;
+
+/* Batch k of the calibration images for a network of this batch size, (batch, c, h, w). */
+typedef struct {
+    void (*fill)(void *of, int k, int batch, float *X);
+    void *of;
+    int images;
+} fold_images;
+
+/* What becomes of each [perturb] of `net`, which was opened from the cfg at `path`. NULL and err: no [perturb], or a layer that the
+ * host cannot run or store. The network stays the caller's. */
+fold_plan *fold_plan_make(network *net, const char *path, char *err);
+void fold_plan_free(fold_plan *p);
+
+/* Sums over the calibration images, in deterministic passes. 0, or -1 and err. */
+int fold_collect(fold_plan *p, const fold_images *im, char *err);
+
+/* The plain cfg (malloc'd); then its network (opened from that text) gets the weights, with the factors in them. */
+char *fold_text(fold_plan *p, char *err);
+void fold_weights(const fold_plan *p, network *plain);
+
+/* Batch norm statistics of a plain network anew: mean over the batches of their means and variances, plus the variance of the
+ * means. Then every filter rescaled to variance 1. 0, or -1 and err. */
+int fold_statistics(network *plain, const fold_images *im, char *err);
+#endif
