@@ -8,7 +8,8 @@
 #include <math.h>
 #include <unistd.h>
 
-enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; test images on which outputs are compared */
+enum { BATCHES = 50 };          /* at least, of a classifier: as many as training collects its statistics from */
+enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; images on which outputs are compared */
 
 typedef struct {
     const fold_args *a;
@@ -23,29 +24,33 @@ typedef struct {
 
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 
-/* As test sees them: the centre square for a classifier, letterboxed for a detector. */
-static void put_images(const job *j, const dataset *s, int first, int n, float *X) {
+/* A classifier's as in training, augmented: so were those that its own statistics come from. A detector's letterboxed. */
+static void fill(void *of, int k, float *X) {
+    const job *j = of;
     const network *net = j->net;
+    augment a = classifier_augment(j->cfg, net);
     if (j->classifier) {
-        batch_test(s, net->w, net->h, net->c, first, n, X, NULL, NULL);
+        batch_train(j->train, &a, j->a->seed, (uint64_t)k, net->batch, X, NULL, NULL);
         return;
     }
-    for (int i = 0; i < n; i++) image_letterbox(&s->items[first + i].img, net->w, net->h, net->c, X + (size_t)i * (size_t)net->inputs);
+    for (int i = 0; i < net->batch; i++) {
+        const sample *s = &j->train->items[(k * net->batch + i) % j->train->n];
+        image_letterbox(&s->img, net->w, net->h, net->c, X + (size_t)i * (size_t)net->inputs);
+    }
 }
 
-static void fill(void *of, int k, int batch, float *X) {
-    const job *j = of;
-    put_images(j, j->train, k * batch, batch, X);
-}
-
-/* The first `want` images of s become a random choice of all. */
+/* A random choice of `want` images stays. */
 static void draw(dataset *s, int want, uint64_t seed) {
-    rng_stream r = rng_open(rng_key(seed, RNG_SHUFFLE, UINT64_MAX, 0));     /* an epoch that training does not reach */
+    rng_stream r = rng_open(rng_key(seed, RNG_SPLIT, 0, 3));    /* 3: no part of data/ has it */
     for (int i = 0; i < want; i++) {
         int k = i + (int)rng_below(&r, (uint32_t)(s->n - i));
         sample t = s->items[i];
         s->items[i] = s->items[k];
         s->items[k] = t;
+    }
+    for (; s->n > want; s->n--) {
+        raster_free(&s->items[s->n - 1].img);
+        free(s->items[s->n - 1].path);
     }
 }
 
@@ -55,11 +60,9 @@ static int load_images(job *j, char *err) {
     j->train = j->classifier ? dataset_load(j->data, DATA_TRAIN, c, a->threads, a->skip_bad, err)
                              : dataset_load_images(j->data, a->images, a->seed, c, a->threads, a->skip_bad, err);
     if (!j->train) return -1;
-    int n = a->images < j->train->n ? a->images : j->train->n;
-    draw(j->train, n, a->seed);
-    if (n < j->net->batch) set_batch_network(j->net, n);
-    n -= n % j->net->batch;     /* whole batches: their statistics then weigh the same */
-    j->images = (fold_images){fill, j, n};
+    if (j->train->n > a->images) draw(j->train, a->images, a->seed);
+    int B = j->net->batch, once = (j->train->n + B - 1) / B;
+    j->images = (fold_images){fill, j, j->classifier && once < BATCHES ? BATCHES : once};
     if (j->classifier && j->data->valid[0]) j->valid = dataset_load(j->data, DATA_VALID, c, a->threads, a->skip_bad, err);
     return j->valid || !j->classifier || !j->data->valid[0] ? 0 : -1;
 }
@@ -163,12 +166,12 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
 
 /* How far the folded network's outputs lie from those of deterministic inference, on calibration images. */
 static int report_outputs(const job *j, network *host, cJSON *json, char *err) {
-    int B = j->net->batch, n = j->images.images < COMPARED ? j->images.images : COMPARED;
+    int B = j->net->batch, batches = (COMPARED + B - 1) / B;
     size_t outputs = (size_t)B * (size_t)j->net->outputs;
     float *X = calloc((size_t)B * (size_t)j->net->inputs, sizeof *X), *p = calloc(outputs, sizeof *p);
     double d2 = 0, p2 = 0;
-    for (int k = 0; X && p && k < (n + B - 1) / B; k++) {
-        fill((void *)j, k, B, X);
+    for (int k = 0; X && p && k < batches; k++) {
+        fill((void *)j, k, X);
         memcpy(p, network_predict(j->net, X), sizeof *p * outputs);
         const float *q = network_predict(host, X);
         for (size_t i = 0; i < outputs; i++) {
@@ -185,7 +188,7 @@ static int report_outputs(const job *j, network *host, cJSON *json, char *err) {
     }
     double rel = p2 > 0 ? sqrt(d2 / p2) : sqrt(d2);
     printf("outputs of the folded network, run by Darknet's own code, differ from deterministic inference by %.4f (relative, on "
-           "%d calibration images)\n", rel, n);
+           "%d calibration images)\n", rel, batches * B);
     cJSON_AddNumberToObject(json, "difference", rel);
     return 0;
 }
@@ -216,7 +219,7 @@ int fold(const fold_args *a, char *err) {
     if (!bad) {
         for (int i = 0; i < j.plan->n; i++) into += j.plan->places[i].into != 0;
         printf("%s, %s: %d [perturb] folded on %d images, %d into the layer before, %d as a 1x1 convolution\n", a->out_cfg,
-               a->out_weights, j.plan->n, j.images.images, into, j.plan->n - into);
+               a->out_weights, j.plan->n, j.train->n, into, j.plan->n - into);
         bad = report(&j, err);
     }
     dataset_free(j.train);

@@ -48,12 +48,8 @@ static int add_place(fold_plan *p, int section) {
     f->into = takes_factors(c, p->net, before, f->layer - 1) ? before : 0;
     f->act = (act_kind)act_from_name(a ? a : "linear");
     f->c = p->net->layers[f->layer].out_c;
-    f->aa = calloc(4 * (size_t)f->c, sizeof *f->aa);
-    if (!f->aa) return -1;
-    f->am = f->aa + f->c;
-    f->xx = f->am + f->c;
-    f->xm = f->xx + f->c;
-    return 0;
+    f->sums = calloc((size_t)f->c, sizeof *f->sums);
+    return f->sums ? 0 : -1;
 }
 
 fold_plan *fold_plan_make(network *net, const char *path, char *err) {
@@ -79,7 +75,7 @@ fold_plan *fold_plan_make(network *net, const char *path, char *err) {
 
 void fold_plan_free(fold_plan *p) {
     if (!p) return;
-    for (int i = 0; i < p->n; i++) free(p->places[i].aa);
+    for (int i = 0; i < p->n; i++) free(p->places[i].sums);
     free(p->places);
     cfg_edit_free(p->edit);
     free(p);
@@ -87,32 +83,46 @@ void fold_plan_free(fold_plan *p) {
 
 /* ---- the factors ----------------------------------------------------------------------------------------------- */
 
-/* Is a(g*x) = g*a(x) for g > 0? */
-static int homogeneous(act_kind a) { return a == ACT_LINEAR || a == ACT_RELU || a == ACT_LEAKY || a == ACT_RELIE; }
+/* The square of the activation's slope on the side of x: how much an error there counts behind it. */
+static double weight(act_kind a, float x) {
+    if (x > 0) return 1;
+    return a == ACT_RELU ? 0 : a == ACT_LEAKY ? 0.01 : a == ACT_RELIE ? 1e-4 : 1;
+}
 
 /* x, y: (rows, c), input of [perturb] and its product with the multiplier. */
-static void add_sums(fold_place *f, const float *x, const float *y, size_t rows, float *ax, float *ay) {
-    size_t c = (size_t)f->c;
-    act_kind a = homogeneous(f->act) ? f->act : ACT_LINEAR;
-    for (size_t r = 0; r < rows; r++, x += c, y += c) {
-        act_forward(ax, x, c, a);
-        act_forward(ay, y, c, a);
-        for (size_t k = 0; k < c; k++) {
-            f->aa[k] += (double)ax[k] * (double)ax[k];
-            f->am[k] += (double)ax[k] * (double)ay[k];
-            f->xx[k] += (double)x[k] * (double)x[k];
-            f->xm[k] += (double)x[k] * (double)y[k];
-        }
+static void add_sums(fold_place *f, const float *x, const float *y, size_t rows) {
+    for (size_t i = 0; i < rows * (size_t)f->c; i++) {
+        fold_sums *s = &f->sums[i % (size_t)f->c];
+        double w = weight(f->act, x[i]), u = (double)x[i], v = (double)y[i];
+        s->w += w;
+        s->x += w * u;
+        s->y += w * v;
+        s->xx += w * u * u;
+        s->xy += w * u * v;
+        s->all_xx += u * u;
+        s->all_xy += u * v;
     }
 }
 
-/* A channel that the activation never let through has no sums of its own: its plain factor then, for images to come. */
-static float factor(const fold_place *f, int c) {
-    if (f->aa[c] > 0) return (float)(f->am[c] / f->aa[c]);
-    return f->xx[c] > 0 ? (float)(f->xm[c] / f->xx[c]) : 1;
+/* g and b of one channel. A channel that the activation never let through has no sums of its own: its plain factor then, for
+ * images to come. A relu must not open where it was shut: no b above 0. */
+static void factor(const fold_place *f, int c, float *g, float *b) {
+    const fold_sums *s = &f->sums[c];
+    double spread = s->w * s->xx - s->x * s->x;
+    *g = 1;
+    *b = 0;
+    if (spread > 1e-9 * s->w * s->xx) {
+        double slope = (s->w * s->xy - s->x * s->y) / spread, at0 = (s->y - slope * s->x) / s->w;
+        *g = (float)slope;
+        *b = (float)at0;
+        if (slope > 0 && (at0 <= 0 || weight(f->act, -1) == 1)) return;
+    }
+    *b = 0;
+    if (s->xx > 0) *g = (float)(s->xy / s->xx);
+    else if (s->all_xx > 0) *g = (float)(s->all_xy / s->all_xx);
 }
 
-static void collect_place(fold_plan *p, fold_place *f, const engine_mode *m, float *room) {
+static void collect_place(fold_plan *p, fold_place *f, const engine_mode *m) {
     host_net *h = host_of(p->net);
     engine *e = host_engine(h);
     int node = host_node(h, f->layer);
@@ -120,7 +130,7 @@ static void collect_place(fold_plan *p, fold_place *f, const engine_mode *m, flo
     engine_forward(e, node, m);
     engine_perturb_act(e, node, was);
     add_sums(f, engine_output(e, host_node(h, f->layer - 1)), engine_output(e, node),
-             shape_len(engine_shape(e, node)) / (size_t)f->c, room, room + f->c);
+             shape_len(engine_shape(e, node)) / (size_t)f->c);
 }
 
 static float *batch_room(const network *net, char *err) {
@@ -130,23 +140,18 @@ static float *batch_room(const network *net, char *err) {
 }
 
 int fold_collect(fold_plan *p, const fold_images *im, char *err) {
-    network *net = p->net;
-    host_net *h = host_of(net);
-    int c = 1;
-    for (int i = 0; i < p->n; i++) if (p->places[i].c > c) c = p->places[i].c;
-    float *X = batch_room(net, err), *room = X ? calloc(2 * (size_t)c, sizeof(float)) : NULL;
-    if (X && !room) snprintf(err, ERR_LEN, "not enough memory for %d channels", c);
+    host_net *h = host_of(p->net);
+    float *X = batch_room(p->net, err);
     engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h)};
     host_set_mode(h, &m);
-    for (int k = 0; room && k < im->images / net->batch; k++) {
-        im->fill(im->of, k, net->batch, X);
-        network_predict(net, X);
-        for (int i = 0; i < p->n; i++) collect_place(p, &p->places[i], &m, room);
+    for (int k = 0; X && k < im->batches; k++) {
+        im->fill(im->of, k, X);
+        network_predict(p->net, X);
+        for (int i = 0; i < p->n; i++) collect_place(p, &p->places[i], &m);
     }
     host_set_mode(h, NULL);
     free(X);
-    free(room);
-    return room ? 0 : -1;
+    return X ? 0 : -1;
 }
 
 /* ---- the plain cfg --------------------------------------------------------------------------------------------- */
@@ -212,11 +217,11 @@ void fold_weights(const fold_plan *p, network *plain) {
         layer *l = &plain->layers[f->into ? cfg_edit_new_layer(p->edit, f->into) : cfg_edit_first_new(p->edit, f->section)];
         filters_of(l, &each);
         for (int k = 0; k < f->c; k++) {
-            if (f->into) scale_filter(l, each, k, factor(f, k));
-            else {
-                l->weights[k] = factor(f, k);
-                l->biases[k] = 0;
-            }
+            float g, b;
+            factor(f, k, &g, &b);
+            if (f->into) scale_filter(l, each, k, g);
+            else l->weights[k] = g;
+            l->biases[k] = f->into ? l->biases[k] + b : b;
         }
     }
     *plain->seen = *p->net->seen;
@@ -279,7 +284,6 @@ static size_t visit_norms(network *net, norm_visit visit, double *sum, int batch
 
 int fold_statistics(network *net, const fold_images *im, char *err) {
     host_net *h = host_of(net);
-    int batches = im->images / net->batch;
     size_t len = visit_norms(net, NULL, NULL, 0);
     float *X = batch_room(net, err);
     double *sum = calloc(len + 1, sizeof *sum), *scratch = calloc(len + 1, sizeof *scratch);
@@ -288,13 +292,13 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     engine_mode m = {.bn_batch = 1, .t = 1};
     if (!bad) visit_norms(net, visit_take, scratch, 0);     /* zeros to begin with */
     host_set_mode(h, &m);
-    for (int k = 0; k < batches && !bad; k++) {
-        im->fill(im->of, k, net->batch, X);
+    for (int k = 0; k < im->batches && !bad; k++) {
+        im->fill(im->of, k, X);
         network_predict(net, X);
         visit_norms(net, visit_take, sum, 0);
     }
     host_set_mode(h, NULL);
-    if (!bad) visit_norms(net, visit_give, sum, batches);
+    if (!bad) visit_norms(net, visit_give, sum, im->batches);
     engine_params_changed(host_engine(h));
     free(X);
     free(sum);

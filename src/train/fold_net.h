@@ -4,12 +4,15 @@
 #include "host/cfg_edit.h"
 #include "host/net.h"
 
-/* One [perturb]. The sums are over the calibration images, one for each channel; the last two without the activation. */
+/* Weighted sums over the calibration images for one channel (fold.h); the last two without weights. */
+typedef struct { double w, x, y, xx, xy, all_xx, all_xy; } fold_sums;
+
+/* One [perturb]. */
 typedef struct {
     int section, layer, into;       /* into: section of the convolution that takes the factors, 0: none does */
     int c;
     act_kind act;
-    double *aa, *am, *xx, *xm;
+    fold_sums *sums;                /* (c) */
 } fold_place;
 
 typedef struct {
@@ -19,11 +22,11 @@ typedef struct {
     int n;
 } fold_plan;
 
-/* Batch k of the calibration images for a network of this batch size, (batch, c, h, w). */
+/* Batch k = 0 .. batches-1 of the calibration images into X, (batch, c, h, w). */
 typedef struct {
-    void (*fill)(void *of, int k, int batch, float *X);
+    void (*fill)(void *of, int k, float *X);
     void *of;
-    int images;
+    int batches;
 } fold_images;
 
 /* What becomes of each [perturb] of `net`, which was opened from the cfg at `path`. NULL and err: no [perturb], or a layer that the
@@ -34,7 +37,7 @@ void fold_plan_free(fold_plan *p);
 /* Sums over the calibration images, in deterministic passes. 0, or -1 and err. */
 int fold_collect(fold_plan *p, const fold_images *im, char *err);
 
-/* The plain cfg (malloc'd); then its network (opened from that text) gets the weights, with the factors in them. */
+/* The plain cfg (malloc'd); then its network (opened from that text) gets the weights, with factors and offsets in them. */
 char *fold_text(fold_plan *p, char *err);
 void fold_weights(const fold_plan *p, network *plain);
 
