@@ -2,6 +2,7 @@
 #include "cli/convert.h"
 #include "host/cfg_attach.h"
 #include "host/files.h"
+#include "host/weights_info.h"
 #include "train/fold.h"
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,20 @@ int convert_check(const options *o, char *err) {
     }
     snprintf(err, ERR_LEN, "%s: %d problem%s", o->positional[0], n, n > 1 ? "s" : "");
     return -1;
+}
+
+int convert_info(const options *o, char *err) {
+    return weights_info(o->positional[0], o->positional[1], stdout, err);
+}
+
+int convert_partial(const options *o, char *err) {
+    char *end;
+    long n = strtol(o->positional[3], &end, 10);
+    if (*end || end == o->positional[3] || n < 1 || n > 1000000) {
+        snprintf(err, ERR_LEN, "%s: not a number of layers from 1 on", o->positional[3]);
+        return -1;
+    }
+    return weights_partial(o->positional[0], o->positional[1], o->positional[2], (int)n, err);
 }
 
 int convert_fold(const options *o, char *err) {
