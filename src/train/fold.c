@@ -117,6 +117,17 @@ static int write_cfg(const char *path, const char *text, char *err) {
     return file_out_close(&o, err);
 }
 
+static int finite_net(const network *net, const char *path, char *err) {
+    for (int i = 0; i < net->n; i++) {
+        double sum = fold_sum(&net->layers[i]);
+        if (isfinite(sum)) continue;
+        snprintf(err, ERR_LEN, "%s: layer %d of the folded network would hold no numbers: activations overflow on the calibration images; "
+                 "are these weights trained with [perturb]?", path, i);
+        return 0;
+    }
+    return 1;
+}
+
 /* The plain network in memory, then both files, or neither. */
 static int make_plain(job *j, char *err) {
     const fold_args *a = j->a;
@@ -133,7 +144,8 @@ static int make_plain(job *j, char *err) {
     }
     if (j->plain) {
         fold_weights(j->plan, j->plain);
-        bad = fold_statistics(j->plain, &j->images, err) || host_save(j->plain, a->out_weights, 0, err) ? -1 : 0;
+        bad = fold_statistics(j->plain, &j->images, err) || !finite_net(j->plain, a->cfg, err)
+            || host_save(j->plain, a->out_weights, 0, err) ? -1 : 0;
         if (!bad && (bad = write_cfg(a->out_cfg, text, err))) unlink(a->out_weights);
     }
     free(text);

@@ -305,3 +305,13 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     free(scratch);
     return bad ? -1 : 0;
 }
+
+double fold_sum(const layer *l) {
+    size_t each, n = filters_of(l, &each);
+    double sum = 0;
+    for (size_t k = 0; k < n * each; k++) sum += (double)l->weights[k];
+    for (size_t k = 0; k < n; k++) sum += (double)l->biases[k];
+    for (size_t k = 0; n && l->batch_normalize && k < n; k++)
+        sum += (double)l->scales[k] + (double)l->rolling_mean[k] + (double)l->rolling_variance[k];
+    return sum;
+}

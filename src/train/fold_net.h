@@ -44,4 +44,7 @@ void fold_weights(const fold_plan *p, network *plain);
 /* Batch norm statistics of a plain network anew: mean over the batches of their means and variances, plus the variance of the
  * means. Then every filter rescaled to variance 1. 0, or -1 and err. */
 int fold_statistics(network *plain, const fold_images *im, char *err);
+
+/* Sum of all parameters of a layer: no number if one of them is none. */
+double fold_sum(const layer *l);
 #endif
