@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 enum { BATCHES = 50 };          /* at least, of a classifier: as many as training collects its statistics from */
+/* Of the second fit: two sweeps over so many batches; whole steps would swing to and fro. */
+enum { SWEEPS = 2, SWEEP_BATCHES = 16 };
+static const double SWEEP_STEP = 0.6;
 enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; images on which outputs are compared */
 
 typedef struct {
@@ -103,7 +106,7 @@ static int open_all(job *j, char *err) {
         return -1;
     }
     host_seed(host_of(j->net), a->seed);
-    j->plan = fold_plan_make(j->net, a->cfg, err);
+    j->plan = fold_plan_make(j->net, a->cfg, NULL, 0, err);
     if (!j->plan) return -1;
     if (!host_has_one_pass(host_of(j->net)))
         printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
@@ -128,20 +131,46 @@ static int finite_net(const network *net, const char *path, char *err) {
     return 1;
 }
 
+/* The network of a plain cfg, with the batch of the perturbed one; *c is the caller's. */
+static network *open_plain(const job *j, const char *text, cfg_file **c, char *err) {
+    char batch[16];
+    snprintf(batch, sizeof batch, "%d", j->net->batch);
+    *c = cfg_read_text(j->a->out_cfg, text, err);
+    if (!*c) return NULL;
+    cfg_set(*c, 0, "batch", batch);
+    cfg_set(*c, 0, "subdivisions", "1");
+    return host_open(*c, 1, err);
+}
+
+/* g and b of every [perturb]: each by itself, then again behind the stand-ins of those before. */
+static int fit(job *j, char *err) {
+    int some = j->images.batches < SWEEP_BATCHES ? j->images.batches : SWEEP_BATCHES;
+    if (fold_fit(j->plan, NULL, &j->images, j->images.batches, 1, err)) return -1;
+    fold_plan *apart = fold_plan_make(j->net, j->a->cfg, cfg_edit_original(j->plan->edit), 1, err);
+    char *text = apart ? fold_text(apart, err) : NULL;
+    cfg_file *c = NULL;
+    network *plain = text ? open_plain(j, text, &c, err) : NULL;
+    int bad = plain ? 0 : -1;
+    if (!bad) {
+        fold_take(apart, j->plan);
+        fold_weights(apart, plain);
+    }
+    for (int k = 0; k < SWEEPS && !bad; k++) bad = fold_fit(apart, plain, &j->images, some, SWEEP_STEP, err);
+    if (!bad) fold_take(j->plan, apart);
+    host_close(plain);
+    cfg_free(c);
+    free(text);
+    fold_plan_free(apart);
+    return bad;
+}
+
 /* The plain network in memory, then both files, or neither. */
 static int make_plain(job *j, char *err) {
     const fold_args *a = j->a;
-    if (fold_collect(j->plan, &j->images, err)) return -1;
-    char *text = fold_text(j->plan, err), batch[16];
-    if (!text) return -1;
-    j->plain_cfg = cfg_read_text(a->out_cfg, text, err);
+    if (fit(j, err)) return -1;
+    char *text = fold_text(j->plan, err);
     int bad = -1;
-    if (j->plain_cfg) {
-        snprintf(batch, sizeof batch, "%d", j->net->batch);
-        cfg_set(j->plain_cfg, 0, "batch", batch);
-        cfg_set(j->plain_cfg, 0, "subdivisions", "1");
-        j->plain = host_open(j->plain_cfg, 1, err);
-    }
+    if (text) j->plain = open_plain(j, text, &j->plain_cfg, err);
     if (j->plain) {
         fold_weights(j->plan, j->plain);
         bad = fold_statistics(j->plain, &j->images, err) || !finite_net(j->plain, a->cfg, err)

@@ -6,6 +6,8 @@
  * that is, weighted by what an error does behind the activation. m is never negative, so x and m*x lie on the same side of it. With a
  * relu, b > 0 would open it where it was shut: b = 0 then, and g = sum(w*x*m*x)/sum(w*x*x). (Noise has E[a(m*x)] = a(x*E[m]) for these
  * activations, so one pass is also the mean of many noisy ones, layer by layer.)
+ * All g and b are then fitted again, twice, with x as it arrives behind the stand-ins before it and m(x)*x as it was in the
+ * perturbed network: each makes good for the errors of those before.
  * g and b go into the batch norm (scale and bias) of the convolution before, or into its weights and biases if it has none; where
  * something else stands before (an add), or reads that convolution too, a 1x1 convolution of one channel each (groups =
  * channels) takes the place of [perturb]. docs/fold.md compares this with other averages.

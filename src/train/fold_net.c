@@ -37,7 +37,7 @@ static int refused(const network *net, const cfg_file *c, char *err) {
     return 0;
 }
 
-static int add_place(fold_plan *p, int section) {
+static int add_place(fold_plan *p, int section, int apart) {
     const cfg_file *c = cfg_edit_cfg(p->edit);
     fold_place *f = &p->places[p->n++];
     const char *a = cfg_get(c, section, "activation");
@@ -45,19 +45,20 @@ static int add_place(fold_plan *p, int section) {
     while (type_is(c, before, "meta_shared")) before--;
     f->section = section;
     f->layer = cfg_edit_layer(p->edit, section);
-    f->into = takes_factors(c, p->net, before, f->layer - 1) ? before : 0;
+    f->into = !apart && takes_factors(c, p->net, before, f->layer - 1) ? before : 0;
     f->act = (act_kind)act_from_name(a ? a : "linear");
     f->c = p->net->layers[f->layer].out_c;
-    f->sums = calloc((size_t)f->c, sizeof *f->sums);
-    return f->sums ? 0 : -1;
+    f->channels = calloc((size_t)f->c, sizeof *f->channels);
+    for (int k = 0; f->channels && k < f->c; k++) f->channels[k].g = 1;
+    return f->channels ? 0 : -1;
 }
 
-fold_plan *fold_plan_make(network *net, const char *path, char *err) {
+fold_plan *fold_plan_make(network *net, const char *path, const char *text, int apart, char *err) {
     fold_plan *p = calloc(1, sizeof *p);
     int bad = !p;
     if (p) {
         p->net = net;
-        p->edit = cfg_edit_open(path, NULL, err);
+        p->edit = cfg_edit_open(path, text, err);
         if (!p->edit || refused(net, cfg_edit_cfg(p->edit), err)) {
             fold_plan_free(p);
             return NULL;
@@ -65,7 +66,7 @@ fold_plan *fold_plan_make(network *net, const char *path, char *err) {
         const cfg_file *c = cfg_edit_cfg(p->edit);
         p->places = calloc((size_t)c->n, sizeof *p->places);
         bad = !p->places;
-        for (int i = 1; i < c->n && !bad; i++) if (type_is(c, i, "perturb")) bad = add_place(p, i);
+        for (int i = 1; i < c->n && !bad; i++) if (type_is(c, i, "perturb")) bad = add_place(p, i, apart);
     }
     if (!bad && p->n) return p;
     snprintf(err, ERR_LEN, bad ? "%s: not enough memory to fold it" : "%s: no [perturb]: there is nothing to fold", path);
@@ -75,63 +76,72 @@ fold_plan *fold_plan_make(network *net, const char *path, char *err) {
 
 void fold_plan_free(fold_plan *p) {
     if (!p) return;
-    for (int i = 0; i < p->n; i++) free(p->places[i].sums);
+    for (int i = 0; i < p->n; i++) free(p->places[i].channels);
     free(p->places);
     cfg_edit_free(p->edit);
     free(p);
 }
 
-/* ---- the factors ----------------------------------------------------------------------------------------------- */
+/* ---- the stand-ins --------------------------------------------------------------------------------------------- */
 
-/* The square of the activation's slope on the side of x: how much an error there counts behind it. */
-static double weight(act_kind a, float x) {
+/* Of the activation, on the side of x; fold.h has why it is squared. */
+static double slope(act_kind a, double x) {
     if (x > 0) return 1;
-    return a == ACT_RELU ? 0 : a == ACT_LEAKY ? 0.01 : a == ACT_RELIE ? 1e-4 : 1;
+    return a == ACT_RELU ? 0 : a == ACT_LEAKY ? 0.1 : a == ACT_RELIE ? 0.01 : 1;
 }
 
-/* x, y: (rows, c), input of [perturb] and its product with the multiplier. */
+/* x, y: (rows, c), what the stand-in reads and what [perturb] gives, both before the activation a. Where the present stand-in
+ * gives v, a(g*x + b) is slope(v)*(g*x + b), and should be a(y). */
 static void add_sums(fold_place *f, const float *x, const float *y, size_t rows) {
     for (size_t i = 0; i < rows * (size_t)f->c; i++) {
-        fold_sums *s = &f->sums[i % (size_t)f->c];
-        double w = weight(f->act, x[i]), u = (double)x[i], v = (double)y[i];
+        fold_channel *s = &f->channels[i % (size_t)f->c];
+        double u = (double)x[i], here = slope(f->act, s->g * u + s->b), w = here * here;
+        s->all_xx += u * u;
+        s->all_xy += u * (double)y[i];
+        if (here <= 0) continue;
+        double want = slope(f->act, (double)y[i]) * (double)y[i] / here;
         s->w += w;
         s->x += w * u;
-        s->y += w * v;
+        s->y += w * want;
         s->xx += w * u * u;
-        s->xy += w * u * v;
-        s->all_xx += u * u;
-        s->all_xy += u * v;
+        s->xy += w * u * want;
     }
 }
 
-/* g and b of one channel. A channel that the activation never let through has no sums of its own: its plain factor then, for
- * images to come. A relu must not open where it was shut: no b above 0. */
-static void factor(const fold_place *f, int c, float *g, float *b) {
-    const fold_sums *s = &f->sums[c];
+/* A channel that the activation never let through has no sums of its own: its plain factor then, for images to come. A relu
+ * must not open where it was shut: no b above 0. */
+static void solve(const fold_channel *s, act_kind a, double *g, double *b) {
     double spread = s->w * s->xx - s->x * s->x;
-    *g = 1;
-    *b = 0;
     if (spread > 1e-9 * s->w * s->xx) {
-        double slope = (s->w * s->xy - s->x * s->y) / spread, at0 = (s->y - slope * s->x) / s->w;
-        *g = (float)slope;
-        *b = (float)at0;
-        if (slope > 0 && (at0 <= 0 || weight(f->act, -1) == 1)) return;
+        *g = (s->w * s->xy - s->x * s->y) / spread;
+        *b = (s->y - *g * s->x) / s->w;
+        if (*g > 0 && (*b <= 0 || slope(a, -1) > 0.5)) return;
     }
     *b = 0;
-    if (s->xx > 0) *g = (float)(s->xy / s->xx);
-    else if (s->all_xx > 0) *g = (float)(s->all_xy / s->all_xx);
+    *g = s->xx > 0 ? s->xy / s->xx : s->all_xx > 0 ? s->all_xy / s->all_xx : 1;
 }
 
-static void collect_place(fold_plan *p, fold_place *f, const engine_mode *m) {
-    host_net *h = host_of(p->net);
+static void fit_place(fold_plan *p, fold_place *f, network *plain, const engine_mode *m) {
+    host_net *h = host_of(p->net), *hp = plain ? host_of(plain) : h;
     engine *e = host_engine(h);
-    int node = host_node(h, f->layer);
+    int node = host_node(h, f->layer), reads = (plain ? cfg_edit_first_new(p->edit, f->section) : f->layer) - 1;
     act_kind was = engine_perturb_act(e, node, ACT_LINEAR);
     engine_forward(e, node, m);
     engine_perturb_act(e, node, was);
-    add_sums(f, engine_output(e, host_node(h, f->layer - 1)), engine_output(e, node),
+    add_sums(f, engine_output(host_engine(hp), host_node(hp, reads)), engine_output(e, node),
              shape_len(engine_shape(e, node)) / (size_t)f->c);
 }
+
+static void move_place(fold_place *f, double step) {
+    for (int k = 0; k < f->c; k++) {
+        fold_channel *s = &f->channels[k];
+        double g, b;
+        solve(s, f->act, &g, &b);
+        *s = (fold_channel){.g = s->g + step * (g - s->g), .b = s->b + step * (b - s->b)};
+    }
+}
+
+static void put_stand_ins(const fold_plan *p, network *plain);
 
 static float *batch_room(const network *net, char *err) {
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof(float));
@@ -139,19 +149,31 @@ static float *batch_room(const network *net, char *err) {
     return X;
 }
 
-int fold_collect(fold_plan *p, const fold_images *im, char *err) {
-    host_net *h = host_of(p->net);
+static void run(network *net, float *X, const engine_mode *m) {
+    host_set_mode(host_of(net), m);
+    network_predict(net, X);
+    host_set_mode(host_of(net), NULL);
+}
+
+int fold_fit(fold_plan *p, network *plain, const fold_images *im, int batches, double step, char *err) {
     float *X = batch_room(p->net, err);
-    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h)};
-    host_set_mode(h, &m);
-    for (int k = 0; X && k < im->batches; k++) {
+    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(host_of(p->net))};
+    engine_mode own = {.bn_batch = 1, .t = 1};      /* its rolling statistics are not ready yet */
+    for (int k = 0; X && k < batches; k++) {
         im->fill(im->of, k, X);
-        network_predict(p->net, X);
-        for (int i = 0; i < p->n; i++) collect_place(p, &p->places[i], &m);
+        run(p->net, X, &m);
+        if (plain) run(plain, X, &own);
+        for (int i = 0; i < p->n; i++) fit_place(p, &p->places[i], plain, &m);
     }
-    host_set_mode(h, NULL);
+    for (int i = 0; X && i < p->n; i++) move_place(&p->places[i], step);
+    if (X && plain) put_stand_ins(p, plain);
     free(X);
     return X ? 0 : -1;
+}
+
+void fold_take(fold_plan *p, const fold_plan *from) {
+    for (int i = 0; i < p->n; i++)
+        memcpy(p->places[i].channels, from->places[i].channels, sizeof(fold_channel) * (size_t)p->places[i].c);
 }
 
 /* ---- the plain cfg --------------------------------------------------------------------------------------------- */
@@ -205,6 +227,19 @@ static void scale_filter(layer *l, size_t each, int filter, float g) {
     else for (size_t k = 0; k < each; k++) w[k] *= g;
 }
 
+static void put_stand_ins(const fold_plan *p, network *plain) {
+    for (int i = 0; i < p->n; i++) {
+        const fold_place *f = &p->places[i];
+        if (f->into) continue;
+        layer *l = &plain->layers[cfg_edit_first_new(p->edit, f->section)];
+        for (int k = 0; k < f->c; k++) {
+            l->weights[k] = (float)f->channels[k].g;
+            l->biases[k] = (float)f->channels[k].b;
+        }
+    }
+    engine_params_changed(host_engine(host_of(plain)));
+}
+
 void fold_weights(const fold_plan *p, network *plain) {
     const cfg_file *c = cfg_edit_cfg(p->edit);
     size_t each;
@@ -214,18 +249,16 @@ void fold_weights(const fold_plan *p, network *plain) {
     }
     for (int i = 0; i < p->n; i++) {
         const fold_place *f = &p->places[i];
-        layer *l = &plain->layers[f->into ? cfg_edit_new_layer(p->edit, f->into) : cfg_edit_first_new(p->edit, f->section)];
+        if (!f->into) continue;
+        layer *l = &plain->layers[cfg_edit_new_layer(p->edit, f->into)];
         filters_of(l, &each);
         for (int k = 0; k < f->c; k++) {
-            float g, b;
-            factor(f, k, &g, &b);
-            if (f->into) scale_filter(l, each, k, g);
-            else l->weights[k] = g;
-            l->biases[k] = f->into ? l->biases[k] + b : b;
+            scale_filter(l, each, k, (float)f->channels[k].g);
+            l->biases[k] += (float)f->channels[k].b;
         }
     }
+    put_stand_ins(p, plain);
     *plain->seen = *p->net->seen;
-    engine_params_changed(host_engine(host_of(plain)));
 }
 
 /* ---- batch norm statistics ------------------------------------------------------------------------------------- */
@@ -283,7 +316,6 @@ static size_t visit_norms(network *net, norm_visit visit, double *sum, int batch
 }
 
 int fold_statistics(network *net, const fold_images *im, char *err) {
-    host_net *h = host_of(net);
     size_t len = visit_norms(net, NULL, NULL, 0);
     float *X = batch_room(net, err);
     double *sum = calloc(len + 1, sizeof *sum), *scratch = calloc(len + 1, sizeof *scratch);
@@ -291,15 +323,13 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     if (X && bad) snprintf(err, ERR_LEN, "not enough memory for the statistics of batch norm");
     engine_mode m = {.bn_batch = 1, .t = 1};
     if (!bad) visit_norms(net, visit_take, scratch, 0);     /* zeros to begin with */
-    host_set_mode(h, &m);
     for (int k = 0; k < im->batches && !bad; k++) {
         im->fill(im->of, k, X);
-        network_predict(net, X);
+        run(net, X, &m);
         visit_norms(net, visit_take, sum, 0);
     }
-    host_set_mode(h, NULL);
     if (!bad) visit_norms(net, visit_give, sum, im->batches);
-    engine_params_changed(host_engine(h));
+    engine_params_changed(host_engine(host_of(net)));
     free(X);
     free(sum);
     free(scratch);
