@@ -441,7 +441,7 @@ static int next_section(walk *x) {
     if (bad && tell(x, section(x)->refused || (suspect && !x->outside))) return -1;
     if (!is_layer) return 0;
     if (bad) x->shapes[x->layer] = guess(x);
-    else x->shapes[x->layer].guess = suspect;
+    else x->shapes[x->layer].guess = suspect || section(x)->refused;
     x->guesses += x->shapes[x->layer].guess;
     x->in = x->shapes[x->layer++];
     return 0;
