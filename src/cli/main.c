@@ -1,4 +1,5 @@
 /* main.c - the commands, in Darknet's grammar. */
+#include "cli/convert.h"
 #include "cli/options.h"
 #include "train/bench.h"
 #include "train/classifier.h"
@@ -82,6 +83,13 @@ static const struct {
     {"bench", "meta", "CFG", "time steps of meta-training: theta's and phi's, one task", CMD_BENCH, 1, 1, run_bench_meta},
     {"bench", "predict", "CFG", "time forward passes", CMD_BENCH, 1, 1, run_bench_predict},
     {"bench", "data", "DATA CFG", "time the making of batches alone", CMD_BENCH_DATA, 2, 2, run_bench_data},
+    {"cfg", "attach", "IN.cfg OUT.cfg", "put [perturb] into a cfg", CMD_CFG_ATTACH, 2, 2, convert_attach},
+    {"cfg", "detach", "IN.cfg OUT.cfg", "take [perturb] out of a cfg", CMD_CFG_DETACH, 2, 2, convert_detach},
+    {"cfg", "check", "CFG", "every problem of a cfg, with its line", CMD_CFG_CHECK, 1, 1, convert_check},
+    {"weights", "info", "FILE [CFG]", "header, layers, sizes, and what does not fit", CMD_W_INFO, 1, 2, convert_info},
+    {"weights", "partial", "CFG WEIGHTS OUT N", "the weights of the first N layers", CMD_W_PARTIAL, 4, 4, convert_partial},
+    {"weights", "fold", "CFG WEIGHTS OUT.cfg OUT.weights -calibrate DATA", "a trained network with [perturb] as a plain one",
+     CMD_W_FOLD, 4, 4, convert_fold},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

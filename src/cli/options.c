@@ -19,18 +19,23 @@ typedef struct {
 } option;
 
 #define AT(field) offsetof(options, field)
-enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA };
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD };
 
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
     {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
     {"-json", TEXT, AT(json), 0, 0, ALL, "FILE", "write the results there, for scripts"},
     {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
-    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT, "FILE", "phi of [meta_shared], in place of the cfg's"},
+    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH, "FILE",
+     "phi of [meta_shared], in place of the cfg's"},
     {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN, "DIR", "folder for weights (default: backup= of DATA)"},
     {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN, "N", "test on the valid list every N steps"},
     {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT, "N",
      "noise samples averaged per test image (default 0: one deterministic pass)"},
+    {"-samples", INT, AT(samples), 1, 100000, CMD_W_FOLD, "N", "noise samples averaged per test image, for the report (default 5)"},
+    {"-calibrate", TEXT, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA", "a .data file: calibrate on its train list, test on its valid list"},
+    {"-images", INT, AT(images), 2, 1000000000, CMD_W_FOLD, "N", "images of the train list to calibrate on (default 1000)"},
+    {"-where", TEXT, AT(where), 0, 0, CMD_CFG_ATTACH, "W", "residual, conv, all, or layers as 2,5,8 (default: residual, else conv)"},
     {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N", "classes shown, or counted as right (default 5)"},
     {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
     {"-batch", INT, AT(batch), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "images of a step (default: the cfg's)"},
@@ -39,7 +44,7 @@ static const option table[] = {
     {"-data", TEXT, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
     {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META, NULL,
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD, NULL,
      "go on without images that cannot be decoded"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };

@@ -4,15 +4,19 @@
 #include "host/cfg.h"
 #include <stdint.h>
 
-enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8, CMD_BENCH = 16, CMD_BENCH_DATA = 32 };
+enum {
+    CMD_TRAIN = 1 << 0, CMD_VALID = 1 << 1, CMD_PREDICT = 1 << 2, CMD_META = 1 << 3, CMD_CFG_ATTACH = 1 << 4, CMD_CFG_DETACH = 1 << 5,
+    CMD_CFG_CHECK = 1 << 6, CMD_W_INFO = 1 << 7, CMD_W_PARTIAL = 1 << 8, CMD_W_FOLD = 1 << 9, CMD_BENCH = 1 << 10,
+    CMD_BENCH_DATA = 1 << 11,
+};
 enum { MAX_POSITIONAL = 4 };
 
 typedef struct {
     const char *positional[MAX_POSITIONAL];
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume;
-    const char *json, *phi, *backup, *out, *data;
+    int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume, images;
+    const char *json, *phi, *backup, *out, *data, *where, *calibrate;
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option, missing or bad value, too many

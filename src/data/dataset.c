@@ -1,6 +1,7 @@
 /* dataset.c - a list of images, read, labelled, drawn from and decoded. */
 #include "data/dataset_internal.h"
 #include "data/text.h"
+#include "ops/rng.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@ typedef struct {
     int *labels;
     unsigned char *keep;
     int c, skip_bad, wanted;    /* wanted: lines with keep set */
+    int most;                   /* > 0: so many lines drawn by the seed, whatever their class */
+    uint64_t seed;
     int *line;                  /* (wanted) which line an item comes from */
     char **why;                 /* (wanted) with skip_bad: why an item is left out, or NULL */
     sample *items;              /* (wanted) */
@@ -59,27 +62,41 @@ static int decode_item(void *arg, int i, char *err) {
 
 /* Reads the list and finds the class of every line. */
 static int read_list(list *l, int threads, char *err) {
-    if (!l->d->label) {
+    if (!l->most && !l->d->label) {
         snprintf(err, ERR_LEN,
                  "%s: no labels= (or names=), by which the class of an image is found in its path",
                  data_tail(l->d->path));
         return -1;
     }
-    if (data_labels_differ(l->d, err) || data_text_read(l->path, &l->text, err)) return -1;
+    if ((!l->most && data_labels_differ(l->d, err)) || data_text_read(l->path, &l->text, err)) return -1;
     if (!l->text.n) {
         snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(l->path));
         return -1;
     }
     size_t n = (size_t)l->text.n;
     l->labels = malloc(n * sizeof *l->labels);
-    l->keep = malloc(n);
+    l->keep = calloc(n, 1);
     if (!l->labels || !l->keep) return no_memory(l->path, err);
+    for (size_t i = 0; i < n; i++) l->labels[i] = -1;
+    if (l->most) return 0;
     return data_parallel(l->text.n, threads, label_item, l, err) < 0 ? 0 : -1;
+}
+
+/* Line i is kept with probability (still wanted) / (lines left). */
+static int draw(list *l) {
+    rng_stream r = rng_open(rng_key(l->seed, RNG_SPLIT, 0, 2));     /* 2: select.c has 0 and 1 */
+    int n = l->text.n, left = l->most < n ? l->most : n;
+    for (int i = 0, wanted = left; i < n; i++) {
+        l->keep[i] = (int)rng_below(&r, (uint32_t)(n - i)) < wanted;
+        wanted -= l->keep[i];
+    }
+    return left;
 }
 
 static int choose(list *l, data_part part, char *err) {
     int n = l->text.n;
-    if (part == DATA_VALID) memset(l->keep, 1, (size_t)(l->wanted = n));
+    if (l->most) l->wanted = draw(l);
+    else if (part == DATA_VALID) memset(l->keep, 1, (size_t)(l->wanted = n));
     else l->wanted = data_select(l->d, l->labels, n, part == DATA_TRAIN_OTHER_HALF, l->keep);
     if (l->wanted < 0) return no_memory(l->path, err);
     size_t room = (size_t)l->wanted + 1;
@@ -129,7 +146,7 @@ static void free_list(list *l) {
     data_text_free(&l->text);
 }
 
-dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad, char *err) {
+static dataset *load(const data_file *d, data_part part, int most, uint64_t seed, int c, int threads, int skip_bad, char *err) {
     const char *path = part == DATA_VALID ? d->valid : d->train,
                *key = part == DATA_VALID ? "valid" : "train";
     if (!path[0] || (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE)) {
@@ -165,6 +182,13 @@ dataset *dataset_load(const data_file *d, data_part part, int c, int threads, in
     return NULL;
 }
 
+dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad, char *err) {
+    return load(d, part, 0, 0, c, threads, skip_bad, err);
+}
+
+dataset *dataset_load_images(const data_file *d, int most, uint64_t seed, int c, int threads, int skip_bad, char *err) {
+    return load(d, DATA_TRAIN, most, seed, c, threads, skip_bad, err);
+}
 void dataset_free(dataset *s) {
     if (!s) return;
     for (int i = 0; i < s->n; i++) {

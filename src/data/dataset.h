@@ -61,5 +61,8 @@ typedef enum { DATA_TRAIN, DATA_VALID, DATA_TRAIN_OTHER_HALF } data_part;
  * The class of an image is the label that occurs in its path as the list has it, Darknet's rule. Two labels:
  * the longer one counts if the shorter one only occurs inside it (racecar, car), else it is an error. */
 dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad, char *err);
+/* `most` images of the train list, or all if there are fewer, drawn by `seed`; labels are not looked for (-1; idx files: all of
+ * them, with their labels). Also for the lists of detectors. */
+dataset *dataset_load_images(const data_file *d, int most, uint64_t seed, int c, int threads, int skip_bad, char *err);
 void dataset_free(dataset *s);
 #endif

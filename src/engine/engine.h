@@ -102,6 +102,10 @@ double engine_loss(const engine *e, int node);
 /* The perturbation's noise for one node from outside (tests): (N,H,W,C), kept by pointer; NULL: drawn. */
 void engine_set_eps(engine *e, int node, const float *eps);
 
+/* Another activation behind a perturb node; returns the old one. With ACT_LINEAR, a forward of this node alone after a whole
+ * pass gives the bare product of its input and its multiplier. */
+act_kind engine_perturb_act(engine *e, int node, act_kind a);
+
 /* Carry data across; `nchw` is Darknet's layout, (batch, c, h, w). */
 void engine_import(engine *e, int node, const float *nchw);                     /* output (=) */
 void engine_export(const engine *e, int node, float *nchw);                     /* (=) output */

@@ -265,6 +265,13 @@ void engine_set_eps(engine *e, int i, const float *eps) {
     e->nodes[i].eps = eps;
 }
 
+act_kind engine_perturb_act(engine *e, int i, act_kind a) {
+    assert(i >= 0 && i < e->n && e->nodes[i].kind == NODE_PERTURB);
+    act_kind was = e->nodes[i].d.perturb.activation;
+    e->nodes[i].d.perturb.activation = a;
+    return was;
+}
+
 void engine_import(engine *e, int i, const float *nchw) {
     assert(e->planned && i >= 0 && i < e->n);
     e->b->from_nchw(e->nodes[i].y.p, nchw, e->nodes[i].s, 0);

@@ -13,8 +13,10 @@ enum { MAX_BYTES = 16 << 20, MAX_SECTIONS = 10000 };   /* the largest cfg in use
 typedef struct {
     cfg_file *c;
     char *err;
-    int line, capacity, plain;              /* plain: sections and keys of another kind of file */
-    const cfg_kind *kind;                   /* of the section under way, NULL before the first */
+    int line, capacity, plain, again;       /* plain: sections and keys of another kind of file; again: no warnings */
+    const cfg_kind *kind;                   /* of the section under way, NULL before the first and in an unknown one */
+    FILE *all;                              /* tell every problem there and go on */
+    int found, lost;                        /* problems; sections among them, so that layers cannot be counted */
     unsigned char warned[CFG_S_COUNT][80];  /* by place in the table of keys */
 } reader;
 
@@ -99,8 +101,33 @@ static int add_option(reader *r, char *s) {
     if (append_option(sec, key, val, r->line)) return no_memory(r->err, c);
     if (r->plain) return 0;
     if (cfg_check_value(c, r->kind, k, &sec->options[sec->n - 1], r->err)) return -1;
-    if (k->owner == CFG_FORK || k->owner == CFG_FORK_MODEL) warn_fork(r, key);
+    if ((k->owner == CFG_FORK || k->owner == CFG_FORK_MODEL) && !r->again) warn_fork(r, key);
     return 0;
+}
+
+/* A line was refused. -1: so is the file. 0: told, and it counts as not written. */
+static int refuse(reader *r, int section) {
+    if (!r->all) return -1;
+    fprintf(r->all, "%s\n", r->err);
+    r->found++;
+    r->lost += section;
+    if (section) r->kind = NULL;
+    else if (r->c->n) r->c->sections[r->c->n - 1].refused++;
+    return 0;
+}
+
+static int add_line(reader *r, char *s) {
+    if (*s == '[') return add_section(r, s) ? refuse(r, 1) : 0;
+    if (r->all && !r->kind && r->found) return 0;       /* of a section that was refused */
+    cfg_section *sec = r->c->n ? &r->c->sections[r->c->n - 1] : NULL;
+    int n = sec ? sec->n : 0;
+    if (!add_option(r, s)) return 0;
+    if (sec && sec->n > n) {
+        sec->n = n;
+        free(sec->options[n].key);
+        free(sec->options[n].val);
+    }
+    return refuse(r, 0);
 }
 
 static int read_lines(reader *r, char *text, size_t len) {
@@ -114,27 +141,36 @@ static int read_lines(reader *r, char *text, size_t len) {
         if (next) *next++ = 0;
         while (isspace((unsigned char)*s)) s++;
         if (!*s || *s == '#' || *s == ';') continue;
-        if (*s == '[' ? add_section(r, s) : add_option(r, s)) return -1;
+        if (add_line(r, s)) return -1;
     }
     return 0;
 }
 
-static int read_into(reader *r, const char *path) {
+/* The file's bytes, malloc'd; or NULL and err. */
+static char *slurp(reader *r, const char *path, size_t *len) {
     struct stat st;
-    size_t len;
-    if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > MAX_BYTES)
-        return cfg_fail(r->err, r->c, 0, "%lld bytes are too many for a cfg; is it a weights file?",
-                        (long long)st.st_size);
-    unsigned char *text = file_slurp(path, &len, r->err);
-    if (!text) return -1;
-    int bad = len > MAX_BYTES ? cfg_fail(r->err, r->c, 0, "%zu bytes are too many for a cfg", len)
-                              : read_lines(r, (char *)text, len);
+    if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > MAX_BYTES) {
+        cfg_fail(r->err, r->c, 0, "%lld bytes are too many for a cfg; is it a weights file?", (long long)st.st_size);
+        return NULL;
+    }
+    char *text = (char *)file_slurp(path, len, r->err);
+    if (!text || *len <= MAX_BYTES) return text;
+    cfg_fail(r->err, r->c, 0, "%zu bytes are too many for a cfg", *len);
+    free(text);
+    return NULL;
+}
+
+static int read_into(reader *r, const char *path, const char *given) {
+    size_t len = given ? strlen(given) : 0;
+    char *text = given ? strdup(given) : slurp(r, path, &len);
+    if (!text) return given ? no_memory(r->err, r->c) : -1;
+    int bad = read_lines(r, text, len);
     free(text);
     if (!bad && r->plain && !r->c->n) bad = cfg_fail(r->err, r->c, 0, "no section in it");
     return bad ? -1 : r->plain ? 0 : cfg_check(r->c, r->err);
 }
 
-static cfg_file *read_file(const char *path, int plain, char *err) {
+static cfg_file *read_file(const char *path, const char *text, int plain, char *err) {
     cfg_file *c = calloc(1, sizeof *c);
     reader *r = calloc(1, sizeof *r);
     int bad = !c || !r || !(c->path = strdup(path));
@@ -144,7 +180,8 @@ static cfg_file *read_file(const char *path, int plain, char *err) {
         r->c = c;
         r->err = err;
         r->plain = plain;
-        bad = read_into(r, path);
+        r->again = text != NULL;
+        bad = read_into(r, path, text);
     }
     free(r);
     if (!bad) return c;
@@ -152,8 +189,28 @@ static cfg_file *read_file(const char *path, int plain, char *err) {
     return NULL;
 }
 
-cfg_file *cfg_read(const char *path, char *err) { return read_file(path, 0, err); }
-cfg_file *cfg_read_plain(const char *path, char *err) { return read_file(path, 1, err); }
+int cfg_problems(const char *path, FILE *out, char *err) {
+    cfg_file *c = calloc(1, sizeof *c);
+    reader *r = calloc(1, sizeof *r);
+    size_t len;
+    int n = -1;
+    char *text = NULL;
+    if (!c || !r || !(c->path = strdup(path))) {
+        snprintf(err, ERR_LEN, "%.240s: no memory to read the cfg", path);
+    } else {
+        *r = (reader){.c = c, .err = err, .all = out};
+        text = slurp(r, path, &len);
+    }
+    if (text && !read_lines(r, text, len)) n = r->found + (r->lost ? 0 : cfg_check_all(c, out));
+    free(text);
+    free(r);
+    cfg_free(c);
+    return n;
+}
+
+cfg_file *cfg_read(const char *path, char *err) { return read_file(path, NULL, 0, err); }
+cfg_file *cfg_read_plain(const char *path, char *err) { return read_file(path, NULL, 1, err); }
+cfg_file *cfg_read_text(const char *name, const char *text, char *err) { return read_file(name, text, 0, err); }
 
 void cfg_free(cfg_file *c) {
     if (!c) return;

@@ -6,11 +6,13 @@
 #ifndef MP_CFG_H
 #define MP_CFG_H
 #include <stddef.h>
+#include <stdio.h>
 
 enum { ERR_LEN = 1024 };    /* of every `char *err` in this project */
 
 typedef struct { char *key, *val; int line; } cfg_option;
-typedef struct { char *type; int line, n; cfg_option *options; } cfg_section;   /* "perturb"; aliases: full name */
+/* type "perturb"; aliases: full name. refused: lines of it with a problem (cfg_problems only). */
+typedef struct { char *type; int line, n; cfg_option *options; int refused; } cfg_section;
 typedef struct { char *path; int n; cfg_section *sections; } cfg_file;          /* sections[0] is [net] */
 
 /* [meta_shared], defaults of the paper filled in; 0 in c_norm, h_norm means "derive from the network". */
@@ -30,8 +32,13 @@ typedef struct { int crop_pad; int flip; } cfg_net_extra;   /* crop_pad -1: not 
  * no number or out of range, from/layers outside the network, missing required key, [perturb] rules. Warnings
  * (keys that only the AlexeyAB fork knows) go to stderr once each. */
 cfg_file *cfg_read(const char *path, char *err);
+/* Every problem of the file, a sentence a line to `out`, instead of the first alone; without those that may only follow from
+ * one told before. Returns how many, or -1 and err: the file cannot be read. */
+int cfg_problems(const char *path, FILE *out, char *err);
 /* The same syntax, but sections and keys that are the caller's business (META files): at least one section, no key twice. */
 cfg_file *cfg_read_plain(const char *path, char *err);
+/* As cfg_read, without warnings, of a text in memory; `name` stands for the file in messages, and for its folder. */
+cfg_file *cfg_read_text(const char *name, const char *text, char *err);
 void cfg_free(cfg_file *c);
 
 cfg_meta_shared cfg_get_meta_shared(const cfg_file *c);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { long long w, h, c, outputs; int picture; } shape;
+typedef struct { long long w, h, c, outputs; int picture, guess; } shape;   /* guess: behind a layer with a problem */
 
 typedef struct {
     const cfg_file *c;
@@ -19,6 +19,8 @@ typedef struct {
     double minibatch;           /* pictures (times time steps) that the host allocates for */
     long long floats;           /* of the weights so far; -1: unknown */
     int recurrent, perturbs, meta;
+    FILE *all;                  /* tell every problem there and go on */
+    int found, outside, guesses;    /* problems told; this one is a reference to no layer; layers with a guessed shape */
 } walk;
 
 static long long num(const walk *x, const char *key, double def) {
@@ -100,7 +102,7 @@ static int check_net(walk *x) {
     if (inputs * x->minibatch > INT_MAX)
         return NET_FAIL("batch", "%.0f inputs times %.0f per mini-batch are more than the host can count", inputs,
                         x->minibatch);
-    x->in = (shape){(long long)w, (long long)h, (long long)ch, (long long)inputs, given == 3};
+    x->in = (shape){(long long)w, (long long)h, (long long)ch, (long long)inputs, given == 3, 0};
     return check_policy(c, err);
 }
 
@@ -113,7 +115,7 @@ static int output(walk *x, long long w, long long h, long long c) {
     if ((double)w * (double)h * (double)c * x->minibatch > INT_MAX)
         return FAIL(NULL, "%lld x %lld x %lld outputs times %.0f per mini-batch are more than the host can count",
                     w, h, c, x->minibatch);
-    x->shapes[x->layer] = (shape){w, h, c, w * h * c, 1};
+    x->shapes[x->layer] = (shape){w, h, c, w * h * c, 1, 0};
     return 0;
 }
 
@@ -127,7 +129,7 @@ static int flat(walk *x, long long outputs) {
     if ((double)outputs * x->minibatch > INT_MAX)
         return FAIL(NULL, "%lld outputs times %.0f per mini-batch are more than the host can count", outputs,
                     x->minibatch);
-    x->shapes[x->layer] = (shape){1, 1, outputs, outputs, 0};
+    x->shapes[x->layer] = (shape){1, 1, outputs, outputs, 0, 0};
     return 0;
 }
 
@@ -197,6 +199,7 @@ static int maxpool(walk *x) {
 /* Darknet's index of the layer that a number in from= or layers= means; -1 and err if there is none before this one. */
 static int referred(walk *x, const char *key, double value, int *layer) {
     double at = value < 0 ? x->layer + value : value;
+    x->outside = at < 0 || at >= x->layer;
     if (at == x->layer) return FAIL(key, "%s=%.0f is the layer itself", key, value);
     if (at < 0 || at > x->layer)
         return FAIL(key, "%s=%.0f would be layer %.0f; only layers 0 to %d stand before it", key, value, at,
@@ -411,7 +414,35 @@ static int one_section(walk *x) {
     if (k->picture && !x->in.picture)
         return FAIL(NULL, "needs a picture (width, height, channels), but what comes before gives none%s",
                     x->layer == 0 ? ": give them in [net]" : "");
-    if (layer_of(x, k)) return -1;
+    return layer_of(x, k);
+}
+
+/* The sentence in err: refused with it, or told and gone on. */
+static int tell(walk *x, int consequence) {
+    if (!x->all) return -1;
+    if (consequence) return 0;
+    fprintf(x->all, "%s\n", x->err);
+    x->found++;
+    return 0;
+}
+
+/* What a layer may give that could not be followed. */
+static shape guess(const walk *x) {
+    long long c = num(x, "filters", (double)x->in.c);
+    return (shape){x->in.w, x->in.h, c, x->in.w * x->in.h * c, x->in.picture, 1};
+}
+
+static int next_section(walk *x) {
+    cfg_section_id id = cfg_kind_find(section(x)->type)->id;
+    int joins = id == CFG_S_ROUTE || id == CFG_S_SHORTCUT, suspect = x->in.guess || (joins && x->guesses);
+    int is_layer = id != CFG_S_META_SHARED && id != CFG_S_NET;
+    x->outside = 0;
+    int bad = one_section(x);
+    if (bad && tell(x, section(x)->refused || (suspect && !x->outside))) return -1;
+    if (!is_layer) return 0;
+    if (bad) x->shapes[x->layer] = guess(x);
+    else x->shapes[x->layer].guess = suspect || section(x)->refused;
+    x->guesses += x->shapes[x->layer].guess;
     x->in = x->shapes[x->layer++];
     return 0;
 }
@@ -422,9 +453,12 @@ static int walk_all(walk *x) {
     if (cfg_kind_find(c->sections[0].type)->id != CFG_S_NET)
         return cfg_fail(x->err, c, c->sections[0].line, "the first section must be [net], not [%s]",
                         c->sections[0].type);
-    if (check_net(x)) return -1;
+    if (check_net(x)) {
+        if (tell(x, c->sections[0].refused)) return -1;
+        x->in.picture = x->in.guess = 1;
+    }
     for (x->sec = 1; x->sec < c->n; x->sec++) {
-        if (one_section(x)) return -1;
+        if (next_section(x)) return -1;
     }
     int others = 0;
     for (int i = 1; i < c->n; i++) {
@@ -454,6 +488,18 @@ static int check_values(const cfg_file *c, char *err) {
         }
     }
     return 0;
+}
+
+int cfg_check_all(const cfg_file *c, FILE *out) {
+    char err[ERR_LEN];
+    walk x = {.c = c, .err = err, .shapes = calloc((size_t)c->n + 1, sizeof(shape)), .all = out};
+    if (!x.shapes) cfg_fail(err, c, 0, "no memory to check the cfg");
+    if (!x.shapes || walk_all(&x)) {        /* what walk_all says of the file as a whole */
+        fprintf(out, "%s\n", err);
+        x.found++;
+    }
+    free(x.shapes);
+    return x.found;
 }
 
 static int run(walk *x, const cfg_file *c, char *err) {

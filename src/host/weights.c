@@ -376,3 +376,45 @@ int host_load(network *net, const char *path, int flags, char *err) {
     free(p);
     return r;
 }
+
+/* ---- for the tools --------------------------------------------------------------------------------------------- */
+
+int host_file_layers(const network *net, const char *path, char *err) {
+    size_t len;
+    extent x;
+    unsigned char *p = file_slurp(path, &len, err);
+    int n = p && !measure(net, p, len, path, &x, err) ? x.layers : -1;
+    free(p);
+    return n;
+}
+
+int host_trailer(unsigned char *p, size_t len, const char *path, trailer_visit visit, void *of, char *err) {
+    bytes all;
+    if (check_trailer(p, len, path, &all, err)) return -1;
+    while (all.p && all.at + 12 <= all.len) {
+        char tag[5] = "";
+        uint64_t n = 0;
+        get(&all, tag, 4);
+        get(&all, &n, sizeof n);
+        if (n > all.len - all.at) break;
+        if (visit) visit(of, tag, all.p + all.at, (size_t)n);
+        all.at += (size_t)n;
+    }
+    return 0;
+}
+
+int host_save_first(network *net, int layers, const char *path, char *err) {
+    file_out o;
+    struct stat st;
+    long long want = 3 * (long long)sizeof(int) + (long long)sizeof(size_t);
+    if (file_out_open(&o, path, err)) return -1;
+    host_real_save(net, o.tmp, layers);
+    for (int i = 0; i < net->n && i < layers && want >= 0; i++) {
+        long long k = host_layer_floats(&net->layers[i]);
+        want = k < 0 ? -1 : want + 4 * k;
+    }
+    if (!stat(o.tmp, &st) && (want < 0 || st.st_size == want)) return file_out_close(&o, err);
+    file_out_abort(&o);
+    snprintf(err, ERR_LEN, "%s: cannot write the weights: no space left, or the disk failed", path);
+    return -1;
+}

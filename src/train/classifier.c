@@ -79,6 +79,10 @@ static void predict(network *net, float *X, uint64_t batch, int samples, float *
     host_net *h = host_of(net);
     size_t n = (size_t)net->batch * (size_t)net->outputs;
     int passes = samples > 0 ? samples : 1;
+    if (!h) {       /* run by the host alone */
+        memcpy(p, network_predict(net, X), n * sizeof(float));
+        return;
+    }
     engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(h)};
     memset(p, 0, n * sizeof(float));
     for (int s = 0; s < passes; s++) {

@@ -37,7 +37,8 @@ augment classifier_augment(const cfg_file *cfg, const network *net);
 /* The running statistics of one pass (host/net.h), from 50 batches of training images. */
 int classifier_collect(network *net, const dataset *s, const augment *a, char *err);
 
-/* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. */
+/* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. Also of a network that the
+ * host runs alone. */
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);
 
 /* One training step's batch through the host's train_network_datum, without copying it. Mean loss of an image. */

@@ -1,0 +1,72 @@
+/* convert.c - see convert.h. */
+#include "cli/convert.h"
+#include "host/cfg_attach.h"
+#include "host/files.h"
+#include "host/weights_info.h"
+#include "train/fold.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int write_text(const char *path, const char *text, char *err) {
+    file_out f;
+    if (file_out_open(&f, path, err)) return -1;
+    fputs(text, f.f);
+    return file_out_close(&f, err);
+}
+
+int convert_attach(const options *o, char *err) {
+    char phi[4096];
+    int n;
+    if (o->phi && !realpath(o->phi, phi)) {
+        snprintf(err, ERR_LEN, "%s: no such phi file", o->phi);
+        return -1;
+    }
+    char *text = cfg_attach(o->positional[0], o->where, o->phi ? phi : NULL, &n, err);
+    int bad = text ? write_text(o->positional[1], text, err) : -1;
+    free(text);
+    if (!bad) printf("%s: %d [perturb] put in\n", o->positional[1], n);
+    return bad;
+}
+
+int convert_detach(const options *o, char *err) {
+    int n;
+    char *text = cfg_detach(o->positional[0], &n, err);
+    int bad = text ? write_text(o->positional[1], text, err) : -1;
+    free(text);
+    if (!bad) printf("%s: %d [perturb] taken out\n", o->positional[1], n);
+    return bad;
+}
+
+int convert_check(const options *o, char *err) {
+    int n = cfg_problems(o->positional[0], stdout, err);
+    if (n < 0) return -1;
+    if (!n) {
+        printf("%s: no problems\n", o->positional[0]);
+        return 0;
+    }
+    snprintf(err, ERR_LEN, "%s: %d problem%s", o->positional[0], n, n > 1 ? "s" : "");
+    return -1;
+}
+
+int convert_info(const options *o, char *err) {
+    return weights_info(o->positional[0], o->positional[1], stdout, err);
+}
+
+int convert_partial(const options *o, char *err) {
+    char *end;
+    long n = strtol(o->positional[3], &end, 10);
+    if (*end || end == o->positional[3] || n < 1 || n > 1000000) {
+        snprintf(err, ERR_LEN, "%s: not a number of layers from 1 on", o->positional[3]);
+        return -1;
+    }
+    return weights_partial(o->positional[0], o->positional[1], o->positional[2], (int)n, err);
+}
+
+int convert_fold(const options *o, char *err) {
+    fold_args a = {
+        .cfg = o->positional[0], .weights = o->positional[1], .out_cfg = o->positional[2], .out_weights = o->positional[3],
+        .data = o->calibrate, .json = o->json, .seed = o->seed, .images = o->images ? o->images : 1000,
+        .samples = o->samples ? o->samples : 5, .threads = o->threads, .skip_bad = o->skip_bad,
+    };
+    return fold(&a, err);
+}
