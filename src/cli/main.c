@@ -1,6 +1,7 @@
 /* main.c - the commands, in Darknet's grammar. */
 #include "cli/options.h"
 #include "train/classifier.h"
+#include "train/detector.h"
 #include "train/meta.h"
 #include <omp.h>
 #include <stdio.h>
@@ -39,6 +40,27 @@ static int run_meta(const options *o, char *err) {
     return meta_train(&a, err);
 }
 
+/* fork: where -like says nothing. */
+static int detector_args_of(const options *o, double thresh, int fork, detector_args *a, char *err) {
+    *a = (detector_args){
+        .c = classifier_args_of(o), .thresh = (float)(o->thresh < 0 ? thresh : o->thresh), .nms = (float)o->nms,
+        .points = o->points, .fork = fork, .negatives = o->negatives, .out = o->out,
+    };
+    if (o->like) a->fork = !strcmp(o->like, "alexeyab");
+    if (o->like && !a->fork && strcmp(o->like, "darknet")) {
+        snprintf(err, ERR_LEN, "-like %s: must be darknet or alexeyab", o->like);
+        return -1;
+    }
+    if (o->points == 0 || o->points == 11 || o->points == 101) return 0;
+    snprintf(err, ERR_LEN, "-points %d: must be 0 (area below the curve), 11 or 101", o->points);
+    return -1;
+}
+
+static int run_detector_map(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.25, -1, &a, err) ? -1 : detector_map(&a, err);
+}
+
 static const struct {
     const char *group, *name, *usage, *what;
     unsigned id;
@@ -48,6 +70,7 @@ static const struct {
     {"classifier", "train", "DATA CFG [WEIGHTS]", "train a network", CMD_TRAIN, 2, 3, run_train},
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
+    {"detector", "map", "DATA CFG WEIGHTS", "average precision, precision and recall on all test images", CMD_DET_MAP, 3, 3, run_detector_map},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

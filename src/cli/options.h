@@ -4,15 +4,18 @@
 #include "host/cfg.h"
 #include <stdint.h>
 
-enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8 };
+enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8,
+       CMD_DET_TRAIN = 1 << 8, CMD_DET_VALID = 1 << 9, CMD_DET_MAP = 1 << 10, CMD_DET_TEST = 1 << 11,
+       CMD_DET = CMD_DET_TRAIN | CMD_DET_VALID | CMD_DET_MAP | CMD_DET_TEST };
 enum { MAX_POSITIONAL = 4 };
 
 typedef struct {
     const char *positional[MAX_POSITIONAL];
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps;
-    const char *json, *phi, *backup, *out;
+    int seed_given, threads, clear, skip_bad, samples, every, top, steps, points, negatives;
+    double thresh, nms;         /* thresh < 0: the command's own */
+    const char *json, *phi, *backup, *out, *like;
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option, missing or bad value, too many

@@ -20,7 +20,7 @@ static int set_phi(cfg_file *c, const char *phi, char *err) {
     return -1;
 }
 
-int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err) {
+int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err) {
     memset(c, 0, sizeof *c);
     c->cfg = cfg_read(a->cfg, err);
     if (!c->cfg) return -1;
@@ -29,11 +29,7 @@ int classifier_open(classifier *c, const classifier_args *a, int load_flags, cha
     c->net = host_open(c->cfg, a->weights && a->image, err);
     if (!c->net) goto fail;
     c->h = host_of(c->net);
-    if (c->net->outputs != c->data->classes) {
-        snprintf(err, ERR_LEN, "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d",
-                 a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
-        goto fail;
-    }
+    if (fits(c, a, err)) goto fail;
     host_init(c->net, a->seed);
     if (a->weights && host_load(c->net, a->weights, load_flags, err)) goto fail;
     if (a->seed_given) host_seed(c->h, a->seed);
@@ -41,6 +37,17 @@ int classifier_open(classifier *c, const classifier_args *a, int load_flags, cha
 fail:
     classifier_close(c);
     return -1;
+}
+
+static int outputs_fit(const classifier *c, const classifier_args *a, char *err) {
+    if (c->net->outputs == c->data->classes) return 0;
+    snprintf(err, ERR_LEN, "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d", a->cfg,
+             c->net->outputs, a->data, c->data->classes, c->data->classes);
+    return -1;
+}
+
+int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err) {
+    return network_with_data(c, a, load_flags, outputs_fit, err);
 }
 
 void classifier_close(classifier *c) {

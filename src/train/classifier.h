@@ -29,6 +29,9 @@ typedef struct {
     host_net *h;
 } classifier;
 int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err);
+/* The same for a network of any kind: fits says, before weights are loaded, whether network and data belong together. */
+typedef int (*network_fits)(const classifier *c, const classifier_args *a, char *err);
+int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err);
 void classifier_close(classifier *c);
 
 /* The augmentation that a cfg asks for. */
