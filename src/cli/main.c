@@ -61,6 +61,16 @@ static int run_detector_map(const options *o, char *err) {
     return detector_args_of(o, 0.25, -1, &a, err) ? -1 : detector_map(&a, err);
 }
 
+static int run_detector_valid(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, (double)DETECTOR_LOW, 0, &a, err) ? -1 : detector_valid(&a, err);
+}
+
+static int run_detector_test(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.5, 0, &a, err) ? -1 : detector_test(&a, err);
+}
+
 static const struct {
     const char *group, *name, *usage, *what;
     unsigned id;
@@ -70,6 +80,8 @@ static const struct {
     {"classifier", "train", "DATA CFG [WEIGHTS]", "train a network", CMD_TRAIN, 2, 3, run_train},
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
+    {"detector", "valid", "DATA CFG WEIGHTS", "the boxes of all test images, in files as Darknet writes them", CMD_DET_VALID, 3, 3, run_detector_valid},
+    {"detector", "test", "DATA CFG WEIGHTS IMAGE", "the boxes of one image, printed and drawn", CMD_DET_TEST, 4, 4, run_detector_test},
     {"detector", "map", "DATA CFG WEIGHTS", "average precision, precision and recall on all test images", CMD_DET_MAP, 3, 3, run_detector_map},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
 };

@@ -104,3 +104,7 @@ void image_letterbox(const raster *r, int w, int h, int c, float *X) {
     size_t at = (size_t)((h - nh) / 2) * (size_t)w + (size_t)((w - nw) / 2);
     sample_resize(X + at, plane, (size_t)w, r, sample_whole(r), nw, nh, c);
 }
+
+void image_stretch(const raster *r, int w, int h, int c, float *X) {
+    sample_resize(X, (size_t)w * (size_t)h, (size_t)w, r, sample_whole(r), w, h, c);
+}

@@ -1,7 +1,7 @@
 /* detection.c - see detection.h */
 #include "data/detection.h"
 #include "data/dataset_internal.h"
-#include "data/sample.h"
+#include "data/batch.h"
 #include "data/text.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ static int no_memory(const char *path, char *err) {
 
 static int read_labels(list *l, det_item *it, size_t *clipped, char *err) {
     char path[4096];
+    if (l->flags & DET_NO_LABELS) return 0;
     if (det_label_path(path, it->path)) return det_read_labels(path, l->d->classes, &it->box, &it->n, clipped, err);
     if (l->flags & DET_NEGATIVES) return 0;
     snprintf(err, ERR_LEN, "%s: no label file %s: make an empty one if the picture shows none of the classes, or say -negatives "
@@ -164,11 +165,10 @@ typedef struct { const det_set *s; int first, w, h, c, stretch; float *X; } test
 static int test_item(void *arg, int i, char *err) {
     test_batch *b = arg;
     raster tmp;
-    size_t plane = (size_t)b->w * (size_t)b->h;
-    float *X = b->X + (size_t)i * plane * (size_t)b->c;
+    float *X = b->X + (size_t)i * (size_t)b->w * (size_t)b->h * (size_t)b->c;
     const raster *r = det_picture(&b->s->items[b->first + i], b->c, &tmp, err);
     if (!r) return -1;
-    if (b->stretch) sample_resize(X, plane, (size_t)b->w, r, sample_whole(r), b->w, b->h, b->c);
+    if (b->stretch) image_stretch(r, b->w, b->h, b->c, X);
     else image_letterbox(r, b->w, b->h, b->c, X);
     raster_free(&tmp);
     return 0;

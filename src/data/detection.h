@@ -31,8 +31,8 @@ typedef struct {
     size_t clipped;         /* boxes cut at the edge */
 } det_set;
 
-/* SKIP_BAD: leave out pictures that cannot be read or whose labels are wrong, telling so. */
-enum { DET_SKIP_BAD = 1, DET_NEGATIVES = 2 };
+/* SKIP_BAD: leave out pictures that cannot be read or whose labels are wrong, telling so. NO_LABELS: look for none. */
+enum { DET_SKIP_BAD = 1, DET_NEGATIVES = 2, DET_NO_LABELS = 4 };
 
 /* Every picture is decoded once, on `threads` threads; it stays in memory if that would do for all within `keep_bytes`.
  * NULL and err ("FILE:LINE: what"): no list, missing or undecodable picture, missing label file, a line that is no label,

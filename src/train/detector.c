@@ -16,7 +16,7 @@ int detector_open(classifier *c, const detector_args *a, int load_flags, char *e
 }
 
 det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err) {
-    int flags = (a->c.skip_bad ? DET_SKIP_BAD : 0) | (a->negatives ? DET_NEGATIVES : 0);
+    int flags = (a->c.skip_bad ? DET_SKIP_BAD : 0) | (a->negatives ? DET_NEGATIVES : 0) | (a->no_labels ? DET_NO_LABELS : 0);
     return det_load(c->data, part, c->net->c, a->c.threads, flags, keep_bytes, err);
 }
 

@@ -16,6 +16,7 @@ typedef struct {
      * written by that program, whose command it is. */
     int fork;
     int negatives;              /* pictures without a label file show none of the classes */
+    int no_labels;              /* none are looked for: `valid` needs none */
     const char *out;            /* picture of test; name of valid's results */
 } detector_args;
 
