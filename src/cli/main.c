@@ -61,6 +61,11 @@ static int run_detector_map(const options *o, char *err) {
     return detector_args_of(o, 0.25, -1, &a, err) ? -1 : detector_map(&a, err);
 }
 
+static int run_detector_train(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.25, 0, &a, err) ? -1 : detector_train(&a, err);
+}
+
 static int run_detector_valid(const options *o, char *err) {
     detector_args a;
     return detector_args_of(o, (double)DETECTOR_LOW, 0, &a, err) ? -1 : detector_valid(&a, err);
@@ -80,6 +85,7 @@ static const struct {
     {"classifier", "train", "DATA CFG [WEIGHTS]", "train a network", CMD_TRAIN, 2, 3, run_train},
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
+    {"detector", "train", "DATA CFG [WEIGHTS]", "train a network with [yolo] or [region] layers", CMD_DET_TRAIN, 2, 3, run_detector_train},
     {"detector", "valid", "DATA CFG WEIGHTS", "the boxes of all test images, in files as Darknet writes them", CMD_DET_VALID, 3, 3, run_detector_valid},
     {"detector", "test", "DATA CFG WEIGHTS IMAGE", "the boxes of one image, printed and drawn", CMD_DET_TEST, 4, 4, run_detector_test},
     {"detector", "map", "DATA CFG WEIGHTS", "average precision, precision and recall on all test images", CMD_DET_MAP, 3, 3, run_detector_map},

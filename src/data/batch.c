@@ -19,16 +19,19 @@ void batch_room_free(batch_room *room) {
     memset(room, 0, sizeof *room);
 }
 
+void batch_epoch_order(uint32_t *order, uint32_t n, uint64_t seed, uint64_t epoch) {
+    rng_stream r = rng_open(rng_key(seed, RNG_SHUFFLE, epoch, 0));
+    for (uint32_t i = 0; i < n; i++) order[i] = i;
+    for (uint32_t i = n - 1; i > 0; i--) {
+        uint32_t j = rng_below(&r, i + 1), t = order[i];
+        order[i] = order[j];
+        order[j] = t;
+    }
+}
+
 static void draw_order(const batch_plan *p, batch_room *room, uint64_t epoch) {
     if (room->epoch == epoch) return;
-    uint32_t n = (uint32_t)p->s->n;
-    rng_stream r = rng_open(rng_key(p->seed, RNG_SHUFFLE, epoch, 0));
-    for (uint32_t i = 0; i < n; i++) room->order[i] = i;
-    for (uint32_t i = n - 1; i > 0; i--) {
-        uint32_t j = rng_below(&r, i + 1), t = room->order[i];
-        room->order[i] = room->order[j];
-        room->order[j] = t;
-    }
+    batch_epoch_order(room->order, (uint32_t)p->s->n, p->seed, epoch);
     room->epoch = epoch;
 }
 

@@ -102,7 +102,7 @@ static void draw_letter(raster *r, int left, int top, int scale, unsigned char l
 }
 
 void draw_words(raster *r, int left, int bottom, int scale, const char *text, draw_colour c) {
-    int w = (int)strlen(text) * LETTER_W * scale, h = (LETTER_H + 2 * MARGIN) * scale;
+    int w = ((int)strlen(text) * LETTER_W + 2 * MARGIN) * scale, h = (LETTER_H + 2 * MARGIN) * scale;
     if (left + w > r->w) left = r->w - w;
     if (left < 0) left = 0;
     int top = bottom - h + 1;
@@ -113,7 +113,7 @@ void draw_words(raster *r, int left, int bottom, int scale, const char *text, dr
     int light = 3 * c.r + 6 * c.g + c.b > 1275;
     draw_colour ink = light ? (draw_colour){0, 0, 0} : (draw_colour){255, 255, 255};
     for (int i = 0; text[i]; i++) {
-        draw_letter(r, left + i * LETTER_W * scale, top + MARGIN * scale, scale, (unsigned char)text[i], ink);
+        draw_letter(r, left + (MARGIN + i * LETTER_W) * scale, top + MARGIN * scale, scale, (unsigned char)text[i], ink);
     }
 }
 

@@ -51,6 +51,10 @@ float host_annealing(const host_net *h, const network *net);
 /* The coefficient that inference uses: 1, or what training has reached in this process or in the loaded file. */
 float host_inference_t(const host_net *h);
 
+/* Pictures of w x h from now on: weights, optimizer state and running statistics stay. 0, or -1 and err with nothing changed: a
+ * layer that belongs to one size ([connected], [softmax], ...). Programs reach it through the host's resize_network. */
+int host_resize(network *net, int w, int h, char *err);
+
 enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
 
 /* Read a weights file: the host's format, then our trailer if there is one. The size is checked against the network before
