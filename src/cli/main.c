@@ -44,7 +44,7 @@ static int run_meta(const options *o, char *err) {
 static int detector_args_of(const options *o, double thresh, int fork, detector_args *a, char *err) {
     *a = (detector_args){
         .c = classifier_args_of(o), .thresh = (float)(o->thresh < 0 ? thresh : o->thresh), .nms = (float)o->nms,
-        .points = o->points, .fork = fork, .negatives = o->negatives, .out = o->out,
+        .points = o->points, .fork = fork, .negatives = o->negatives, .map = o->map, .out = o->out,
     };
     if (o->like) a->fork = !strcmp(o->like, "alexeyab");
     if (o->like && !a->fork && strcmp(o->like, "darknet")) {

@@ -13,7 +13,7 @@ typedef struct {
     const char *positional[MAX_POSITIONAL];
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps, points, negatives;
+    int seed_given, threads, clear, skip_bad, samples, every, top, steps, points, negatives, map;
     double thresh, nms;         /* thresh < 0: the command's own */
     const char *json, *phi, *backup, *out, *like;
 } options;

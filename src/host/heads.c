@@ -25,6 +25,7 @@ static int check_head(const cfg_file *c, const layer *l, int i, int classes, con
                  "that feeds it", l->classes, data, classes, classes, l->n * per);
         return fail(err, c, i, text);
     }
+    if (l->type == REGION && l->coords != 4) return fail(err, c, i, "must have coords=4: x, y, width, height");
     if (!cfg_get(c, section_of(c, i), "anchors")) return fail(err, c, i, "has no anchors=: widths and heights of typical boxes");
     for (int k = 0; k < numbers; k++) {
         if (l->biases[k] > 0) continue;
@@ -80,6 +81,31 @@ int heads_anchors(const network *net, float (*wh)[2], int max, int *unused) {
         wh[k][1] = l->biases[2 * k + 1] / h;
     }
     return n;
+}
+
+static size_t outputs_of(const network *net, int i) {
+    return is_head(&net->layers[i]) ? (size_t)net->layers[i].outputs * (size_t)net->batch : 0;
+}
+
+size_t heads_len(const network *net) {
+    size_t n = 0;
+    for (int i = 0; i < net->n; i++) n += outputs_of(net, i);
+    return n;
+}
+
+void heads_add(const network *net, float *acc, float factor) {
+    for (int i = 0; i < net->n; i++) {
+        size_t n = outputs_of(net, i);
+        for (size_t k = 0; k < n; k++) *acc++ += factor * net->layers[i].output[k];
+    }
+}
+
+void heads_set(network *net, const float *acc) {
+    for (int i = 0; i < net->n; i++) {
+        size_t n = outputs_of(net, i);
+        if (n) memcpy(net->layers[i].output, acc, n * sizeof *acc);
+        acc += n;
+    }
 }
 
 /* The host looks at picture 0 of a batch only, and takes a batch of 2 for a picture and its mirror image. */

@@ -16,6 +16,12 @@ int heads_random(const network *net);
  * unused: those of [yolo] that are in no mask, so that boxes like them are never learned. */
 int heads_anchors(const network *net, float (*wh)[2], int max, int *unused);
 
+/* Outputs of all heads of the last pass, one behind the other: their number; acc += factor * them; they become acc. For means
+ * over several noisy passes. */
+size_t heads_len(const network *net);
+void heads_add(const network *net, float *acc, float factor);
+void heads_set(network *net, const float *acc);
+
 /* Non-maximum suppression, class by class: of two boxes that overlap by more than `nms` (0: none) the one with the lower score
  * goes. Overlap is IoU (the host's do_nms_sort), or with diou IoU - (d/c)^0.6, d the squared distance of the centres, c that of
  * the corners of the box around both: what the AlexeyAB fork does for nms_kind=greedynms (after Zheng et al., "Distance-IoU

@@ -25,7 +25,7 @@ host_net *host_of(const network *net);
 engine *host_engine(host_net *h);
 int host_node(const host_net *h, int layer);        /* engine node of a layer */
 
-/* Initial weights from a seed instead of the host's rand(): conv Kaiming normal, fan out; connected uniform
+/* Initial weights from a seed instead of the host's rand(): conv Kaiming normal, fan out (before a head: fan in); connected uniform
  * +-1/sqrt(inputs); batch norm 1 and 0, rolling variance 1. Also seeds noise and dropout; phi, where no file gave it. */
 void host_init(network *net, uint64_t seed);
 /* Seed of noise and dropout alone. */

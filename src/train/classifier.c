@@ -77,11 +77,6 @@ float classifier_step(network *net, const batch_t *b) {
     return loss;
 }
 
-/* Noise of tests must not meet that of training under the same seed: their draws have the top bit set. */
-static uint64_t test_draw(uint64_t batch, int samples, int s) {
-    return (1ULL << 63) | (batch * (uint64_t)samples + (uint64_t)s);
-}
-
 static void predict(network *net, float *X, uint64_t batch, int samples, float *p) {
     host_net *h = host_of(net);
     size_t n = (size_t)net->batch * (size_t)net->outputs;
@@ -155,6 +150,11 @@ static void show(const classifier_args *a, const metrics *m, double seconds) {
     printf("%.1f s)\n", seconds);
 }
 
+void classifier_note_statistics(const classifier *c, const classifier_args *a) {
+    if (a->samples == 0 && host_perturbs(c->h) && !host_has_one_pass(c->h))
+        printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
+}
+
 int classifier_valid(const classifier_args *a, char *err) {
     classifier c;
     metrics m;
@@ -162,8 +162,7 @@ int classifier_valid(const classifier_args *a, char *err) {
     double start = report_now();
     int bad = -1;
     dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
-    if (a->samples == 0 && host_perturbs(c.h) && !host_has_one_pass(c.h))
-        printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
+    classifier_note_statistics(&c, a);
     if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, a->samples, a->top, &m, err);
     if (!bad) {
         double seconds = report_now() - start;

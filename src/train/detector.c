@@ -15,6 +15,12 @@ int detector_open(classifier *c, const detector_args *a, int load_flags, char *e
     return network_with_data(c, &a->c, load_flags, heads_fit, err);
 }
 
+int detector_open_test(classifier *c, const detector_args *a, char *err) {
+    if (detector_open(c, a, 0, err)) return -1;
+    classifier_note_statistics(c, &a->c);
+    return 0;
+}
+
 det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err) {
     int flags = (a->c.skip_bad ? DET_SKIP_BAD : 0) | (a->negatives ? DET_NEGATIVES : 0) | (a->no_labels ? DET_NO_LABELS : 0);
     return det_load(c->data, part, c->net->c, a->c.threads, flags, keep_bytes, err);
@@ -39,6 +45,27 @@ static int hand_on(const pass *p, int i, int in_batch, char *err) {
     return bad;
 }
 
+int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number, char *err) {
+    int samples = a->c.samples;
+    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(c->h),
+                     .seed = host_seed_of(c->h)};
+    float *mean = samples > 0 ? calloc(heads_len(c->net), sizeof *mean) : NULL;
+    if (samples > 0 && !mean) {
+        snprintf(err, ERR_LEN, "not enough memory to average %d passes", samples);
+        return -1;
+    }
+    for (int s = 0; s < (samples > 0 ? samples : 1); s++) {
+        m.draw = test_draw(number, samples, s);
+        host_set_mode(c->h, &m);
+        network_predict(c->net, X);
+        if (mean) heads_add(c->net, mean, 1 / (float)samples);
+    }
+    host_set_mode(c->h, NULL);
+    if (mean) heads_set(c->net, mean);
+    free(mean);
+    return 0;
+}
+
 int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh, detector_seen seen, void *arg,
                  char *err) {
     network *net = c->net;
@@ -46,15 +73,12 @@ int detector_run(const classifier *c, const det_set *s, const detector_args *a, 
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;
     if (bad) snprintf(err, ERR_LEN, "not enough memory to test %d pictures at a time", net->batch);
-    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(c->h), .seed = host_seed_of(c->h)};
-    host_set_mode(c->h, &m);
     for (int first = 0; !bad && first < s->n; first += net->batch) {
         int n = s->n - first < net->batch ? s->n - first : net->batch;
         bad = det_test_batch(s, first, n, net->w, net->h, net->c, p.stretch, a->c.threads, X, err);
-        if (!bad) network_predict(net, X);
+        if (!bad) bad = detector_predict(c, a, X, (uint64_t)(first / net->batch), err);
         for (int i = 0; !bad && i < n; i++) bad = hand_on(&p, first + i, i, err);
     }
-    host_set_mode(c->h, NULL);
     free(X);
     return bad ? -1 : 0;
 }

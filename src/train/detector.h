@@ -17,6 +17,7 @@ typedef struct {
     int fork;
     int negatives;              /* pictures without a label file show none of the classes */
     int no_labels;              /* none are looked for: `valid` needs none */
+    int map;                    /* of train: test after each epoch, at least 100 steps apart */
     const char *out;            /* picture of test; name of valid's results */
 } detector_args;
 
@@ -27,11 +28,16 @@ int detector_valid(const detector_args *a, char *err);
 int detector_test(const detector_args *a, char *err);
 
 int detector_open(classifier *c, const detector_args *a, int load_flags, char *err);
+/* The same for tests: tells if statistics of one pass would be needed and are missing. */
+int detector_open_test(classifier *c, const detector_args *a, char *err);
 det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err);
 
 /* Least score that average precision looks at, as in Darknet. */
 #define DETECTOR_LOW 0.005f
 
+/* The batch X through the network, batch number `number` of a test: one pass without noise, or a.c.samples noisy ones whose
+ * heads are averaged. -1 and err: no memory. */
+int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number, char *err);
 /* All pictures of s through the network; seen(arg, i, boxes, n) for each in order, with boxes above thresh behind
  * non-maximum suppression (relative to the picture). */
 typedef int (*detector_seen)(void *arg, int i, const detection *boxes, int n, char *err);

@@ -77,7 +77,7 @@ static int written_by_fork(const char *path) {
 int detector_map(const detector_args *args, char *err) {
     detector_args a = *args;
     classifier c;
-    if (detector_open(&c, &a, 0, err)) return -1;
+    if (detector_open_test(&c, &a, err)) return -1;
     if (a.fork < 0) a.fork = written_by_fork(a.c.weights);
     int bad = -1;
     det_set *s = detector_pictures(&c, &a, DATA_VALID, err);

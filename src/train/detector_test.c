@@ -63,7 +63,7 @@ static int show_all(const classifier *c, const detector_args *a, raster *r, floa
     if (a->fork) image_stretch(r, net->w, net->h, net->c, X);
     else image_letterbox(r, net->w, net->h, net->c, X);
     double start = report_now();
-    network_predict(net, X);
+    if (detector_predict(c, a, X, 0, err)) return -1;
     printf("%s: Predicted in %f seconds.\n", a->c.image, report_now() - start);
     heads_rule rule = {a->thresh, a->nms, a->fork && heads_diou(c->cfg)};
     int n = 0;
@@ -88,7 +88,7 @@ int detector_test(const detector_args *a, char *err) {
     classifier c;
     raster r;
     if (raster_read(a->c.image, 3, &r, err)) return -1;
-    if (detector_open(&c, a, 0, err)) {
+    if (detector_open_test(&c, a, err)) {
         raster_free(&r);
         return -1;
     }

@@ -203,6 +203,8 @@ static int start(run *r, char *err) {
         return -1;
     }
     l->images = r->train->n;
+    long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
+    if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
     if (a->every && !(r->valid = detector_pictures(&l->c, &r->a, DATA_VALID, err))) return -1;
     if (loop_prepare(l, err) || augmentation(r, err)) return -1;
     read_best(r);

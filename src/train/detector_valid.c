@@ -116,7 +116,7 @@ static void close_results(results *r) {
 int detector_valid(const detector_args *args, char *err) {
     detector_args a = *args;
     classifier c;
-    if (detector_open(&c, &a, 0, err)) return -1;
+    if (detector_open_test(&c, &a, err)) return -1;
     int bad = -1;
     double start = report_now();
     a.no_labels = 1;
