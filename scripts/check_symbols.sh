@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-intended=(read_cfg get_network_output_layer load_weights_upto save_weights_upto free_layer
+intended=(read_cfg get_network_output_layer load_weights_upto save_weights_upto free_layer resize_network
           error file_error malloc_error load_image_cv)
 build=${BUILD:-build}
 host=${DARKNET:-/usr/lib/darknet}/libdarknet.so

@@ -30,6 +30,18 @@ refused() {
 # A tiny data set of made pictures: $T/tiny.data with 3 classes, 8 train and 4 test images of each.
 tiny_data() { python3 tests/make_images.py "$T" || exit 1; }
 
+# stopped COMMAND...: starts a training run, asks it to stop as soon as it is under way, and waits for it; its output in $T/log.
+stopped() {
+    # An old log would have the signal sent before the command runs: to a copy of this shell, whose trap clears $T.
+    : >"$T/log"
+    "$@" >"$T/log" 2>&1 &
+    local pid=$!
+    until grep -q '^[0-9]*[,:] ' "$T/log" || ! kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
+    kill -TERM "$pid"
+    wait "$pid"
+    grep -q '^stopped' "$T/log"
+}
+
 finish() {
     echo "$name: $passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]

@@ -13,15 +13,7 @@ check "tests along the way change nothing" cmp "$T/a/long.weights" "$T/e/long.we
 check "other seed" train "$T/long.cfg" -seed 6 -backup "$T/c"
 if cmp -s "$T/a/long.weights" "$T/c/long.weights"; then bad "other seed, same weights"; else ok; fi
 
-# Starts a run, asks it to stop as soon as it is under way, and waits for it.
-stop_early() {
-    "$MP" classifier train "$T/tiny.data" "$@" >"$T/log" 2>&1 &
-    local pid=$!
-    until grep -q '^[0-9]*, ' "$T/log" || ! kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
-    kill -TERM "$pid"
-    wait "$pid"
-    grep -q '^stopped' "$T/log"
-}
+stop_early() { stopped "$MP" classifier train "$T/tiny.data" "$@"; }
 check "stopped" stop_early "$T/long.cfg" -seed 5 -backup "$T/d"
 check "stopped again" stop_early "$T/long.cfg" "$T/d/long.backup" -backup "$T/d"
 check "go on" train "$T/long.cfg" "$T/d/long.backup" -backup "$T/d"

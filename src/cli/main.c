@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "train/bench.h"
 #include "train/classifier.h"
+#include "train/detector.h"
 #include "train/meta.h"
 #include <omp.h>
 #include <stdio.h>
@@ -69,6 +70,42 @@ static int run_bench_data(const options *o, char *err) {
     return bench_data(&a, err);
 }
 
+/* fork: where -like says nothing. */
+static int detector_args_of(const options *o, double thresh, int fork, detector_args *a, char *err) {
+    *a = (detector_args){
+        .c = classifier_args_of(o), .thresh = (float)(o->thresh < 0 ? thresh : o->thresh), .nms = (float)o->nms,
+        .points = o->points, .fork = fork, .negatives = o->negatives, .map = o->map, .out = o->out,
+    };
+    if (o->like) a->fork = !strcmp(o->like, "alexeyab");
+    if (o->like && !a->fork && strcmp(o->like, "darknet")) {
+        snprintf(err, ERR_LEN, "-like %s: must be darknet or alexeyab", o->like);
+        return -1;
+    }
+    if (o->points == 0 || o->points == 11 || o->points == 101) return 0;
+    snprintf(err, ERR_LEN, "-points %d: must be 0 (area below the curve), 11 or 101", o->points);
+    return -1;
+}
+
+static int run_detector_map(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.25, -1, &a, err) ? -1 : detector_map(&a, err);
+}
+
+static int run_detector_train(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.25, 0, &a, err) ? -1 : detector_train(&a, err);
+}
+
+static int run_detector_valid(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, (double)DETECTOR_LOW, 0, &a, err) ? -1 : detector_valid(&a, err);
+}
+
+static int run_detector_test(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.5, 0, &a, err) ? -1 : detector_test(&a, err);
+}
+
 static const struct {
     const char *group, *name, *usage, *what;
     unsigned id;
@@ -78,6 +115,10 @@ static const struct {
     {"classifier", "train", "DATA CFG [WEIGHTS]", "train a network", CMD_TRAIN, 2, 3, run_train},
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
+    {"detector", "train", "DATA CFG [WEIGHTS]", "train a network with [yolo] or [region] layers", CMD_DET_TRAIN, 2, 3, run_detector_train},
+    {"detector", "valid", "DATA CFG WEIGHTS", "the boxes of all test images, in files as Darknet writes them", CMD_DET_VALID, 3, 3, run_detector_valid},
+    {"detector", "test", "DATA CFG WEIGHTS IMAGE", "the boxes of one image, printed and drawn", CMD_DET_TEST, 4, 4, run_detector_test},
+    {"detector", "map", "DATA CFG WEIGHTS", "average precision, precision and recall on all test images", CMD_DET_MAP, 3, 3, run_detector_map},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
     {"bench", "step", "CFG", "time training steps", CMD_BENCH, 1, 1, run_bench_step},
     {"bench", "meta", "CFG", "time steps of meta-training: theta's and phi's, one task", CMD_BENCH, 1, 1, run_bench_meta},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FLAG, INT, SEED, TEXT } kind;
+typedef enum { FLAG, INT, REAL, SEED, TEXT } kind;
 
 typedef struct {
     const char *name;
@@ -19,18 +19,18 @@ typedef struct {
 } option;
 
 #define AT(field) offsetof(options, field)
-enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD };
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD | CMD_DET };
 
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
     {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
     {"-json", TEXT, AT(json), 0, 0, ALL, "FILE", "write the results there, for scripts"},
-    {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
-    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH, "FILE",
+    {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
+    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET, "FILE",
      "phi of [meta_shared], in place of the cfg's"},
-    {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN, "DIR", "folder for weights (default: backup= of DATA)"},
-    {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN, "N", "test on the valid list every N steps"},
-    {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT, "N",
+    {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, "DIR", "folder for weights (default: backup= of DATA)"},
+    {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN | CMD_DET_TRAIN, "N", "test on the valid list every N steps"},
+    {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET, "N",
      "noise samples averaged per test image (default 0: one deterministic pass)"},
     {"-samples", INT, AT(samples), 1, 100000, CMD_W_FOLD, "N", "noise samples averaged per test image, for the report (default 5)"},
     {"-calibrate", TEXT, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA", "a .data file: calibrate on its train list, test on its valid list"},
@@ -43,9 +43,17 @@ static const option table[] = {
     {"-host", FLAG, AT(host), 0, 0, CMD_BENCH, NULL, "Darknet's own functions (plain cfgs only)"},
     {"-data", TEXT, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
-    {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD, NULL,
-     "go on without images that cannot be decoded"},
+    {"-out", TEXT, AT(out), 0, 0, CMD_META | CMD_DET_TEST | CMD_DET_VALID, "FILE",
+     "phi file to write, in place of phi= of META; picture that test draws; name of the results of valid"},
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD | CMD_DET, NULL,
+     "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
+    {"-map", FLAG, AT(map), 0, 0, CMD_DET_TRAIN, NULL, "test on the valid list after each epoch, but not more often than every 100 steps"},
+    {"-negatives", FLAG, AT(negatives), 0, 0, CMD_DET_TRAIN | CMD_DET_MAP, NULL, "images without a label file show no class"},
+    {"-thresh", REAL, AT(thresh), 0, 1, CMD_DET, "S", "least score of a box shown (default 0.5), counted (map: 0.25), written (valid: 0.005)"},
+    {"-nms", REAL, AT(nms), 0, 1, CMD_DET, "O", "overlap above which the worse of two boxes of a class goes (default 0.45; 0: none goes)"},
+    {"-points", INT, AT(points), 0, 101, CMD_DET_TRAIN | CMD_DET_MAP, "N", "AP as the area below the curve (default 0), or as the mean of 11 or 101 points"},
+    {"-like", TEXT, AT(like), 0, 0, CMD_DET, "WHOM", "test like `darknet` (letterbox) or `alexeyab` (stretch, its suppression and mean); default\n"
+     "                   darknet, in map by who wrote WEIGHTS"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 
@@ -61,6 +69,13 @@ static int take_value(options *o, const option *t, const char *v, char *err) {
         o->seed_given = 1;
         if (*v >= '0' && *v <= '9' && !*end && !errno) return 0;
         snprintf(err, ERR_LEN, "-seed %s: not a whole number from 0 to 18446744073709551615", v);
+        return -1;
+    }
+    if (t->kind == REAL) {
+        double x = strtod(v, &end);
+        *(double *)((char *)o + t->at) = x;
+        if (end != v && !*end && x >= (double)t->lo && x <= (double)t->hi) return 0;
+        snprintf(err, ERR_LEN, "%s %s: not a number from %lld to %lld", t->name, v, t->lo, t->hi);
         return -1;
     }
     long long n = strtoll(v, &end, 10);
@@ -103,7 +118,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 }
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
-    *o = (options){.threads = omp_get_num_procs(), .top = 5};
+    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

@@ -30,14 +30,14 @@ static sample_turn random_turn(const raster *r, const augment *a, rng_stream *rn
     return t;
 }
 
-static void random_colours(float *X, const augment *a, rng_stream *rng) {
-    size_t n = (size_t)a->w * (size_t)a->h;
-    float hue = rng_uniform(rng, -a->hue, a->hue);
-    float saturation = random_factor(rng, a->saturation), exposure = random_factor(rng, a->exposure);
-    if (a->c == 3) {
+void sample_random_colours(float *X, size_t n, int c, float most_hue, float most_saturation, float most_exposure,
+                           rng_stream *rng) {
+    float hue = rng_uniform(rng, -most_hue, most_hue);
+    float saturation = random_factor(rng, most_saturation), exposure = random_factor(rng, most_exposure);
+    if (c == 3) {
         if (hue != 0 || saturation != 1 || exposure != 1) sample_distort(X, n, hue, saturation, exposure);
     } else {
-        for (size_t i = 0; i < n * (size_t)a->c; i++) X[i] = fminf(X[i] * exposure, 1);
+        for (size_t i = 0; i < n * (size_t)c; i++) X[i] = fminf(X[i] * exposure, 1);
     }
 }
 
@@ -53,5 +53,5 @@ void sample_augment(float *X, const raster *r, const unsigned char *small, const
     sample_turn t = random_turn(r, a, rng);
     int flip = a->flip && (rng_u32(rng) & 1);
     sample_rotate_crop(X, r, t, a->w, a->h, a->c, flip);
-    random_colours(X, a, rng);
+    sample_random_colours(X, (size_t)a->w * (size_t)a->h, a->c, a->hue, a->saturation, a->exposure, rng);
 }

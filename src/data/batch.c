@@ -19,16 +19,19 @@ void batch_room_free(batch_room *room) {
     memset(room, 0, sizeof *room);
 }
 
+void batch_epoch_order(uint32_t *order, uint32_t n, uint64_t seed, uint64_t epoch) {
+    rng_stream r = rng_open(rng_key(seed, RNG_SHUFFLE, epoch, 0));
+    for (uint32_t i = 0; i < n; i++) order[i] = i;
+    for (uint32_t i = n - 1; i > 0; i--) {
+        uint32_t j = rng_below(&r, i + 1), t = order[i];
+        order[i] = order[j];
+        order[j] = t;
+    }
+}
+
 static void draw_order(const batch_plan *p, batch_room *room, uint64_t epoch) {
     if (room->epoch == epoch) return;
-    uint32_t n = (uint32_t)p->s->n;
-    rng_stream r = rng_open(rng_key(p->seed, RNG_SHUFFLE, epoch, 0));
-    for (uint32_t i = 0; i < n; i++) room->order[i] = i;
-    for (uint32_t i = n - 1; i > 0; i--) {
-        uint32_t j = rng_below(&r, i + 1), t = room->order[i];
-        room->order[i] = room->order[j];
-        room->order[j] = t;
-    }
+    batch_epoch_order(room->order, (uint32_t)p->s->n, p->seed, epoch);
     room->epoch = epoch;
 }
 
@@ -103,4 +106,8 @@ void image_letterbox(const raster *r, int w, int h, int c, float *X) {
     for (size_t i = 0; i < plane * (size_t)c; i++) X[i] = 0.5f;
     size_t at = (size_t)((h - nh) / 2) * (size_t)w + (size_t)((w - nw) / 2);
     sample_resize(X + at, plane, (size_t)w, r, sample_whole(r), nw, nh, c);
+}
+
+void image_stretch(const raster *r, int w, int h, int c, float *X) {
+    sample_resize(X, (size_t)w * (size_t)h, (size_t)w, r, sample_whole(r), w, h, c);
 }

@@ -29,6 +29,8 @@ void batch_test(const dataset *s, int w, int h, int c, int first, int n, float *
 
 /* One image for `classifier predict`: letterboxed (gray 0.5 borders), as Darknet does. X: (c, h, w). */
 void image_letterbox(const raster *r, int w, int h, int c, float *X);
+/* The same, stretched to w x h, whatever its shape. */
+void image_stretch(const raster *r, int w, int h, int c, float *X);
 
 /* Prefetching: threads make batches first, first+1, ... ahead of use, at least two. The same floats as batch_train;
  * with crop_pad, resized pictures are kept. NULL: no memory or no thread. s must live as long as the loader; one

@@ -4,6 +4,9 @@
 #include "data/batch.h"
 #include <stdatomic.h>
 
+/* The order of the pictures in one epoch: a permutation of 0 .. n-1 drawn from the seed (=). */
+void batch_epoch_order(uint32_t *order, uint32_t n, uint64_t seed, uint64_t epoch);
+
 /* Resized pictures, made when first needed; by whom does not matter, as all make the same. */
 typedef _Atomic(unsigned char *) batch_small;
 

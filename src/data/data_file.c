@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { KEY_PATH, KEY_INT, KEY_SEED, KEY_SPLIT, KEY_IGNORED } key_kind;
+typedef enum { KEY_PATH, KEY_INT, KEY_SEED, KEY_SPLIT, KEY_EVAL, KEY_IGNORED } key_kind;
 typedef struct { const char *name; key_kind kind; size_t at; int lo, hi; } data_key;
 
 #define AT(field) offsetof(data_file, field)
@@ -20,13 +20,14 @@ static const data_key keys[] = {
     {"labels", KEY_PATH, AT(labels), 0, 0},
     {"names", KEY_PATH, AT(names), 0, 0},
     {"backup", KEY_PATH, AT(backup), 0, 0},
+    {"results", KEY_PATH, AT(results), 0, 0},
+    {"eval", KEY_EVAL, AT(eval), 0, 0},
     {"top", KEY_INT, AT(top), 1, 1000000},
     {"split", KEY_SPLIT, AT(split), 0, 0},
     {"images_per_class", KEY_INT, AT(images_per_class), 1, INT_MAX},
     {"seed", KEY_SEED, AT(seed), 0, 0},
     /* Darknet's, for other commands. */
-    {"test", KEY_IGNORED, 0, 0, 0}, {"map", KEY_IGNORED, 0, 0, 0}, {"eval", KEY_IGNORED, 0, 0, 0},
-    {"results", KEY_IGNORED, 0, 0, 0}, {"accepted", KEY_IGNORED, 0, 0, 0},
+    {"test", KEY_IGNORED, 0, 0, 0}, {"map", KEY_IGNORED, 0, 0, 0}, {"accepted", KEY_IGNORED, 0, 0, 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -112,6 +113,11 @@ static int set_value(const place *p, const data_key *k, char *val, data_file *d)
         if (strcmp(val, "half0") && strcmp(val, "half1"))
             return fail(p, "split must be half0 or half1, not ", val);
         *(data_split *)(void *)to = strcmp(val, "half0") ? SPLIT_HALF1 : SPLIT_HALF0;
+        return 0;
+    case KEY_EVAL:
+        if (strcmp(val, "voc") && strcmp(val, "coco"))
+            return fail(p, "eval must be voc (a text file for each class) or coco (one JSON file), not ", val);
+        strcpy(to, val);
         return 0;
     case KEY_PATH:
         data_find(to, val, p->path, NULL);

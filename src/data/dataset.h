@@ -1,7 +1,7 @@
 /* dataset.h - Darknet's .data files and image lists, idx files of the MNIST family; each decoded once.
  *
- * Keys of a .data file: Darknet's classes train valid labels names backup top (read over: test, map, eval,
- * results, accepted), and ours:
+ * Keys of a .data file: Darknet's classes train valid labels names backup top results eval (read over: test,
+ * map, accepted), and ours:
  *   images_per_class=N  at most N train images of each class, drawn by `seed`
  *   split=half0|half1   train is the one or other half of the `train` list (of what images_per_class left of
  *                       it), drawn by `seed`, class by class: the halves are disjoint, together everything, and
@@ -21,7 +21,8 @@
 typedef enum { SPLIT_NONE, SPLIT_HALF0, SPLIT_HALF1 } data_split;
 
 typedef struct {
-    char path[4096], train[4096], valid[4096], labels[4096], names[4096], backup[4096];
+    char path[4096], train[4096], valid[4096], labels[4096], names[4096], backup[4096], results[4096];
+    char eval[8];       /* "", voc, coco: format of `detector valid` */
     int classes, top, images_per_class;     /* 0: all */
     data_split split;
     uint64_t seed;

@@ -110,6 +110,34 @@ void sample_rotate_crop(float *X, const raster *r, sample_turn t, int w, int h, 
     }
 }
 
+/* Pixels a and b of a source line of n with their weights; behind its end there is nothing, as in Darknet. */
+typedef struct { int a, b; float p, q; } taps;
+static taps taps_at(int i, int to, int n) {
+    float s = (float)i / (float)to * (float)n;
+    int a = (int)s;
+    if (a > n - 1) a = n - 1;
+    float f = s - (float)a;
+    return a + 1 < n ? (taps){a, a + 1, 1 - f, f} : (taps){a, a, 1 - f, 0};
+}
+
+void sample_place(float *X, int w, int h, int c, const raster *r, sample_box at, int flip) {
+    size_t plane = (size_t)w * (size_t)h;
+    for (size_t i = 0; i < plane * (size_t)c; i++) X[i] = 0.5f;
+    for (int y = 0; y < at.h; y++) {
+        taps ty = taps_at(y, at.h, r->h);
+        float *row = X + (size_t)(at.y + y) * (size_t)w;
+        for (int x = 0; x < at.w; x++) {
+            taps tx = taps_at(x, at.w, r->w);
+            float *out = row + (flip ? w - 1 - (at.x + x) : at.x + x);
+            for (int k = 0; k < c; k++) {
+                float top = tx.p * (float)byte_at(r, tx.a, ty.a, k, c) + tx.q * (float)byte_at(r, tx.b, ty.a, k, c);
+                float low = tx.p * (float)byte_at(r, tx.a, ty.b, k, c) + tx.q * (float)byte_at(r, tx.b, ty.b, k, c);
+                out[(size_t)k * plane] = (ty.p * top + ty.q * low) / 255;
+            }
+        }
+    }
+}
+
 static float clamp01(float v) { return v < 0 ? 0 : v > 1 ? 1 : v; }
 
 /* Hue in sixths of a turn [0,6), saturation, value. */

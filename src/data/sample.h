@@ -31,6 +31,14 @@ void sample_rotate_crop(float *X, const raster *r, sample_turn t, int w, int h, 
 /* Darknet's distort_image on (3, n): hue added, saturation and value multiplied, all kept in [0,1]. */
 void sample_distort(float *X, size_t n, float hue, float saturation, float exposure);
 
+/* (c, n) pixels: Darknet's random_distort_image, of gray pictures only the exposure. Limits as in augment (batch.h). */
+void sample_random_colours(float *X, size_t n, int c, float most_hue, float most_saturation, float most_exposure,
+                           rng_stream *rng);
+
+/* Darknet's place_image: r scaled bilinearly to at.w x at.h and laid at (at.x, at.y) on gray 0.5, all inside w x h; then
+ * mirrored if flip. */
+void sample_place(float *X, int w, int h, int c, const raster *r, sample_box at, int flip);
+
 /* One image for training, as `a` asks for. small: the picture resized to w x h, only read with a->crop_pad >=
  * 0. */
 void sample_augment(float *X, const raster *r, const unsigned char *small, const augment *a, rng_stream *rng);

@@ -108,7 +108,7 @@ static int add_layer(host_net *h, const network *net, int i, const cfg_perturb *
 
 /* The host clears every delta before each forward pass and stores each output; what no stock layer touches needs neither.
  * A [dropout] shares its buffers with the layer before it, so they stay or go together. */
-static void drop_host_deltas(host_net *h, network *net) {
+void host_drop_deltas(host_net *h, network *net) {
     for (int i = net->n - 1; i >= 0; i--) {
         layer *l = &net->layers[i];
         host_layer *hl = &h->layers[i];
@@ -117,6 +117,15 @@ static void drop_host_deltas(host_net *h, network *net) {
         if (keep) continue;
         if (l->type != DROPOUT) free(l->delta);
         l->delta = NULL;
+    }
+}
+
+void host_tell_shapes(host_net *h, const network *net) {
+    for (int i = 0; i < net->n; i++) {
+        int oh, ow, oc;
+        if (!h->layers[i].stock) continue;
+        shape_of(&net->layers[i], &oh, &ow, &oc);
+        engine_set_foreign(h->e, h->layers[i].node, oh, ow, oc);
     }
 }
 
@@ -210,7 +219,7 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     if (h->slot0 < 0) goto no_memory;
     mark_borders(h, net);
     take_over(h, net);
-    drop_host_deltas(h, net);
+    host_drop_deltas(h, net);
     free(p);
     return 0;
 no_memory:

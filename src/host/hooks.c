@@ -17,6 +17,7 @@ CATCH list *read_cfg(char *path);
 CATCH layer get_network_output_layer(network *net);
 CATCH void load_weights_upto(network *net, char *path, int start, int cutoff);
 CATCH void save_weights_upto(network *net, char *path, int cutoff);
+CATCH int resize_network(network *net, int w, int h);
 CATCH void free_layer(layer l);
 CATCH void file_error(char *s);
 CATCH void malloc_error(void);
@@ -175,6 +176,16 @@ void save_weights_upto(network *net, char *path, int cutoff) {
     char err[ERR_LEN];
     if (!host_of(net) || cutoff < net->n) host_real_save(net, path, cutoff);
     else if (host_save(net, path, 0, err)) die(err);
+}
+
+int resize_network(network *net, int w, int h) {
+    char err[ERR_LEN];
+    if (host_of(net)) {
+        if (host_resize(net, w, h, err)) die(err);
+        return 0;
+    }
+    REAL(resize_network)
+    return fn(net, w, h);
 }
 
 void free_layer(layer l) {

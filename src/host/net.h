@@ -28,7 +28,7 @@ host_net *host_of(const network *net);
 engine *host_engine(host_net *h);
 int host_node(const host_net *h, int layer);        /* engine node of a layer */
 
-/* Initial weights from a seed instead of the host's rand(): conv Kaiming normal, fan out; connected uniform
+/* Initial weights from a seed instead of the host's rand(): conv Kaiming normal, fan out (before a head: fan in); connected uniform
  * +-1/sqrt(inputs); batch norm 1 and 0, rolling variance 1. Also seeds noise and dropout; phi, where no file gave it. */
 void host_init(network *net, uint64_t seed);
 /* Seed of noise and dropout alone. */
@@ -53,6 +53,10 @@ int host_has_one_pass(const host_net *h);
 float host_annealing(const host_net *h, const network *net);
 /* The coefficient that inference uses: 1, or what training has reached in this process or in the loaded file. */
 float host_inference_t(const host_net *h);
+
+/* Pictures of w x h from now on: weights, optimizer state and running statistics stay. 0, or -1 and err with nothing changed: a
+ * layer that belongs to one size ([connected], [softmax], ...). Programs reach it through the host's resize_network. */
+int host_resize(network *net, int w, int h, char *err);
 
 enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
 

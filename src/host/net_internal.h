@@ -44,6 +44,9 @@ int host_tensors(const layer *l, host_tensor out[3]);
 
 int host_attach(network *net, const cfg_file *c, char *err);
 void host_release(host_net *h);
+/* Buffers that only the host's own code would use; / the engine learns the shapes of the host's layers. */
+void host_drop_deltas(host_net *h, network *net);
+void host_tell_shapes(host_net *h, const network *net);
 host_net *host_slot(int extra, int *layer);         /* NULL: not ours */
 int host_slots_new(host_net *h, int n);             /* first slot, or -1: no room */
 void host_slots_drop(host_net *h);

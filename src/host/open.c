@@ -40,10 +40,13 @@ void host_close(network *net) {
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) free(left[i]);
 }
 
-static void init_layer(layer *l, rng_stream *r) {
+/* What feeds a [yolo] or [region] has few outputs, no batch norm, and exp() behind it: by fan out the first losses would be in
+ * the hundreds. The host's own scale, fan in, is used there. */
+static void init_layer(layer *l, int feeds_head, rng_stream *r) {
     if (l->type == CONVOLUTIONAL) {
         int groups = l->groups ? l->groups : 1;
-        float sd = sqrtf(2.0f / ((float)l->size * (float)l->size * (float)l->n / (float)groups));
+        float fan = (float)(feeds_head ? l->c : l->n) / (float)groups;
+        float sd = sqrtf(2.0f / ((float)l->size * (float)l->size * fan));
         for (int k = 0; k < l->nweights; k++) l->weights[k] = sd * rng_normal(r);
         memset(l->biases, 0, sizeof(float) * (size_t)l->n);
     } else if (l->type == CONNECTED) {
@@ -58,7 +61,8 @@ void host_init(network *net, uint64_t seed) {
     h->seed = seed;
     for (int i = 0; i < net->n; i++) {
         rng_stream r = rng_open(rng_key(seed, RNG_INIT, (uint64_t)i, 0));
-        init_layer(&net->layers[i], &r);
+        int head = i + 1 < net->n && (net->layers[i + 1].type == YOLO || net->layers[i + 1].type == REGION);
+        init_layer(&net->layers[i], head, &r);
     }
     if (h->shared.present && !h->phi_from_file) phi_init(h->phi, h->shared.sigma, seed);
     engine_params_changed(h->e);

@@ -20,7 +20,7 @@ static int set_phi(cfg_file *c, const char *phi, char *err) {
     return -1;
 }
 
-int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err) {
+int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err) {
     memset(c, 0, sizeof *c);
     c->cfg = cfg_read(a->cfg, err);
     if (!c->cfg) return -1;
@@ -29,11 +29,7 @@ int classifier_open(classifier *c, const classifier_args *a, int load_flags, cha
     c->net = host_open(c->cfg, a->weights && a->image, err);
     if (!c->net) goto fail;
     c->h = host_of(c->net);
-    if (c->net->outputs != c->data->classes) {
-        snprintf(err, ERR_LEN, "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d",
-                 a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
-        goto fail;
-    }
+    if (fits(c, a, err)) goto fail;
     host_init(c->net, a->seed);
     if (a->weights && host_load(c->net, a->weights, load_flags, err)) goto fail;
     if (a->seed_given) host_seed(c->h, a->seed);
@@ -41,6 +37,17 @@ int classifier_open(classifier *c, const classifier_args *a, int load_flags, cha
 fail:
     classifier_close(c);
     return -1;
+}
+
+static int outputs_fit(const classifier *c, const classifier_args *a, char *err) {
+    if (c->net->outputs == c->data->classes) return 0;
+    snprintf(err, ERR_LEN, "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d", a->cfg,
+             c->net->outputs, a->data, c->data->classes, c->data->classes);
+    return -1;
+}
+
+int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err) {
+    return network_with_data(c, a, load_flags, outputs_fit, err);
 }
 
 void classifier_close(classifier *c) {
@@ -68,11 +75,6 @@ float classifier_step(network *net, const batch_t *b) {
     net->input = X;
     net->truth = y;
     return loss;
-}
-
-/* Noise of tests must not meet that of training under the same seed: their draws have the top bit set. */
-static uint64_t test_draw(uint64_t batch, int samples, int s) {
-    return (1ULL << 63) | (batch * (uint64_t)samples + (uint64_t)s);
 }
 
 static void predict(network *net, float *X, uint64_t batch, int samples, float *p) {
@@ -152,6 +154,11 @@ static void show(const classifier_args *a, const metrics *m, double seconds) {
     printf("%.1f s)\n", seconds);
 }
 
+void classifier_note_statistics(const classifier *c, const classifier_args *a) {
+    if (a->samples == 0 && host_perturbs(c->h) && !host_has_one_pass(c->h))
+        printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
+}
+
 int classifier_valid(const classifier_args *a, char *err) {
     classifier c;
     metrics m;
@@ -159,8 +166,7 @@ int classifier_valid(const classifier_args *a, char *err) {
     double start = report_now();
     int bad = -1;
     dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
-    if (a->samples == 0 && host_perturbs(c.h) && !host_has_one_pass(c.h))
-        printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
+    classifier_note_statistics(&c, a);
     if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, a->samples, a->top, &m, err);
     if (!bad) {
         double seconds = report_now() - start;

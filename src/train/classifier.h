@@ -29,7 +29,13 @@ typedef struct {
     host_net *h;
 } classifier;
 int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err);
+/* The same for a network of any kind: fits says, before weights are loaded, whether network and data belong together. */
+typedef int (*network_fits)(const classifier *c, const classifier_args *a, char *err);
+int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err);
 void classifier_close(classifier *c);
+
+/* Tells if one-pass inference has to do with statistics of noisy passes. */
+void classifier_note_statistics(const classifier *c, const classifier_args *a);
 
 /* The augmentation that a cfg asks for. */
 augment classifier_augment(const cfg_file *cfg, const network *net);
@@ -40,6 +46,11 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
 /* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. Also of a network that the
  * host runs alone. */
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);
+
+/* Noise of tests must not meet that of training under the same seed: the draws of pass s of a batch have the top bit set. */
+static inline uint64_t test_draw(uint64_t batch, int samples, int s) {
+    return (1ULL << 63) | (batch * (uint64_t)samples + (uint64_t)s);
+}
 
 /* One training step's batch through the host's train_network_datum, without copying it. Mean loss of an image. */
 float classifier_step(network *net, const batch_t *b);

@@ -1,0 +1,119 @@
+/* det_label.c - label files: where they are, and what is wrong with them. */
+#include "data/detection.h"
+#include "data/text.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* path with `from` replaced by `to` where it first occurs, its ending by .txt. 0: does not occur, or too long. */
+static int renamed(char out[4096], const char *path, const char *from, const char *to) {
+    const char *at = *from ? strstr(path, from) : path, *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    if (!at) return 0;
+    if (!dot || (slash && dot < slash)) dot = path + strlen(path);
+    size_t head = (size_t)(at - path), skip = strlen(from);
+    if (at + skip > dot) return 0;
+    int n = snprintf(out, 4096, "%.*s%s%.*s.txt", (int)head, path, to, (int)(dot - at - (long)skip), at + skip);
+    return n > 0 && n < 4096;
+}
+
+int det_label_path(char *out, const char *picture) {
+    static const char *const folder[] = {"images", "JPEGImages", "raw"};
+    char first[4096] = "";
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
+        if (!renamed(out, picture, folder[i], "labels")) continue;
+        if (!access(out, F_OK)) return 1;
+        if (!first[0]) strcpy(first, out);
+    }
+    int beside = renamed(out, picture, "", "");
+    if (beside && !access(out, F_OK)) return 1;
+    if (first[0]) strcpy(out, first);
+    else if (!beside) snprintf(out, 4096, "%s", picture);
+    return 0;
+}
+
+static int fail(char *err, const char *path, int line, const char *what) {
+    snprintf(err, ERR_LEN, "%s:%d: %s", data_tail(path), line, what);
+    return -1;
+}
+
+/* Cuts [centre - size/2, centre + size/2] to [0,1]; -1 if it lies too far outside. *cut: it had to be cut. */
+static int clip_axis(double *centre, double *size, int *cut) {
+    double lo = *centre - *size / 2, hi = *centre + *size / 2, tolerance = (double)DET_TOLERANCE;
+    if (lo < -tolerance || hi > 1 + tolerance) return -1;
+    if (lo >= 0 && hi <= 1) return 0;
+    /* Rounding in the last written digit is no news. */
+    *cut |= lo < -1e-5 || hi > 1 + 1e-5;
+    lo = fmax(lo, 0);
+    hi = fmin(hi, 1);
+    *centre = (lo + hi) / 2;
+    *size = hi - lo;
+    return 0;
+}
+
+static int set_box(det_box *b, const double v[4], int *cut) {
+    double x = v[0], y = v[1], w = v[2], h = v[3];
+    if (clip_axis(&x, &w, cut) || clip_axis(&y, &h, cut) || !(w > 0 && h > 0)) return -1;
+    b->box = (box_rect){(float)x, (float)y, (float)w, (float)h};
+    return 0;
+}
+
+static int parse_line(const char *path, int line, const char *text, int classes, det_box *b, size_t *clipped, char *err) {
+    char what[512], *end;
+    double v[4];
+    errno = 0;
+    long cls = strtol(text, &end, 10);
+    if (end == text || (*end && !strchr(" \t", *end)) || errno) {
+        snprintf(what, sizeof what, "a label is CLASS X Y W H, and the class a whole number: \"%.60s\"", text);
+        return fail(err, path, line, what);
+    }
+    if (cls < 0 || cls >= classes) {
+        snprintf(what, sizeof what, "class %ld, but there are only classes 0 to %d (classes=%d)", cls, classes - 1, classes);
+        return fail(err, path, line, what);
+    }
+    for (int k = 0; k < 4; k++) {
+        const char *at = end;
+        v[k] = strtod(at, &end);
+        if (end != at && isfinite(v[k])) continue;
+        snprintf(what, sizeof what, "%d of the 5 numbers CLASS X Y W H: \"%.60s\"", k + 1, text);
+        return fail(err, path, line, what);
+    }
+    if (strspn(end, " \t") != strlen(end)) {
+        snprintf(what, sizeof what, "something behind the 5 numbers CLASS X Y W H: \"%.60s\"", end + strspn(end, " \t"));
+        return fail(err, path, line, what);
+    }
+    if (!(v[2] > 0 && v[3] > 0)) {
+        snprintf(what, sizeof what, "the box is %g wide and %g high: both must be above 0", v[2], v[3]);
+        return fail(err, path, line, what);
+    }
+    int cut = 0;
+    b->cls = (int)cls;
+    if (set_box(b, v, &cut)) {
+        snprintf(what, sizeof what, "the box reaches from %g to %g across and from %g to %g down, outside the picture's 0 to 1%s",
+                 v[0] - v[2] / 2, v[0] + v[2] / 2, v[1] - v[3] / 2, v[1] + v[3] / 2,
+                 v[0] > 2 || v[1] > 2 || v[2] > 2 || v[3] > 2 ? ": are these pixels? divide by width and height" : "");
+        return fail(err, path, line, what);
+    }
+    *clipped += (size_t)cut;
+    return 0;
+}
+
+int det_read_labels(const char *path, int classes, det_box **box, int *n, size_t *clipped, char *err) {
+    data_text t;
+    *box = NULL;
+    *n = 0;
+    if (data_text_read(path, &t, err)) return -1;
+    det_box *b = malloc(((size_t)t.n + 1) * sizeof *b);
+    int bad = b ? 0 : fail(err, path, 1, "not enough memory for its boxes");
+    for (int i = 0; i < t.n && !bad; i++) bad = parse_line(path, t.number[i], t.line[i], classes, &b[i], clipped, err);
+    if (bad) {
+        free(b);
+    } else {
+        *box = b;
+        *n = t.n;
+    }
+    data_text_free(&t);
+    return bad;
+}

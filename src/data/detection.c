@@ -1,0 +1,180 @@
+/* detection.c - see detection.h */
+#include "data/detection.h"
+#include "data/dataset_internal.h"
+#include "data/batch.h"
+#include "data/text.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const data_file *d;
+    const char *path;           /* of the list */
+    data_text text;
+    int c, flags;
+    size_t keep_bytes;
+    det_item *items;            /* (text.n) */
+    size_t *clipped;            /* (text.n) */
+    char **why;                 /* (text.n) with DET_SKIP_BAD: why a picture is left out, or NULL */
+} list;
+
+static int no_memory(const char *path, char *err) {
+    snprintf(err, ERR_LEN, "%s: not enough memory to load it", data_tail(path));
+    return -1;
+}
+
+static int read_labels(list *l, det_item *it, size_t *clipped, char *err) {
+    char path[4096];
+    if (l->flags & DET_NO_LABELS) return 0;
+    if (det_label_path(path, it->path)) return det_read_labels(path, l->d->classes, &it->box, &it->n, clipped, err);
+    if (l->flags & DET_NEGATIVES) return 0;
+    snprintf(err, ERR_LEN, "%s: no label file %s: make an empty one if the picture shows none of the classes, or say -negatives "
+             "if that is so for all pictures without one", data_tail(it->path), data_tail(path));
+    return -1;
+}
+
+/* "LIST:LINE: " before the sentence in text; what is wrong with picture i is an error, or the reason to leave it out. */
+static int fault(list *l, int i, const char *text, char *err) {
+    snprintf(err, ERR_LEN, "%s:%d: %.*s", data_tail(l->path), l->text.number[i], ERR_LEN - 400, text);
+    return l->flags & DET_SKIP_BAD && (l->why[i] = strdup(err)) ? 0 : -1;
+}
+
+static int label_item(void *arg, int i, char *err) {
+    list *l = arg;
+    char path[4096], text[ERR_LEN];
+    const char *written = l->text.line[i];
+    det_item *it = &l->items[i];
+    int found = data_find(path, written, l->path, l->d->path);
+    if (!(it->path = strdup(path))) return no_memory(l->path, err);
+    if (!found) {
+        snprintf(text, ERR_LEN, "%s: no such picture, neither here nor beside the list or the .data file", data_tail(written));
+        return fault(l, i, text, err);
+    }
+    return read_labels(l, it, &l->clipped[i], text) ? fault(l, i, text, err) : 0;
+}
+
+static int decode_item(void *arg, int i, char *err) {
+    list *l = arg;
+    char text[ERR_LEN];
+    det_item *it = &l->items[i];
+    if (l->why[i]) return 0;
+    if (raster_read(it->path, l->c, &it->img, text)) return fault(l, i, text, err);
+    it->w = it->img.w;
+    it->h = it->img.h;
+    if ((size_t)it->w * (size_t)it->h * (size_t)l->c > l->keep_bytes / (size_t)l->text.n) raster_free(&it->img);
+    return 0;
+}
+
+static void free_item(det_item *it) {
+    raster_free(&it->img);
+    free(it->path);
+    free(it->box);
+}
+
+static int hand_over(list *l, det_set *s, char *err) {
+    enum { TOLD = 10 };
+    for (int i = 0; i < l->text.n; i++) {
+        det_item *it = &l->items[i];
+        if (l->why[i]) {
+            if (s->skipped++ < TOLD) fprintf(stderr, "skipped: %s\n", l->why[i]);
+            continue;
+        }
+        s->boxes += (size_t)it->n;
+        s->empty += !it->n;
+        s->clipped += l->clipped[i];
+        s->items[s->n++] = *it;
+        memset(it, 0, sizeof *it);
+    }
+    if (s->skipped > TOLD) fprintf(stderr, "skipped: %d more\n", s->skipped - TOLD);
+    if (s->n) return 0;
+    snprintf(err, ERR_LEN, "%s: none of its %d pictures can be used", data_tail(l->path), l->text.n);
+    return -1;
+}
+
+static int load_list(list *l, int threads, det_set *s, char *err) {
+    if (data_text_read(l->path, &l->text, err)) return -1;
+    if (!l->text.n) {
+        snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(l->path));
+        return -1;
+    }
+    size_t n = (size_t)l->text.n;
+    l->items = calloc(n, sizeof *l->items);
+    l->clipped = calloc(n, sizeof *l->clipped);
+    l->why = calloc(n, sizeof *l->why);
+    s->items = calloc(n, sizeof *s->items);
+    if (!l->items || !l->clipped || !l->why || !s->items) return no_memory(l->path, err);
+    /* All labels before the first picture: what is wrong there is told at once. */
+    if (data_parallel(l->text.n, threads, label_item, l, err) >= 0) return -1;
+    if (data_parallel(l->text.n, threads, decode_item, l, err) >= 0) return -1;
+    return hand_over(l, s, err);
+}
+
+static void free_list(list *l) {
+    for (int i = 0; i < l->text.n && l->items; i++) free_item(&l->items[i]);
+    for (int i = 0; i < l->text.n && l->why; i++) free(l->why[i]);
+    free(l->items);
+    free(l->clipped);
+    free(l->why);
+    data_text_free(&l->text);
+}
+
+det_set *det_load(const data_file *d, data_part part, int c, int threads, int flags, size_t keep_bytes, char *err) {
+    const char *path = part == DATA_VALID ? d->valid : d->train;
+    if (!path[0]) {
+        snprintf(err, ERR_LEN, "%s: no %s=: which pictures?", data_tail(d->path), part == DATA_VALID ? "valid" : "train");
+        return NULL;
+    }
+    if (c != 1 && c != 3) {
+        snprintf(err, ERR_LEN, "%s: pictures with %d channels are not possible, only 1 or 3: change channels= in [net]",
+                 data_tail(d->path), c);
+        return NULL;
+    }
+    det_set *s = calloc(1, sizeof *s);
+    if (!s) {
+        no_memory(path, err);
+        return NULL;
+    }
+    s->classes = d->classes;
+    list l = {.d = d, .path = path, .c = c, .flags = flags, .keep_bytes = keep_bytes};
+    int bad = load_list(&l, threads, s, err);
+    free_list(&l);
+    if (!bad) return s;
+    det_free(s);
+    return NULL;
+}
+
+void det_free(det_set *s) {
+    if (!s) return;
+    for (int i = 0; i < s->n; i++) free_item(&s->items[i]);
+    free(s->items);
+    free(s);
+}
+
+const raster *det_picture(const det_item *it, int c, raster *tmp, char *err) {
+    *tmp = (raster){0};
+    if (it->img.px) return &it->img;
+    if (raster_read(it->path, c, tmp, err)) return NULL;
+    if (tmp->w == it->w && tmp->h == it->h) return tmp;
+    raster_free(tmp);
+    snprintf(err, ERR_LEN, "%s: its size has changed since it was read first", data_tail(it->path));
+    return NULL;
+}
+
+typedef struct { const det_set *s; int first, w, h, c, stretch; float *X; } test_batch;
+
+static int test_item(void *arg, int i, char *err) {
+    test_batch *b = arg;
+    raster tmp;
+    float *X = b->X + (size_t)i * (size_t)b->w * (size_t)b->h * (size_t)b->c;
+    const raster *r = det_picture(&b->s->items[b->first + i], b->c, &tmp, err);
+    if (!r) return -1;
+    if (b->stretch) image_stretch(r, b->w, b->h, b->c, X);
+    else image_letterbox(r, b->w, b->h, b->c, X);
+    raster_free(&tmp);
+    return 0;
+}
+
+int det_test_batch(const det_set *s, int first, int n, int w, int h, int c, int stretch, int threads, float *X, char *err) {
+    test_batch b = {s, first, w, h, c, stretch, X};
+    return data_parallel(n, threads, test_item, &b, err) < 0 ? 0 : -1;
+}

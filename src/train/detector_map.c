@@ -1,0 +1,88 @@
+/* detector_map.c - `detector map`: average precision of every class. */
+#include "train/detector.h"
+#include "train/report.h"
+
+static double number(const cJSON *j, const char *key) { return cJSON_GetObjectItem(j, key)->valuedouble; }
+
+static void show(const classifier *c, const detector_args *a, const class_ap *ap, const cJSON *j) {
+    for (int k = 0; k < c->data->classes; k++) {
+        if (!ap[k].truths && !ap[k].detections) continue;
+        if (ap[k].truths) {
+            printf("%3d %-16s AP@0.50 %6.2f %%, AP %6.2f %%, %zu boxes, TP %zu, FP %zu\n", k, c->data->name[k], 100 * ap[k].ap[0],
+                   100 * boxes_mean_ap(&ap[k], 1, -1, 0), ap[k].truths, ap[k].right, ap[k].wrong);
+        } else if (ap[k].wrong) {
+            printf("%3d %-16s no boxes in the list, FP %zu\n", k, c->data->name[k], ap[k].wrong);
+        }
+    }
+    printf("at score %.2f: precision %.2f, recall %.2f, F1 %.2f, mean IoU %.2f; TP %.0f, FP %.0f, FN %.0f\n", (double)a->thresh,
+           number(j, "precision"), number(j, "recall"), number(j, "f1"), number(j, "iou"), number(j, "true_positives"),
+           number(j, "false_positives"), number(j, "false_negatives"));
+    printf("tested like %s: %s\n", a->fork ? "the AlexeyAB fork" : "Debian's darknet",
+           a->fork ? "pictures stretched, classes without boxes count 0 in the mean" : "pictures letterboxed, mean over the classes with boxes");
+    printf("mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %% (%.0f of %d classes have boxes; %s)\n", 100 * number(j, "map50"),
+           100 * number(j, "map50_95"), number(j, "classes_with_boxes"), c->data->classes,
+           a->points == 0 ? "area below the curve" : a->points == 11 ? "11 points" : "101 points");
+}
+
+static cJSON *classes_json(const classifier *c, const class_ap *ap) {
+    cJSON *list = cJSON_CreateArray();
+    for (int k = 0; k < c->data->classes; k++) {
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", c->data->name[k]);
+        cJSON_AddNumberToObject(o, "boxes", (double)ap[k].truths);
+        cJSON_AddNumberToObject(o, "detections", (double)ap[k].detections);
+        cJSON_AddNumberToObject(o, "true_positives", (double)ap[k].right);
+        cJSON_AddNumberToObject(o, "false_positives", (double)ap[k].wrong);
+        cJSON *list_ap = cJSON_AddArrayToObject(o, "ap");
+        for (int i = 0; i < AP_IOUS; i++) cJSON_AddItemToArray(list_ap, cJSON_CreateNumber(ap[k].ap[i]));
+        cJSON_AddItemToArray(list, o);
+    }
+    return list;
+}
+
+static int measure_and_show(const classifier *c, const detector_args *a, const det_set *s, char *err) {
+    class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
+    if (!ap) {
+        snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
+        return -1;
+    }
+    double start = report_now();
+    int bad = detector_measure(c, s, a, ap, err);
+    if (!bad) {
+        cJSON *j = cJSON_CreateObject();
+        detector_report(j, ap, s->classes, a->fork);
+        cJSON_AddStringToObject(j, "like", a->fork ? "alexeyab" : "darknet");
+        cJSON_AddNumberToObject(j, "images", s->n);
+        cJSON_AddNumberToObject(j, "thresh", (double)a->thresh);
+        cJSON_AddNumberToObject(j, "seconds", report_now() - start);
+        cJSON_AddItemToObject(j, "classes", classes_json(c, ap));
+        show(c, a, ap, j);
+        printf("%d pictures in %.1f s\n", s->n, report_now() - start);
+        bad = report_json(a->c.json, j, err);
+        cJSON_Delete(j);
+    }
+    free(ap);
+    return bad;
+}
+
+/* Version numbers of a weights file: the host writes 0.2.0, the fork 0.2.5. */
+static int written_by_fork(const char *path) {
+    int v[3] = {0};
+    FILE *f = fopen(path, "rbe");
+    int whole = f && fread(v, sizeof v, 1, f) == 1;
+    if (f) fclose(f);
+    return whole && v[0] == 0 && v[1] == 2 && v[2] >= 5;
+}
+
+int detector_map(const detector_args *args, char *err) {
+    detector_args a = *args;
+    classifier c;
+    if (detector_open_test(&c, &a, err)) return -1;
+    if (a.fork < 0) a.fork = written_by_fork(a.c.weights);
+    int bad = -1;
+    det_set *s = detector_pictures(&c, &a, DATA_VALID, err);
+    if (s) bad = measure_and_show(&c, &a, s, err);
+    det_free(s);
+    classifier_close(&c);
+    return bad;
+}
