@@ -236,6 +236,7 @@ static int run_all(meta_run *r, char *err) {
     if (ranks_agree(start(r, err), err) || ranks_agree(open_tasks(r, err), err)) return -1;
     if (r->a->resume && meta_state_load(r, err)) return -1;
     if (r->a->resume && ranks_id() == 0) printf("going on from step %d of %d\n", r->step, r->steps);
+    fflush(stdout);
     give_phi(r);
     if (open_loaders(r, err)) return -1;
     report_catch_signals();
