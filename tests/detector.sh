@@ -95,6 +95,20 @@ l = json.load(open('$T/r.json'))['log']
 sys.exit(not l[-1]['average'] < l[0]['loss'] / 2)"
 check "and can be tested" "$MP" detector map "$D" "$T/region.cfg" "$T/a/region_final.weights" >/dev/null 2>&1
 
+# Lists of a folder: a flat one with labels/ beside, and one with VOC annotations.
+mkdir "$T/flat" && cp -r "$T/set/images" "$T/set/labels" "$T/set/boxes.names" "$T/flat"
+check "lists of a folder" scripts/prepare_detection.sh "$T/flat" "$T/flat" >/dev/null
+check "every fifth image is a test image" test "$(wc -l <"$T/flat.train.list") $(wc -l <"$T/flat.test.list")" = "29 7"
+check "and can be measured" "$MP" detector map "$T/flat.data" "$C" "$T/a/${N}_final.weights" >/dev/null 2>&1
+mkdir -p "$T/voc/train" "$T/voc/val" && cp "$image" "$T/voc/train/p.png" && cp "$image" "$T/voc/val/q.png"
+echo '<annotation><size><width>80</width><height>60</height></size><object><name>ring</name><bndbox><xmin>8</xmin><ymin>6</ymin><xmax>40</xmax><ymax>36</ymax></bndbox></object></annotation>' | tee "$T/voc/train/p.xml" >"$T/voc/val/q.xml"
+check "VOC annotations" scripts/prepare_detection.sh "$T/voc" "$T/voc" >/dev/null
+check "become labels" test "$(cat "$T/voc/val/q.txt")" = "0 0.300000 0.350000 0.400000 0.500000"
+check "two lists from two folders" test "$(cat "$T/voc.train.list" "$T/voc.test.list")" = "$(printf '%s\n' "$T/voc/train/p.png" "$T/voc/val/q.png")"
+rm "$T/flat/boxes.names"
+refused "a folder without names" "no .names file" scripts/prepare_detection.sh "$T/flat" "$T/x"
+refused "a folder without images" "no .jpg" scripts/prepare_detection.sh "$T/set/labels" "$T/x"
+
 # What is wrong is told in one sentence.
 none() { "$MP" detector train "$D" "$@" -backup "$T/none"; }
 cfg_with() { sed "$1" "$C" >"$T/t.cfg"; }

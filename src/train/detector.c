@@ -84,6 +84,7 @@ int detector_run(const classifier *c, const det_set *s, const detector_args *a, 
 }
 
 typedef struct {
+    const classifier *c;
     const det_set *s;
     scored_box *box;
     size_t n, room;
@@ -110,8 +111,9 @@ static int collect(void *arg, int i, const detection *d, int n, char *err) {
         box_rect r = {d[k].bbox.x, d[k].bbox.y, d[k].bbox.w, d[k].bbox.h};
         for (int j = 0; j < c->s->classes; j++) {
             if (!isfinite(d[k].prob[j]) || !isfinite(r.x + r.y + r.w + r.h)) {
-                snprintf(err, ERR_LEN, "%s: the network's output is no number: were its weights trained to the end?",
-                         c->s->items[i].path);
+                snprintf(err, ERR_LEN, "%s: the network's output is no number: %s", c->s->items[i].path, host_perturbs(c->c->h) > 0
+                         ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
+                           "behind a batch norm (`cfg attach -where conv`)" : "were its weights trained to the end?");
                 return -1;
             }
             if (d[k].prob[j] > 0 && push(c, i, j, d[k].prob[j], r, err)) return -1;
@@ -121,7 +123,7 @@ static int collect(void *arg, int i, const detection *d, int n, char *err) {
 }
 
 int detector_measure(const classifier *c, const det_set *s, const detector_args *a, class_ap *out, char *err) {
-    collected found = {.s = s}, truth = {.s = s};
+    collected found = {.c = c, .s = s}, truth = {.c = c, .s = s};
     int bad = 0;
     for (int i = 0; i < s->n && !bad; i++) {
         const det_item *it = &s->items[i];
