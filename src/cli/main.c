@@ -5,6 +5,7 @@
 #include "train/classifier.h"
 #include "train/detector.h"
 #include "train/meta.h"
+#include "train/phi_tool.h"
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,29 @@ static int run_detector_test(const options *o, char *err) {
     return detector_args_of(o, 0.5, 0, &a, err) ? -1 : detector_test(&a, err);
 }
 
+static int phi_args(const options *o, classifier_args *a, char *err) {
+    *a = classifier_args_of(o);
+    a->phi = o->positional[0];
+    a->cfg = o->positional[1];
+    a->weights = o->positional[2];
+    a->data = o->positional[3];
+    if (o->n_positional == 1 || o->n_positional == 4) return 0;
+    snprintf(err, ERR_LEN, "to measure a phi, name all three behind it: CFG WEIGHTS DATA");
+    return -1;
+}
+
+static int run_phi_show(const options *o, char *err) {
+    classifier_args a;
+    return phi_args(o, &a, err) ? -1 : phi_show(&a, err);
+}
+
+static int run_phi_plot(const options *o, char *err) {
+    classifier_args a;
+    return phi_args(o, &a, err) ? -1 : phi_plot(&a, o->out, err);
+}
+
+static int run_phi_import(const options *o, char *err) { return phi_convert(o->positional[0], o->positional[1], err); }
+
 static const struct {
     const char *group, *name, *usage, *what;
     unsigned id;
@@ -131,6 +155,10 @@ static const struct {
     {"weights", "partial", "CFG WEIGHTS OUT N", "the weights of the first N layers", CMD_W_PARTIAL, 4, 4, convert_partial},
     {"weights", "fold", "CFG WEIGHTS OUT.cfg OUT.weights -calibrate DATA", "a trained network with [perturb] as a plain one",
      CMD_W_FOLD, 4, 4, convert_fold},
+    {"phi", "show", "PHI [CFG WEIGHTS DATA]", "its numbers, and what it does to a network's feature maps", CMD_PHI, 1, 4,
+     run_phi_show},
+    {"phi", "plot", "PHI [CFG WEIGHTS DATA]", "pictures of the same", CMD_PHI_PLOT, 1, 4, run_phi_plot},
+    {"phi", "import", "FILE.pth PHI", "from a file that PyTorch saved", CMD_PHI, 2, 2, run_phi_import},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -19,7 +19,7 @@ typedef struct {
 } option;
 
 #define AT(field) offsetof(options, field)
-enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD | CMD_DET };
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT };
 
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
@@ -45,7 +45,8 @@ static const option table[] = {
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
     {"-out", TEXT, AT(out), 0, 0, CMD_META | CMD_DET_TEST | CMD_DET_VALID, "FILE",
      "phi file to write, in place of phi= of META; picture that test draws; name of the results of valid"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD | CMD_DET, NULL,
+    {"-out", TEXT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT, NULL,
      "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
     {"-map", FLAG, AT(map), 0, 0, CMD_DET_TRAIN, NULL, "test on the valid list after each epoch, but not more often than every 100 steps"},
     {"-negatives", FLAG, AT(negatives), 0, 0, CMD_DET_TRAIN | CMD_DET_MAP, NULL, "images without a label file show no class"},
