@@ -7,7 +7,7 @@ WARN     = -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-format-truncation
 # -ffp-contract=fast: fused multiply-add where the CPU has it; -O3 and never -Ofast, so that NaN checks work.
 CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
            -fvisibility=hidden $(WARN) -Isrc -isystem $(DARKNET)/include -MMD -MP
-# MPI, for meta-training on several machines: the program alone, not the library that others preload.
+# MPI for meta-training on several machines, libzip for PyTorch files: the program alone, not the library that others preload.
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c)
 MPI_LIBS   := $(shell pkg-config --libs ompi-c)
 LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
@@ -29,7 +29,7 @@ $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(LDLIBS)
 
 $(BUILD)/train/ranks.o: CFLAGS += $(MPI_CFLAGS)
-$(BUILD)/metaperturb $(BUILD)/tests/%: LDLIBS += $(MPI_LIBS)
+$(BUILD)/metaperturb $(BUILD)/tests/%: LDLIBS += $(MPI_LIBS) -lzip
 
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

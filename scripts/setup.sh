@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing; silent when nothing is. Safe to repeat.
-# --build: only what building and testing need, without the demo's drawing tools.
+# --build: only what building and testing need, without what the demo prepares its data with.
 set -euo pipefail
 
-build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev libopenmpi-dev openmpi-bin pkg-config zlib1g-dev python3 python3-opencv)
-demo=(python3-pil librsvg2-bin gnuplot-nox fonts-dejavu-core)
+build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev libopenmpi-dev openmpi-bin libzip-dev pkg-config zlib1g-dev python3 python3-opencv gnuplot-nox)
+demo=(python3-pil librsvg2-bin fonts-dejavu-core)
 
 fail() { echo "setup: $*" >&2; exit 1; }
 

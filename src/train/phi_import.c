@@ -42,10 +42,12 @@ static unsigned char *entry(const source *s, const char *name, size_t most, size
     if (zip_stat(s->zip, full, 0, &st) || !(st.valid & ZIP_STAT_SIZE) || st.size > most) return NULL;
     zip_file_t *f = zip_fopen(s->zip, full, 0);
     unsigned char *p = malloc((size_t)st.size + 1);
-    /* One byte more than there is: only at the end does libzip compare the checksum. */
-    zip_int64_t n = f && p ? zip_fread(f, p, st.size + 1) : -1;
-    if (f) zip_fclose(f);
-    if (n == (zip_int64_t)st.size) {
+    char more;
+    zip_int64_t n = f && p ? zip_fread(f, p, st.size) : -1;
+    /* Only at the end, which the read of one byte more meets, does libzip compare the checksum. */
+    int end = n == (zip_int64_t)st.size && zip_fread(f, &more, 1) == 0;
+    if (f && zip_fclose(f)) end = 0;
+    if (end) {
         *len = (size_t)st.size;
         return p;
     }
@@ -91,7 +93,8 @@ static int take_tensor(source *s, int part, int tensor, float *to) {
     int shape_ok = tensor >= 0 && k->v[tensor].kind == PK_TENSOR;
     shape_ok = shape_ok && k->v[k->v[tensor].size].n == parts[part].dims && k->v[k->v[tensor].stride].n == parts[part].dims;
     for (int d = 0; shape_ok && d < parts[part].dims; d++) {
-        const pk_value *size = &k->v[pickle_part(k, k->v[tensor].size, d)], *stride = &k->v[pickle_part(k, k->v[tensor].stride, d)];
+        const pk_value *size = &k->v[pickle_part(k, k->v[tensor].size, d)];
+        const pk_value *stride = &k->v[pickle_part(k, k->v[tensor].stride, d)];
         shape_ok = size->kind == PK_INT && stride->kind == PK_INT && size->number == parts[part].size[d] && stride->number >= 0
             && stride->number < FILE_MAX;
         step[d] = stride->number;
@@ -106,7 +109,10 @@ static int take_tensor(source *s, int part, int tensor, float *to) {
     for (int d = 0; d < parts[part].dims; d++) n *= parts[part].size[d];
     for (int i = 0; i < n && !bad; i++) {
         long long at = k->v[tensor].number;
-        for (int d = parts[part].dims - 1, rest = i; d >= 0; rest /= parts[part].size[d--]) at += rest % parts[part].size[d] * step[d];
+        for (int d = parts[part].dims - 1, rest = i; d >= 0; d--) {
+            at += rest % parts[part].size[d] * step[d];
+            rest /= parts[part].size[d];
+        }
         bad = at < 0 || at >= st->number;
         if (!bad) memcpy(&to[i], p + (size_t)at * sizeof(float), sizeof(float));
         bad = bad || !isfinite(to[i]);
@@ -155,8 +161,8 @@ static int read_old(source *s, float phi[PHI_LEN]) {
         for (int d = 0; d < parts[i].dims; d++) n *= parts[i].size[d];
         want += 8 + sizeof(float) * (size_t)n;
     }
-    if (take_all(s, v[3], phi)) return -1;
-    return s->k.v[s->keys].n == PARTS && want != s->k.len ? fail(s, "it is longer than its tensors: damaged") : 0;
+    if (s->k.v[s->keys].n == PARTS && want < s->k.len) return fail(s, "it is longer than its tensors: damaged");
+    return take_all(s, v[3], phi);
 }
 
 static int read_zip(source *s, float phi[PHI_LEN]) {
