@@ -5,9 +5,11 @@
   peers.py opencv CFG [--steps N] [--threads N] [--json FILE]                            OpenCV DNN, one image, random weights
   peers.py check CFG FOLDER     equal inputs, weights and noise give equal outputs and gradients? FOLDER: from build/tests/dump_net
 
-[perturb]: MetaPerturb (NeurIPS 2020), section 3. PyTorch can compute the equivariant layer in two ways, and convolutions in two memory
-formats; all are tried for a few steps, and the fastest is timed."""
+[perturb]: MetaPerturb (NeurIPS 2020), section 3. PyTorch can compute the equivariant layers in two ways (one dense convolution with C x C
+kernels, or one for each channel and one of the channel mean), the four kernels of the scale in two, and convolutions in two memory formats.
+All are tried for a few steps, in processes of their own, and the fastest is timed; --form takes what such a run has found."""
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -68,7 +70,7 @@ def build():
             self.all = nn.Parameter(torch.randn(82) * 0.01)
 
     class Perturb(nn.Module):
-        form = "full"
+        dense, grouped = True, False
 
         def __init__(self, phi, c, h, c_norm, h_norm, act):
             super().__init__()
@@ -80,21 +82,31 @@ def build():
         def e(self, x, own, every):
             b, c, h, w = x.shape
             own, every = own.view(1, 1, 3, 3), every.view(1, 1, 3, 3)
-            if self.form == "full":     # one convolution, C x C kernels
+            if self.dense:
                 return F.conv2d(x, torch.eye(c, dtype=x.dtype).view(c, c, 1, 1) * own + every / c, padding=1)
-            return F.conv2d(x.reshape(b * c, 1, h, w), own, padding=1).view(b, c, h, w) + F.conv2d(x.mean(1, True), every, padding=1)
+            return F.conv2d(x, own.expand(c, 1, 3, 3), padding=1, groups=c) + F.conv2d(x.mean(1, True), every, padding=1)
+
+        def features(self, x, k):
+            b, c = x.shape[:2]
+            if self.grouped:
+                return F.relu(F.conv2d(x, k.repeat(c, 1, 1, 1), padding=1, groups=c)).mean((2, 3)).view(b, c, 4)
+            return torch.stack([F.relu(F.conv2d(x, one.expand(c, 1, 3, 3), padding=1, groups=c)).mean((2, 3)) for one in k.split(1)], 2)
+
+        def noise(self, x):
+            """Drawn in the order of memory, which is several times faster than in any other."""
+            b, c, h, w = x.shape
+            if x.is_contiguous():
+                return torch.randn(b, c, h, w)
+            return torch.randn(b, h, w, c).permute(0, 3, 1, 2)
 
         def forward(self, x):
             p = self.phi[0].all
             b, c, h, w = x.shape
             alpha = self.e(F.relu(self.e(x, p[0:9], p[9:18])), p[18:27], p[27:36])
-            z = F.softplus(alpha + (torch.randn_like(x) if self.eps is None else self.eps))
+            z = F.softplus(alpha + (self.noise(x) if self.eps is None else self.eps))
             if self.stats:
                 k = p[36:72].view(4, 1, 3, 3)
-                if self.form == "full":
-                    f = F.relu(F.conv2d(x, k.repeat(c, 1, 1, 1), padding=1, groups=c)).mean((2, 3)).view(b, c, 4)
-                else:
-                    f = F.relu(F.conv2d(x.reshape(b * c, 1, h, w), k, padding=1)).mean((2, 3)).view(b, c, 4)
+                f = self.features(x, k)
                 m, v = f.mean(0), f.var(0)
                 with torch.no_grad():
                     self.m += 0.1 * (m - self.m)
@@ -228,19 +240,40 @@ def torch_work(what, net, batch, channels_last):
     return {"step": train, "meta": meta, "predict": predict}[what]
 
 
-def time_torch(a):
+FORMS = ("dense", "depthwise"), ("separate", "grouped"), ("contiguous", "channels_last")
+
+
+def prepare(a, form):
     Net, Perturb = build()
-    batch = a.batch or Net(a.cfg).batch
-    tries = []
-    for form in ("full", "shared") if Net(a.cfg).perturbs else ("full",):
-        for last in (False, True):
-            Perturb.form = form
-            once = torch_work(a.what, Net(a.cfg), batch, last)
-            tries.append((min(clock(once, 2, 1)), form, last))
-    _, Perturb.form, last = min(tries)
-    once = torch_work(a.what, Net(a.cfg), batch, last)
-    layout = "channels_last" if last else "contiguous"
-    return medians(clock(once, a.steps), {"batch": batch, "form": f"{Perturb.form}, {layout}"})
+    Perturb.dense, Perturb.grouped = form[0] == "dense", form[1] == "grouped"
+    net = Net(a.cfg)
+    return torch_work(a.what, net, a.batch or net.batch, form[2] == "channels_last"), a.batch or net.batch
+
+
+def trial(a, form):
+    """Seconds of a step, measured in a process of its own, so that its memory does not count in ours."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.write(write, struct.pack("d", min(clock(prepare(a, form)[0], 2, 1))))
+        os._exit(0)
+    seconds = os.read(read, 8)
+    os.wait()
+    if len(seconds) != 8:
+        sys.exit(f"peers: {a.cfg}: the form {' '.join(form)} failed (see above)")
+    return struct.unpack("d", seconds)[0]
+
+
+def time_torch(a):
+    if a.form:
+        form = tuple(a.form.split(","))
+        if len(form) != 3 or any(f not in known for f, known in zip(form, FORMS)):
+            sys.exit(f"peers: --form {a.form}: must be three words, one of each of {FORMS}")
+    else:
+        perturbs = any(kind == "perturb" for kind, _ in read_cfg(a.cfg))
+        forms = [f for f in itertools.product(*FORMS) if perturbs or f[:2] == ("dense", "separate")]
+        form = min(forms, key=lambda f: trial(a, f))
+    once, batch = prepare(a, form)
+    return medians(clock(once, a.steps), {"batch": batch, "form": ",".join(form)})
 
 
 # ---- the same numbers? ---------------------------------------------------------------------------------------------
@@ -269,7 +302,7 @@ def load(net, flat):
 def check(a):
     Net, Perturb = build()
     worst = {}
-    for Perturb.form in ("full", "shared"):
+    for Perturb.dense, Perturb.grouped in (True, True), (False, False):
         net = Net(a.cfg)
         get = lambda name: floats(os.path.join(a.folder, name))
         x = get("x").view(-1, net.c, net.h, net.w)
@@ -352,6 +385,7 @@ def main():
     p.add_argument("--batch", type=int, default=0)
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--form", help="as this program printed it: what to time, without trying")
     p.add_argument("--json")
     a = p.parse_args()
     if a.what == "opencv":
