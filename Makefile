@@ -8,6 +8,10 @@ WARN     = -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-format-truncation
 CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
            -fvisibility=hidden $(WARN) -Isrc -isystem $(DARKNET)/include -MMD -MP
 LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
+# Of the program alone; the plug-in needs neither.
+MPILIBS := $(shell pkg-config --libs ompi-c 2>/dev/null || echo -lmpi)
+MPIINC  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I ompi-c 2>/dev/null))
+PROGLIBS = $(LDLIBS) $(MPILIBS) -lzip
 ROOMS    = ops engine host data train cli
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
@@ -20,7 +24,7 @@ TESTS   := $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test
 all: $(BUILD)/metaperturb $(BUILD)/libmetaperturb.so
 
 $(BUILD)/metaperturb: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PROGLIBS)
 
 $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(LDLIBS)
@@ -28,6 +32,8 @@ $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/train/ranks.o: CFLAGS += $(MPIINC)
 
 # What the tests link: everything but main, the whole of it, so that the catching of the host's functions is there too.
 $(BUILD)/all.a: $(LIBOBJ)
@@ -39,7 +45,7 @@ $(BUILD)/tests/ref_%.o: tests/ref_%.c Makefile
 
 $(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(PROGLIBS)
 
 tests: all $(TESTS)
 

@@ -3,7 +3,7 @@
 # --build: only what building and testing need, without the demo's drawing tools.
 set -euo pipefail
 
-build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev zlib1g-dev python3)
+build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev zlib1g-dev pkg-config libopenmpi-dev openmpi-bin libzip-dev python3)
 demo=(python3-pil librsvg2-bin gnuplot-nox fonts-dejavu-core)
 
 fail() { echo "setup: $*" >&2; exit 1; }

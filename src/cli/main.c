@@ -34,7 +34,7 @@ static int run_predict(const options *o, char *err) {
 static int run_meta(const options *o, char *err) {
     meta_args a = {
         .meta = o->positional[0], .json = o->json, .out = o->out, .seed = o->seed, .seed_given = o->seed_given,
-        .threads = o->threads, .skip_bad = o->skip_bad, .steps = o->steps,
+        .threads = o->threads, .skip_bad = o->skip_bad, .steps = o->steps, .resume = o->resume,
     };
     return meta_train(&a, err);
 }

@@ -34,6 +34,7 @@ static const option table[] = {
     {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N", "classes shown, or counted as right (default 5)"},
     {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
     {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
+    {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the checkpoint PHI.ckpt, if there is one"},
     {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META, NULL,
      "go on without images that cannot be decoded"},
 };

@@ -11,7 +11,7 @@ typedef struct {
     const char *positional[MAX_POSITIONAL];
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps;
+    int seed_given, threads, clear, skip_bad, samples, every, top, steps, resume;
     const char *json, *phi, *backup, *out;
 } options;
 

@@ -120,26 +120,31 @@ layer get_network_output_layer(network *net) {
     return fn(net);
 }
 
+int host_hush(void) {
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    fflush(stderr);
+    int saved = dup(2);
+    if (null >= 0 && saved >= 0) dup2(null, 2);
+    if (null >= 0) close(null);
+    return saved;
+}
+
+void host_unhush(int saved) {
+    if (saved < 0) return;
+    fflush(stderr);
+    dup2(saved, 2);
+    close(saved);
+}
+
 network *host_parse(const cfg_file *c, int quiet, char *err) {
     char name[] = "checked.cfg";
-    int saved = -1;
-    if (quiet) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        fflush(stderr);
-        saved = dup(2);
-        if (null >= 0 && saved >= 0) dup2(null, 2);
-        if (null >= 0) close(null);
-    }
+    int saved = quiet ? host_hush() : -1;
     pending.cfg = c;
     pending.failed = 0;
     pending.err[0] = 0;
     network *net = parse_network_cfg(name);
     pending.cfg = NULL;
-    if (saved >= 0) {
-        fflush(stderr);
-        dup2(saved, 2);
-        close(saved);
-    }
+    host_unhush(saved);
     if (!pending.failed) return net;
     snprintf(err, ERR_LEN, "%s", pending.err);
     free_network(net);

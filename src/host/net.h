@@ -56,4 +56,8 @@ int host_load(network *net, const char *path, int flags, char *err);
 /* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or `resume` is set (optimizer
  * state, so that training goes on bit for bit). Temporary file, sync, rename. 0, or -1 and err. */
 int host_save(network *net, const char *path, int resume, char *err);
+
+/* The bytes of a weights file with the optimizer's state, in memory (malloc'd; NULL and err) / back again; name: for messages. */
+unsigned char *host_state(network *net, size_t *len, char *err);
+int host_set_state(network *net, unsigned char *p, size_t len, const char *name, char *err);
 #endif

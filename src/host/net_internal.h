@@ -55,6 +55,9 @@ list *host_real_read_cfg(char *path);
 void host_real_load(network *net, char *path, int start, int cutoff);
 void host_real_save(network *net, char *path, int cutoff);
 network *host_parse(const cfg_file *c, int quiet, char *err);
+/* The host's own lines on stderr are not wanted until host_unhush. */
+int host_hush(void);
+void host_unhush(int saved);
 
 /* Floats that the host stores for a layer; -1: a type that it stores in a way of its own. */
 long long host_layer_floats(const layer *l);

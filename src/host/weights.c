@@ -11,6 +11,7 @@
 #include "host/files.h"
 #include "host/net_internal.h"
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -326,7 +327,9 @@ static int check_trailer(unsigned char *p, size_t len, const char *path, bytes *
     return 0;
 }
 
-static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags, char *err) {
+/* path: for messages; file: the same bytes, for the host to read. */
+static int load_checked(network *net, unsigned char *p, size_t len, const char *path, const char *file, int flags,
+                        char *err) {
     host_net *h = host_of(net);
     extent x;
     bytes trailer;
@@ -341,7 +344,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
         fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path, x.layers, net->n);
     }
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
-    host_real_load(net, (char *)path, 0, x.layers);
+    host_real_load(net, (char *)file, 0, x.layers);
     if (flags & HOST_CLEAR) {
         *net->seen = 0;
         h->t_infer = 1;
@@ -354,7 +357,51 @@ int host_load(network *net, const char *path, int flags, char *err) {
     size_t len;
     unsigned char *p = file_slurp(path, &len, err);
     if (!p) return -1;
-    int r = load_checked(net, p, len, path, flags, err);
+    int r = load_checked(net, p, len, path, path, flags, err);
     free(p);
     return r;
+}
+
+/* ---- in memory: the host reads and writes by name only, so a file that nobody else sees stands in ---------------- */
+
+static FILE *memory_file(char name[64], char *err) {
+    int fd = memfd_create("metaperturb-state", MFD_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w+b");
+    if (f) snprintf(name, 64, "/proc/self/fd/%d", fd);
+    else snprintf(err, ERR_LEN, "no memory for the state of a network: %s", strerror(errno));
+    return f;
+}
+
+unsigned char *host_state(network *net, size_t *len, char *err) {
+    char name[64];
+    FILE *f = memory_file(name, err);
+    if (!f) return NULL;
+    int hushed = host_hush();
+    host_real_save(net, name, net->n);
+    host_unhush(hushed);
+    long end;
+    unsigned char *p = NULL;
+    if (fseek(f, 0, SEEK_END) || append_trailer(f, net, host_of(net), 1) || (end = ftell(f)) < 0
+        || fseek(f, 0, SEEK_SET) || !(p = malloc((size_t)end)) || fread(p, 1, (size_t)end, f) != (size_t)end) {
+        snprintf(err, ERR_LEN, "not enough memory for the state of a network");
+        free(p);
+        p = NULL;
+    } else {
+        *len = (size_t)end;
+    }
+    fclose(f);
+    return p;
+}
+
+int host_set_state(network *net, unsigned char *p, size_t len, const char *name, char *err) {
+    char file[64];
+    FILE *f = memory_file(file, err);
+    if (!f) return -1;
+    int bad = fwrite(p, 1, len, f) != len || fflush(f);
+    int hushed = host_hush();
+    if (bad) snprintf(err, ERR_LEN, "%s: not enough memory to read it", name);
+    else bad = load_checked(net, p, len, name, file, 0, err);
+    host_unhush(hushed);
+    fclose(f);
+    return bad;
 }

@@ -3,11 +3,16 @@
 #define MP_META_FILE_H
 #include "train/meta.h"
 
-typedef struct { char data[4096], cfg[4096], name[256], split[16]; } meta_task;
+typedef struct {
+    char data[4096], cfg[4096], name[256], split[16];
+    int size, flip;             /* 0, -1: as the cfg says */
+} meta_task;
 typedef struct {
     char cfg[4096], phi[4096], init[4096];
     double learning_rate, decay, phi_learning_rate, phi_decay, sigma;
-    int steps, batch, n;    /* batch 0: as the cfg says */
+    int steps, batch, n;        /* batch 0: as the cfg says */
+    int size, flip;             /* of tasks that say nothing themselves */
+    int train, threads, checkpoint;
     uint64_t seed;
     meta_task *tasks;
 } meta_file;

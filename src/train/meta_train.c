@@ -2,144 +2,75 @@
 #include "train/meta.h"
 #include "host/phi.h"
 #include "ops/optim.h"
-#include "train/classifier.h"
-#include "train/meta_file.h"
+#include "train/meta_checkpoint.h"
+#include "train/meta_log.h"
+#include "train/meta_task.h"
+#include "train/ranks.h"
 #include "train/report.h"
 #include <math.h>
-
-typedef struct {
-    char name[256];
-    classifier c;
-    dataset *train, *check;         /* the two halves */
-    loader *train_loader, *check_loader;
-    float theta_loss, phi_loss;
-} task;
+#include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 typedef struct {
     const meta_args *a;
     meta_file *m;
-    int n, step, steps;
-    uint64_t seed;
-    task *tasks;
+    task_setup setup;
+    int n, first, own;          /* tasks of the run; ours are first .. first + own - 1 */
+    int step, begun, workers;
+    task *tasks;                /* (own) */
+    char (*errors)[ERR_LEN];    /* (own) */
+    task_result *results;       /* (n) on rank 0, else (own) */
     float phi[PHI_LEN], m1[PHI_LEN], m2[PHI_LEN];
-    double start, last_line;
-    cJSON *json, *log;
+    log_row *log;               /* (setup.steps), rank 0 */
+    double start, before, last_line;
+    char path[4096], ckpt[4200];
 } run;
 
-static void set_num(cfg_file *c, const char *key, double v) {
-    char s[64];
-    snprintf(s, sizeof s, "%.9g", v);
-    cfg_set(c, 0, key, s);
+static int first_task(int n, int rank) { return (int)((long long)n * rank / ranks_count()); }
+static int owner(const run *r, int k) {
+    int rank = 0;
+    while (first_task(r->n, rank + 1) <= k) rank++;
+    return rank;
 }
 
-/* The optimizer of the protocol, whatever the cfg says for target training. */
-static void set_optimizer(cfg_file *c, const meta_file *m, int steps) {
-    cfg_set(c, 0, "policy", "constant");
-    cfg_set(c, 0, "adam", "1");
-    cfg_set(c, 0, "B1", "0.9");
-    cfg_set(c, 0, "B2", "0.999");
-    cfg_set(c, 0, "eps", "1e-8");
-    cfg_set(c, 0, "burn_in", "0");
-    set_num(c, "learning_rate", m->learning_rate);
-    set_num(c, "decay", m->decay);
-    set_num(c, "max_batches", steps);
-    if (m->batch) {
-        set_num(c, "batch", m->batch);
-        cfg_set(c, 0, "subdivisions", "1");
+/* "task NAME: " before what went wrong in it. */
+static int task_error(const meta_task *m, const char *why, char *err) {
+    char text[ERR_LEN];
+    snprintf(text, sizeof text, "task %s: %s", m->name, why);
+    memcpy(err, text, sizeof text);
+    return -1;
+}
+
+/* ---- one step of all tasks ------------------------------------------------------------------------------------- */
+
+typedef struct { run *r; atomic_int next, failed; } work;
+
+static void do_tasks(work *w, int main_thread) {
+    run *r = w->r;
+    omp_set_num_threads(r->m->threads);
+    for (int k; !w->failed && (k = atomic_fetch_add(&w->next, 1)) < r->own;) {
+        if (task_step(&r->tasks[k], r->step, r->phi, r->m->train, r->errors[k])) w->failed = 1;
+        if (main_thread) ranks_look();
     }
 }
 
-static uint64_t task_seed(uint64_t seed, int k) {
-    rng_key_t key = rng_key(seed, RNG_INIT, 1000003, (uint64_t)k);
-    return (uint64_t)key.k1 << 32 | key.k0;
+static void *worker(void *arg) {
+    do_tasks(arg, 0);
+    return NULL;
 }
 
-static int open_network(run *r, task *t, const meta_task *mt, int k, char *err) {
-    t->c.cfg = cfg_read(mt->cfg[0] ? mt->cfg : r->m->cfg, err);
-    if (!t->c.cfg) return -1;
-    if (!cfg_get_meta_shared(t->c.cfg).present) {
-        snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train", t->c.cfg->path);
-        return -1;
-    }
-    set_optimizer(t->c.cfg, r->m, r->steps);
-    if (cfg_set_classes(t->c.cfg, t->c.data->classes, err)) return -1;
-    t->c.net = host_open(t->c.cfg, k > 0, err);
-    if (!t->c.net) return -1;
-    t->c.h = host_of(t->c.net);
-    host_init(t->c.net, task_seed(r->seed, k));
-    memcpy(host_phi(t->c.h), r->phi, sizeof r->phi);
+static int run_tasks(run *r, char *err) {
+    pthread_t thread[1024];
+    work w = {.r = r};
+    int n = 0;
+    for (int k = 0; k < r->own; k++) r->errors[k][0] = 0;
+    while (n < r->workers - 1 && !pthread_create(&thread[n], NULL, worker, &w)) n++;
+    do_tasks(&w, 1);
+    for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
+    for (int k = 0; k < r->own; k++) if (r->errors[k][0]) return task_error(r->tasks[k].m, r->errors[k], err);
+    for (int k = 0; k < r->own; k++) r->results[k] = r->tasks[k].result;
     return 0;
-}
-
-static int open_task(run *r, int k, char *err) {
-    task *t = &r->tasks[k];
-    const meta_task *mt = &r->m->tasks[k];
-    snprintf(t->name, sizeof t->name, "%s", mt->name);
-    t->c.data = data_file_read(mt->data, err);
-    if (!t->c.data) return -1;
-    data_split *split = &t->c.data->split;
-    if (mt->split[0]) *split = strcmp(mt->split, "half1") ? SPLIT_HALF0 : SPLIT_HALF1;
-    else if (*split == SPLIT_NONE) *split = SPLIT_HALF0;
-    if (open_network(r, t, mt, k, err)) return -1;
-    network *net = t->c.net;
-    int threads = r->a->threads;
-    t->train = dataset_load(t->c.data, DATA_TRAIN, net->c, threads, r->a->skip_bad, err);
-    if (t->train) t->check = dataset_load(t->c.data, DATA_TRAIN_OTHER_HALF, net->c, threads, r->a->skip_bad, err);
-    if (!t->check) return -1;
-    augment aug = classifier_augment(t->c.cfg, net);
-    uint64_t s = task_seed(r->seed, k);
-    t->train_loader = loader_new(t->train, &aug, s, 0, net->batch, 1);
-    t->check_loader = loader_new(t->check, &aug, s + 1, 0, net->batch, 1);
-    if (t->train_loader && t->check_loader) return 0;
-    snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name, net->batch);
-    return -1;
-}
-
-static int bad_loss(const run *r, const task *t, const char *what, float loss, char *err) {
-    if (isfinite(loss)) return 0;
-    snprintf(err, ERR_LEN, "step %d, task %s: the loss of %s is %f: lower the learning rate; no phi was written", r->step + 1,
-             t->name, what, (double)loss);
-    return -1;
-}
-
-static int theta_step(run *r, task *t, char *err) {
-    network *net = t->c.net;
-    engine_mode mode = {
-        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
-        .seed = host_seed_of(t->c.h),
-    };
-    t->theta_loss = 0;
-    for (int k = 0; k < net->subdivisions; k++) {
-        mode.draw = 2 * ((uint64_t)r->step * (uint64_t)net->subdivisions + (uint64_t)k);
-        host_set_mode(t->c.h, &mode);
-        t->theta_loss += classifier_step(net, loader_next(t->train_loader)) / (float)net->subdivisions;
-    }
-    return bad_loss(r, t, "theta", t->theta_loss, err);
-}
-
-/* Adds this task's mean gradient (minus it, as everywhere) to sum. */
-static int phi_gradient(run *r, task *t, double sum[PHI_LEN], char *err) {
-    network *net = t->c.net;
-    const batch_t *b = loader_next(t->check_loader);
-    engine_mode mode = {
-        .keep = 1, .bn_batch = 0, .perturb_batch = 1, .noise = PERTURB_NOISE_SAMPLE, .phi_grads = 1, .t = 1,
-        .seed = host_seed_of(t->c.h), .draw = 2 * (uint64_t)r->step * (uint64_t)net->subdivisions + 1,
-    };
-    double *d = host_phi_update(t->c.h);
-    float *X = net->input, *y = net->truth;
-    memset(d, 0, PHI_LEN * sizeof *d);
-    host_set_mode(t->c.h, &mode);
-    net->input = b->X;
-    net->truth = b->truth;
-    net->train = 1;
-    forward_network(net);
-    backward_network(net);
-    net->input = X;
-    net->truth = y;
-    t->phi_loss = *net->cost / (float)net->batch;
-    for (int k = 0; k < PHI_LEN; k++) sum[k] += d[k] / net->batch;
-    memset(d, 0, PHI_LEN * sizeof *d);
-    return bad_loss(r, t, "phi", t->phi_loss, err);
 }
 
 static double norm(const float *x, int n) {
@@ -148,104 +79,328 @@ static double norm(const float *x, int n) {
     return sqrt(s);
 }
 
-static void log_step(run *r, double gradient) {
-    double theta = 0, phi = 0;
-    for (int k = 0; k < r->n; k++) {
-        theta += (double)r->tasks[k].theta_loss / r->n;
-        phi += (double)r->tasks[k].phi_loss / r->n;
-    }
-    double seconds = report_now() - r->start;
-    if (report_due(r->step, r->steps, &r->last_line)) {
-        char eta[32];
-        report_duration(seconds / r->step * (r->steps - r->step), eta);
-        printf("meta %d/%d: theta loss %.4f, phi loss %.4f, |gradient| %.2e, |phi| %.4f, %.3f s/step, %s left\n", r->step,
-               r->steps, theta, phi, gradient, norm(r->phi, PHI_LEN), seconds / r->step, eta);
-        fflush(stdout);
-    }
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "step", r->step);
-    cJSON_AddNumberToObject(o, "theta_loss", theta);
-    cJSON_AddNumberToObject(o, "phi_loss", phi);
-    cJSON_AddNumberToObject(o, "gradient", gradient);
-    cJSON_AddNumberToObject(o, "seconds", seconds);
-    cJSON_AddItemToArray(r->log, o);
-}
-
-static int one_step(run *r, char *err) {
+/* Rank 0: phi's step from all results, added up in the order of the tasks. */
+static void update_phi(run *r) {
     double sum[PHI_LEN] = {0};
     float update[PHI_LEN];
+    log_row row = {0};
     for (int k = 0; k < r->n; k++) {
-        if (theta_step(r, &r->tasks[k], err) || phi_gradient(r, &r->tasks[k], sum, err)) return -1;
+        const task_result *t = &r->results[k];
+        for (int i = 0; i < PHI_LEN; i++) sum[i] += t->phi_update[i];
+        row.theta_loss += t->theta_loss / r->n;
+        row.phi_loss += t->phi_loss / r->n;
+        row.accuracy += t->accuracy / r->n;
+        row.theta_gradient += t->theta_gradient / r->n;
     }
-    for (int k = 0; k < PHI_LEN; k++) update[k] = (float)(sum[k] / r->n);
-    double gradient = norm(update, PHI_LEN);
+    for (int i = 0; i < PHI_LEN; i++) update[i] = (float)(sum[i] / r->n);
+    row.phi_gradient = norm(update, PHI_LEN);
+    adam_args aa = {(float)r->m->phi_learning_rate, 0.9f, 0.999f, 1e-8f, (float)r->m->phi_decay, r->step + 1};
+    if (r->m->train) adam_step(r->phi, update, r->m1, r->m2, PHI_LEN, &aa, 1);
+    row.phi_norm = norm(r->phi, PHI_LEN);
+    row.seconds = r->before + report_now() - r->start;
+    r->log[r->step] = row;
+}
+
+/* What rank 0 decides behind a step. */
+typedef struct { float phi[PHI_LEN]; int stop, save; } decision;
+
+static int one_step(run *r, decision *d, char *err) {
+    int stop;
+    if (run_tasks(r, err)) return -1;
+    if (ranks_me()) {
+        stop = report_stop_asked();
+        ranks_send(0, r->results, (size_t)r->own * sizeof *r->results);
+        ranks_send(0, &stop, sizeof stop);
+    } else {
+        d->stop = report_stop_asked();
+        for (int rank = 1; rank < ranks_count(); rank++) {
+            int at = first_task(r->n, rank), n = first_task(r->n, rank + 1) - at;
+            ranks_receive(rank, r->results + at, (size_t)n * sizeof *r->results);
+            ranks_receive(rank, &stop, sizeof stop);
+            d->stop |= stop;
+        }
+        update_phi(r);
+        memcpy(d->phi, r->phi, sizeof d->phi);
+        int every = r->m->checkpoint, done = r->step + 1;
+        d->save = d->stop || done == r->setup.steps || (every && done % every == 0);
+    }
+    ranks_share(d, sizeof *d);
+    memcpy(r->phi, d->phi, sizeof r->phi);
     r->step++;
-    adam_args aa = {(float)r->m->phi_learning_rate, 0.9f, 0.999f, 1e-8f, (float)r->m->phi_decay, r->step};
-    adam_step(r->phi, update, r->m1, r->m2, PHI_LEN, &aa, 1);
-    for (int k = 0; k < r->n; k++) memcpy(host_phi(r->tasks[k].c.h), r->phi, sizeof r->phi);
-    log_step(r, gradient);
+    if (ranks_me()) return 0;
+    if (report_due(r->step, r->setup.steps, &r->last_line))
+        meta_log_line(&r->log[r->step - 1], r->step, r->setup.steps, r->begun, report_now() - r->start);
+    return 0;
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------------------------- */
+
+static void settings(const run *r, char text[CHECKPOINT_SETTINGS]) {
+    const meta_file *m = r->m;
+    snprintf(text, CHECKPOINT_SETTINGS, "%d tasks\nseed %llu\nlearning_rate %.9g\ndecay %.9g\nphi_learning_rate %.9g\nphi_decay %.9g\n"
+             "train %d\nthreads %d\n", m->n, (unsigned long long)r->setup.seed, m->learning_rate, m->decay, m->phi_learning_rate,
+             m->phi_decay, m->train, m->threads);
+}
+
+static unsigned char *own_section(const task *t, size_t *len, char *err) {
+    size_t n;
+    unsigned char *state = host_state(t->c.net, &n, err), *p = state ? realloc(state, n + CHECKPOINT_LINE) : NULL;
+    if (!p) {
+        if (state) snprintf(err, ERR_LEN, "not enough memory for a checkpoint");
+        free(state);
+        return NULL;
+    }
+    memmove(p + CHECKPOINT_LINE, p, n);
+    memset(p, 0, CHECKPOINT_LINE);
+    task_describe(t, (char *)p, CHECKPOINT_LINE);
+    *len = n + CHECKPOINT_LINE;
+    return p;
+}
+
+static unsigned char *any_section(void *arg, int k, size_t *len, char *err) {
+    run *r = arg;
+    if (k >= r->first && k < r->first + r->own) return own_section(&r->tasks[k - r->first], len, err);
+    int from = owner(r, k);
+    ranks_receive(from, len, sizeof *len);
+    unsigned char *p = malloc(*len);
+    if (p) ranks_receive(from, p, *len);
+    else snprintf(err, ERR_LEN, "not enough memory for a checkpoint");
+    return p;
+}
+
+static int save(run *r, char *err) {
+    if (!ranks_me()) {
+        checkpoint_head h = {.step = r->step, .steps = r->setup.steps, .tasks = r->n, .n_log = r->step};
+        memcpy(h.phi, r->phi, sizeof h.phi);
+        memcpy(h.m1, r->m1, sizeof h.m1);
+        memcpy(h.m2, r->m2, sizeof h.m2);
+        settings(r, h.settings);
+        if (checkpoint_write(r->ckpt, &h, r->log, any_section, r, err)) return -1;
+        meta_log_draw(r->a->json, r->log, r->step);
+        return 0;
+    }
+    for (int k = 0; k < r->own; k++) {
+        size_t len;
+        unsigned char *p = own_section(&r->tasks[k], &len, err);
+        if (!p) return -1;
+        ranks_send(0, &len, sizeof len);
+        ranks_send(0, p, len);
+        free(p);
+    }
+    return 0;
+}
+
+static int restore_task(run *r, int k, unsigned char *p, size_t len, char *err) {
+    task *t = &r->tasks[k - r->first];
+    char now[CHECKPOINT_LINE];
+    task_describe(t, now, sizeof now);
+    p[CHECKPOINT_LINE - 1] = 0;
+    if (!checkpoint_compare(r->ckpt, (char *)p, now, err)
+        && !host_set_state(t->c.net, p + CHECKPOINT_LINE, len - CHECKPOINT_LINE, r->ckpt, err)) return 0;
+    return task_error(t->m, err, err);
+}
+
+/* Every task's state goes to the rank that owns it now. c: on rank 0. */
+static int restore(run *r, checkpoint *c, char *err) {
+    int bad = 0;
+    for (int k = 0; k < r->n && !bad; k++) {
+        int mine = k >= r->first && k < r->first + r->own;
+        size_t len = 0;
+        unsigned char *p = NULL;
+        if (ranks_me() && !mine) continue;
+        if (ranks_me()) {
+            ranks_receive(0, &len, sizeof len);
+            if ((p = malloc(len))) ranks_receive(0, p, len);
+            else snprintf(err, ERR_LEN, "not enough memory for the checkpoint");
+        } else if ((p = checkpoint_next(c, &len, err)) && !mine) {
+            ranks_send(owner(r, k), &len, sizeof len);
+            ranks_send(owner(r, k), p, len);
+        }
+        bad = !p || (mine && restore_task(r, k, p, len, err));
+        free(p);
+    }
+    return bad ? -1 : 0;
+}
+
+/* Rank 0: what the file of an earlier run means for this one. */
+static int look_for_checkpoint(run *r, checkpoint *c, char *err) {
+    char now[CHECKPOINT_SETTINGS];
+    int there = checkpoint_open(c, r->ckpt, err);
+    if (!r->a->resume) {
+        int step = c->head.step, steps = c->head.steps;
+        checkpoint_close(c);
+        if (there <= 0 || step >= steps) return 0;
+        snprintf(err, ERR_LEN, "%s holds step %d of %d of a run: -resume goes on with it; remove it to begin anew", r->ckpt, step,
+                 steps);
+        return -1;
+    }
+    if (!there) printf("%s: not there yet: beginning at step 0\n", r->ckpt);
+    if (there <= 0) return there;
+    settings(r, now);
+    if (checkpoint_compare(c->path, c->head.settings, now, err)) return -1;
+    if (c->head.tasks != r->n || c->head.n_log != c->head.step || c->head.step > r->setup.steps) {
+        snprintf(err, ERR_LEN, "%s: at step %d already, and steps is %d: raise it", c->path, c->head.step, r->setup.steps);
+        return -1;
+    }
+    r->step = c->head.step;
+    memcpy(r->phi, c->head.phi, sizeof r->phi);
+    memcpy(r->m1, c->head.m1, sizeof r->m1);
+    memcpy(r->m2, c->head.m2, sizeof r->m2);
+    memcpy(r->log, c->log, (size_t)r->step * sizeof *r->log);
+    if (r->step) r->before = r->log[r->step - 1].seconds;
+    printf("%s: going on from step %d\n", c->path, r->step);
+    return 0;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------------------------- */
+
+static int divide(run *r, char *err) {
+    if (ranks_count() > r->n) {
+        snprintf(err, ERR_LEN, "%s: %d tasks cannot be divided among %d ranks: start %d at most", r->a->meta, r->n, ranks_count(),
+                 r->n);
+        return -1;
+    }
+    r->first = first_task(r->n, ranks_me());
+    r->own = first_task(r->n, ranks_me() + 1) - r->first;
+    r->setup.threads = ranks_threads(r->a->threads);
+    r->workers = r->setup.threads / r->m->threads;
+    if (r->workers > r->own) r->workers = r->own;
+    if (r->workers < 1) r->workers = 1;
+    r->tasks = calloc((size_t)r->own, sizeof *r->tasks);
+    r->errors = calloc((size_t)r->own, sizeof *r->errors);
+    r->results = calloc((size_t)(ranks_me() ? r->own : r->n), sizeof *r->results);
+    r->log = ranks_me() ? NULL : calloc((size_t)r->setup.steps, sizeof *r->log);
+    if (r->tasks && r->errors && r->results && (r->log || ranks_me())) return 0;
+    snprintf(err, ERR_LEN, "%s: not enough memory for %d tasks", r->a->meta, r->n);
+    return -1;
+}
+
+static void tell_ranks(const run *r) {
+    for (int rank = 0; rank < ranks_count() && ranks_count() > 1; rank++) {
+        char text[200] = "";
+        for (int k = first_task(r->n, rank); k < first_task(r->n, rank + 1); k++) {
+            size_t at = strlen(text);
+            snprintf(text + at, sizeof text - at, "%stask %s (%s)", at ? ", " : "", r->m->tasks[k].name, r->m->tasks[k].data);
+        }
+        ranks_owns(rank, text);
+        printf("rank %d: %s\n", rank, text);
+    }
+}
+
+static int read_meta(run *r, char *err) {
+    const meta_args *a = r->a;
+    r->m = meta_file_read(a->meta, err);
+    if (!r->m) return -1;
+    r->n = r->m->n;
+    r->setup = (task_setup){
+        .m = r->m, .seed = a->seed_given ? a->seed : r->m->seed, .steps = a->steps > 0 ? a->steps : r->m->steps,
+        .skip_bad = a->skip_bad,
+    };
+    snprintf(r->path, sizeof r->path, "%s", a->out ? a->out : r->m->phi);
+    snprintf(r->ckpt, sizeof r->ckpt, "%s.ckpt", r->path);
+    if (r->m->init[0]) return phi_read(r->m->init, r->phi, err);
+    phi_init(r->phi, (float)r->m->sigma, r->setup.seed);
+    return 0;
+}
+
+static int open_tasks(run *r, char *err) {
+    for (int k = 0; k < r->own && !report_stop_asked(); k++) {
+        const meta_task *m = &r->m->tasks[r->first + k];
+        char at[512];
+        snprintf(at, sizeof at, "task %s, %.250s", m->name, m->data);
+        ranks_at(at);
+        if (task_open(&r->tasks[k], &r->setup, r->first + k, r->tasks, k, r->first + k > 0, err)) return task_error(m, err, err);
+        const task *t = &r->tasks[k];
+        printf("task %s: %d classes, %d + %d images, %s at %d x %d, batch %d\n", m->name, t->train->classes, t->train->n,
+               t->check->n, t->c.cfg->path, t->c.net->w, t->c.net->h, t->c.net->batch * t->c.net->subdivisions);
+        fflush(stdout);
+        ranks_look();
+    }
     return 0;
 }
 
 static int start(run *r, char *err) {
-    r->m = meta_file_read(r->a->meta, err);
-    if (!r->m) return -1;
-    r->n = r->m->n;
-    r->steps = r->a->steps > 0 ? r->a->steps : r->m->steps;
-    r->seed = r->a->seed_given ? r->a->seed : r->m->seed;
-    r->tasks = calloc((size_t)r->n, sizeof *r->tasks);
-    if (!r->tasks) {
-        snprintf(err, ERR_LEN, "%s: not enough memory for %d tasks", r->a->meta, r->n);
+    checkpoint c = {0};
+    if (read_meta(r, err) || divide(r, err)) return -1;
+    omp_set_num_threads(r->m->threads);
+    if (!ranks_me()) tell_ranks(r);
+    int bad = ranks_me() ? 0 : look_for_checkpoint(r, &c, err);
+    if (!bad) bad = open_tasks(r, err);
+    if (bad) {
+        checkpoint_close(&c);
         return -1;
     }
-    if (r->m->init[0]) {
-        if (phi_read(r->m->init, r->phi, err)) return -1;
-    } else {
-        phi_init(r->phi, (float)r->m->sigma, r->seed);
+    /* A rank that was told to stop while it read its data has not opened all of its tasks: then nobody begins. */
+    int stop = report_stop_asked();
+    for (int rank = 1; rank < ranks_count(); rank++) {
+        int theirs;
+        if (ranks_me() == rank) ranks_send(0, &stop, sizeof stop);
+        if (ranks_me()) continue;
+        ranks_receive(rank, &theirs, sizeof theirs);
+        stop |= theirs;
     }
-    for (int k = 0; k < r->n; k++) if (open_task(r, k, err)) return -1;
-    for (int k = 0; k < r->n; k++) {
-        const task *t = &r->tasks[k];
-        printf("task %s: %d classes, %d + %d images, %s\n", t->name, t->train->classes, t->train->n, t->check->n,
-               t->c.cfg->path);
+    ranks_share(&stop, sizeof stop);
+    ranks_share(&r->step, sizeof r->step);
+    ranks_share(r->phi, sizeof r->phi);
+    if (!stop && r->step) bad = restore(r, &c, err);
+    checkpoint_close(&c);
+    for (int k = 0; k < r->own && !stop && !bad; k++) {
+        if (task_begin(&r->tasks[k], r->step, err)) bad = task_error(r->tasks[k].m, err, err);
     }
-    return 0;
+    r->begun = r->step;
+    return bad ? -1 : stop;
 }
 
 static int finish(run *r, char *err) {
-    const char *out = r->a->out ? r->a->out : r->m->phi;
-    double seconds = report_now() - r->start;
     char note[ERR_LEN], took[32];
-    snprintf(note, sizeof note, "meta-trained from %s: %d tasks, %d steps, seed %llu", r->a->meta, r->n, r->step,
-             (unsigned long long)r->seed);
-    if (phi_write(out, r->phi, note, err)) return -1;
-    printf("%s: %d steps over %d tasks, %s\n", out, r->step, r->n, report_duration(seconds, took));
-    const cJSON *last = cJSON_GetArrayItem(r->log, cJSON_GetArraySize(r->log) - 1);
-    cJSON_AddNumberToObject(r->json, "step", r->step);
-    cJSON_AddNumberToObject(r->json, "loss", cJSON_GetNumberValue(cJSON_GetObjectItem(last, "phi_loss")));
-    cJSON_AddNumberToObject(r->json, "seconds", seconds);
-    return report_json(r->a->json, r->json, err);
+    double seconds = r->before + report_now() - r->start;
+    if (ranks_me()) return 0;
+    if (r->step < r->setup.steps) {
+        printf("stopped behind step %d of %d: state in %s; -resume goes on\n", r->step, r->setup.steps, r->ckpt);
+        return 0;
+    }
+    snprintf(note, sizeof note, "meta-trained from %s: %d tasks, %d steps, seed %llu%s", r->a->meta, r->n, r->step,
+             (unsigned long long)r->setup.seed, r->m->train ? "" : "; train=0: as it was at the start");
+    if (phi_write(r->path, r->phi, note, err)) return -1;
+    printf("%s: %d steps over %d tasks, %s\n", r->path, r->step, r->n, report_duration(seconds, took));
+    cJSON *j = cJSON_CreateObject();
+    cJSON_AddNumberToObject(j, "step", r->step);
+    cJSON_AddNumberToObject(j, "seed", (double)r->setup.seed);
+    cJSON_AddNumberToObject(j, "ranks", ranks_count());
+    cJSON_AddNumberToObject(j, "loss", r->log[r->step - 1].phi_loss);
+    cJSON_AddNumberToObject(j, "seconds", seconds);
+    meta_log_json(j, r->log, r->step);
+    int bad = report_json(r->a->json, j, err);
+    cJSON_Delete(j);
+    return bad;
+}
+
+/* 0, 1: told to stop, -1 and err. */
+static int train(run *r, char *err) {
+    int state = start(r, err);
+    r->start = report_now();
+    while (!state && r->step < r->setup.steps) {
+        decision d = {.stop = 0};
+        state = one_step(r, &d, err);
+        if (!state && d.save) state = save(r, err);
+        if (!state) state = d.stop;
+    }
+    return state < 0 ? -1 : finish(r, err);
 }
 
 int meta_train(const meta_args *a, char *err) {
     run r = {.a = a};
-    r.json = cJSON_CreateObject();
-    r.log = cJSON_AddArrayToObject(r.json, "log");
-    int bad = start(&r, err);
     report_catch_signals();
-    r.start = report_now();
-    while (!bad && r.step < r.steps && !report_stop_asked()) bad = one_step(&r, err);
-    if (!bad && r.step) bad = finish(&r, err);
-    for (int k = 0; r.tasks && k < r.n; k++) {
-        task *t = &r.tasks[k];
-        loader_free(t->train_loader);
-        loader_free(t->check_loader);
-        dataset_free(t->train);
-        dataset_free(t->check);
-        classifier_close(&t->c);
-    }
+    ranks_start();
+    if (ranks_me() && !freopen("/dev/null", "w", stdout)) ranks_fail("/dev/null: cannot be opened");
+    int bad = train(&r, err);
+    if (bad && ranks_count() > 1) ranks_fail(err);
+    for (int k = r.own - 1; r.tasks && k >= 0; k--) task_close(&r.tasks[k]);
     free(r.tasks);
+    free(r.errors);
+    free(r.results);
+    free(r.log);
     meta_file_free(r.m);
-    cJSON_Delete(r.json);
+    if (!bad) ranks_end();
     return bad;
 }

@@ -72,6 +72,7 @@ void report_catch_signals(void) {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGUSR1, &a, NULL);   /* what mpirun hands on to its processes */
 }
 
 int report_stop_asked(void) { return stop_asked; }

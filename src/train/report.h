@@ -16,7 +16,7 @@ int report_json(const char *path, const cJSON *j, char *err);
 /* top1 top5 nll ece images, and bins of the reliability diagram, added to an object. */
 void report_metrics(cJSON *j, const metrics *m);
 
-/* SIGINT and SIGTERM ask a run to stop behind its step, so that it can save. */
+/* SIGINT, SIGTERM and SIGUSR1 ask a run to stop behind its step, so that it can save. */
 void report_catch_signals(void);
 int report_stop_asked(void);
 #endif
