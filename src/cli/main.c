@@ -2,6 +2,7 @@
 #include "cli/options.h"
 #include "train/classifier.h"
 #include "train/meta.h"
+#include "train/phi_tool.h"
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,29 @@ static int run_meta(const options *o, char *err) {
     return meta_train(&a, err);
 }
 
+static int phi_args(const options *o, classifier_args *a, char *err) {
+    *a = classifier_args_of(o);
+    a->phi = o->positional[0];
+    a->cfg = o->positional[1];
+    a->weights = o->positional[2];
+    a->data = o->positional[3];
+    if (o->n_positional == 1 || o->n_positional == 4) return 0;
+    snprintf(err, ERR_LEN, "to measure a phi, name all three behind it: CFG WEIGHTS DATA");
+    return -1;
+}
+
+static int run_phi_show(const options *o, char *err) {
+    classifier_args a;
+    return phi_args(o, &a, err) ? -1 : phi_show(&a, err);
+}
+
+static int run_phi_plot(const options *o, char *err) {
+    classifier_args a;
+    return phi_args(o, &a, err) ? -1 : phi_plot(&a, o->out, err);
+}
+
+static int run_phi_import(const options *o, char *err) { return phi_convert(o->positional[0], o->positional[1], err); }
+
 static const struct {
     const char *group, *name, *usage, *what;
     unsigned id;
@@ -49,6 +73,10 @@ static const struct {
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
+    {"phi", "show", "PHI [CFG WEIGHTS DATA]", "its numbers, and what it does to a network's feature maps", CMD_PHI, 1, 4,
+     run_phi_show},
+    {"phi", "plot", "PHI [CFG WEIGHTS DATA]", "pictures of the same", CMD_PHI_PLOT, 1, 4, run_phi_plot},
+    {"phi", "import", "FILE.pth PHI", "from a file that PyTorch saved", CMD_PHI, 2, 2, run_phi_import},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

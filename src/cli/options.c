@@ -19,7 +19,7 @@ typedef struct {
 } option;
 
 #define AT(field) offsetof(options, field)
-enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META };
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_PHI | CMD_PHI_PLOT };
 
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
@@ -34,8 +34,9 @@ static const option table[] = {
     {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N", "classes shown, or counted as right (default 5)"},
     {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
     {"-out", TEXT, AT(out), 0, 0, CMD_META, "FILE", "phi file to write, in place of phi= of META"},
+    {"-out", TEXT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the checkpoint PHI.ckpt, if there is one"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META, NULL,
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_PHI | CMD_PHI_PLOT, NULL,
      "go on without images that cannot be decoded"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };

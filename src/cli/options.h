@@ -4,7 +4,7 @@
 #include "host/cfg.h"
 #include <stdint.h>
 
-enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8 };
+enum { CMD_TRAIN = 1, CMD_VALID = 2, CMD_PREDICT = 4, CMD_META = 8, CMD_PHI = 256, CMD_PHI_PLOT = 512 };
 enum { MAX_POSITIONAL = 4 };
 
 typedef struct {
