@@ -58,7 +58,7 @@ static void put_block(FILE *f, const log_row *rows, int n, int c) {
 
 static const char script[] =
     "set multiplot layout 2,2\nset xlabel 'step'\n"
-    "set ylabel 'loss, mean over the tasks'\nset yrange [0:*]\n"
+    "set ylabel 'loss, mean over the tasks'\nset yrange [0:*]\nset key bottom left\n"
     "plot $theta_loss u 1:2 w l lc rgb '#cccccc' notitle, $phi_loss u 1:2 w l lc rgb '#f0c0b0' notitle, \\\n"
     "  $theta_loss u 1:3 w l lw 2 lc rgb '#555555' title 'train batches (theta)', \\\n"
     "  $phi_loss u 1:3 w l lw 2 lc rgb '#c03010' title 'validation batches (phi)'\n"

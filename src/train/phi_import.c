@@ -42,10 +42,12 @@ static unsigned char *entry(const source *s, const char *name, size_t most, size
     if (zip_stat(s->zip, full, 0, &st) || !(st.valid & ZIP_STAT_SIZE) || st.size > most) return NULL;
     zip_file_t *f = zip_fopen(s->zip, full, 0);
     unsigned char *p = malloc((size_t)st.size + 1);
-    /* One byte more than there is: only at the end does libzip compare the checksum. */
-    zip_int64_t n = f && p ? zip_fread(f, p, st.size + 1) : -1;
-    if (f) zip_fclose(f);
-    if (n == (zip_int64_t)st.size) {
+    char more;
+    zip_int64_t n = f && p ? zip_fread(f, p, st.size) : -1;
+    /* Only at the end, which the read of one byte more meets, does libzip compare the checksum. */
+    int end = n == (zip_int64_t)st.size && zip_fread(f, &more, 1) == 0;
+    if (f && zip_fclose(f)) end = 0;
+    if (end) {
         *len = (size_t)st.size;
         return p;
     }
@@ -155,8 +157,8 @@ static int read_old(source *s, float phi[PHI_LEN]) {
         for (int d = 0; d < parts[i].dims; d++) n *= parts[i].size[d];
         want += 8 + sizeof(float) * (size_t)n;
     }
-    if (take_all(s, v[3], phi)) return -1;
-    return s->k.v[s->keys].n == PARTS && want != s->k.len ? fail(s, "it is longer than its tensors: damaged") : 0;
+    if (s->k.v[s->keys].n == PARTS && want < s->k.len) return fail(s, "it is longer than its tensors: damaged");
+    return take_all(s, v[3], phi);
 }
 
 static int read_zip(source *s, float phi[PHI_LEN]) {

@@ -207,16 +207,6 @@ static int measure_batch(classifier *c, const cfg_perturb *p, float *X, int batc
     return 0;
 }
 
-static int take_picture(const network *net, const float *X, raster *r) {
-    size_t plane = (size_t)net->w * (size_t)net->h;
-    *r = (raster){net->w, net->h, net->c, malloc(plane * (size_t)net->c)};
-    if (!r->px) return -1;
-    for (size_t i = 0; i < plane; i++) {
-        for (int k = 0; k < net->c; k++) r->px[i * (size_t)net->c + (size_t)k] = (unsigned char)(255 * X[(size_t)k * plane + i] + .5f);
-    }
-    return 0;
-}
-
 static int measure_all(classifier *c, const dataset *s, phi_measured *m) {
     network *net = c->net;
     int batches = s->n / net->batch < 1 ? 1 : s->n / net->batch > BATCHES ? BATCHES : s->n / net->batch;
@@ -231,7 +221,6 @@ static int measure_all(classifier *c, const dataset *s, phi_measured *m) {
     for (int k = 0; k < m->layers && !bad; k++) m->layer[k].scale_min = INFINITY;
     for (int b = 0; b < batches && !bad; b++) {
         bad = batch_train(s, &whole, host_seed_of(c->h), (uint64_t)b, net->batch, X, NULL, NULL);
-        if (!bad && b == 0) bad = take_picture(net, X, &m->picture);
         if (!bad) bad = measure_batch(c, p, X, b, m);
     }
     for (int k = 0; k < m->layers && !bad; k++) {
@@ -268,5 +257,4 @@ void phi_measured_free(phi_measured *m) {
     for (int k = 0; m->map && k < m->layers * PHI_MAPS_EACH; k++) free(m->map[k].before);
     free(m->map);
     free(m->layer);
-    raster_free(&m->picture);
 }

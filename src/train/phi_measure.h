@@ -24,7 +24,6 @@ typedef struct {
     int layers, images;
     phi_layer *layer;
     phi_map *map;               /* (layers * PHI_MAPS_EACH), of the first image */
-    raster picture;             /* that image, as the network sees it */
     double multiplier, noise;   /* means over the layers */
 } phi_measured;
 

@@ -80,7 +80,7 @@ static int draw_phi(const float *phi, const char *path, char *err) {
 
 /* ---- feature maps ---------------------------------------------------------------------------------------------- */
 
-enum { ROWS = 4, COLUMNS = 3 * PHI_MAPS_EACH, CELL = 190, LEFT = 60, TOP = 30 };
+enum { ROWS = 4, COLUMNS = 3 * PHI_MAPS_EACH, CELL = 190, CELL_HIGH = 208, LEFT = 60, TOP = 30 };
 
 static double largest(const float *a, const float *b, size_t n) {
     double most = 1e-6;
@@ -91,11 +91,13 @@ static double largest(const float *a, const float *b, size_t n) {
 static void put_map(FILE *f, const float *map, int w, int h) {
     fprintf(f, "plot '-' matrix w image notitle\n");
     for (int y = 0; y < h; y++) for (int x = 0; x < w; x++) fprintf(f, "%.5g%c", (double)map[y * w + x], x + 1 < w ? ' ' : '\n');
-    fprintf(f, "e\ne\n");
+    fprintf(f, "e\n");
 }
 
 static void put_row(FILE *f, const phi_map *maps, int row, int rows) {
-    double width = LEFT + COLUMNS * CELL, height = TOP + rows * CELL;
+    double width = LEFT + COLUMNS * CELL, height = TOP + rows * CELL_HIGH, bottom = (rows - 1 - row) * CELL_HIGH;
+    fprintf(f, "set label 1 'layer %d, %dx%d' at screen %g,%g center rotate by 90\n", maps->layer, maps->w, maps->h, 25 / width,
+            (bottom + 0.5 * CELL_HIGH) / height);
     for (int k = 0; k < PHI_MAPS_EACH; k++) {
         const phi_map *m = &maps[k];
         const float *part[3] = {m->before, m->multiplier, m->after};
@@ -103,25 +105,23 @@ static void put_row(FILE *f, const phi_map *maps, int row, int rows) {
         double range = largest(m->before, m->after, (size_t)m->w * (size_t)m->h);
         for (int i = 0; i < 3; i++) {
             fprintf(f, "set origin %g,%g\nset size %g,%g\nset xrange [-0.5:%g]\nset yrange [%g:-0.5]\n",
-                    (LEFT + (3 * k + i) * CELL) / width, (rows - 1 - row) * CELL / height, CELL / width, CELL / height, m->w - .5,
-                    m->h - .5);
+                    (LEFT + (3 * k + i) * CELL) / width, bottom / height, CELL / width, CELL_HIGH / height, m->w - .5, m->h - .5);
             fprintf(f, "set title '%s, channel %d' font ',9'\n", what[i], m->channel);
             fprintf(f, i == 1 ? "%sset cbrange [0:2]\n" : "%sset cbrange [%g:%g]\n", i == 1 ? sequential : diverging, -range, range);
             put_map(f, part[i], m->w, m->h);
+            fprintf(f, "unset label\n");
         }
     }
-    fprintf(f, "set label %d 'layer %d, %dx%d' at screen %g,%g center rotate by 90\n", row + 1, maps->layer, maps->w, maps->h,
-            20 / width, ((rows - 1 - row) + 0.5) * CELL / height);
 }
 
 static int draw_maps(const phi_measured *m, const char *path, char *err) {
     plot p;
-    int rows = m->layers < ROWS ? m->layers : ROWS;
-    if (plot_open(&p, path, LEFT + COLUMNS * CELL, TOP + rows * CELL, err)) return -1;
+    int rows = m->layers < ROWS ? m->layers : ROWS, high = TOP + rows * CELL_HIGH;
+    if (plot_open(&p, path, LEFT + COLUMNS * CELL, high, err)) return -1;
     fprintf(p.to, "set multiplot\nunset tics\nunset grid\nset border 15 lc rgb '#888888'\nunset colorbox\nset lmargin 0.5\n"
             "set rmargin 0.5\nset tmargin 1.6\nset bmargin 0.4\n");
-    fprintf(p.to, "set label 100 'before, after: blue - 0 + red, one range for both; s z: white 0, red 1.3, dark 2' at screen "
-            "0.5,%g center\n", 1 - 15.0 / (TOP + rows * CELL));
+    fprintf(p.to, "set label 100 'before, after: blue below 0, red above, one range for both; s z: white 0, red 1.3, dark 2' "
+            "at screen 0.5,%g center\n", 1 - 15.0 / high);
     /* From the first layer to the last, evenly. */
     for (int r = 0; r < rows; r++) {
         int k = rows > 1 ? r * (m->layers - 1) / (rows - 1) : 0;
