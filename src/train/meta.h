@@ -22,6 +22,8 @@
  * Tasks run side by side, one on `threads` processor threads, on all ranks (ranks.h); the gradients of phi are added up in the
  * order of the tasks. So phi depends, bit for bit, neither on the number of processor threads nor of ranks, nor on stops.
  *
+ * SIGINT, SIGTERM and SIGUSR1 (which mpirun hands on; of the other two it lets a rank live one second only, or as long as
+ * `--mca odls_base_sigkill_timeout SECONDS` says) end the run behind its step, with a checkpoint.
  * PHI.ckpt holds everything that a run needs to go on, PHI.ckpt.old the state before it; see meta_checkpoint.h. */
 #ifndef MP_META_H
 #define MP_META_H

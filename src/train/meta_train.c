@@ -137,9 +137,10 @@ static int one_step(run *r, decision *d, char *err) {
 
 static void settings(const run *r, char text[CHECKPOINT_SETTINGS]) {
     const meta_file *m = r->m;
-    snprintf(text, CHECKPOINT_SETTINGS, "%d tasks\nseed %llu\nlearning_rate %.9g\ndecay %.9g\nphi_learning_rate %.9g\nphi_decay %.9g\n"
-             "train %d\nthreads %d\n", m->n, (unsigned long long)r->setup.seed, m->learning_rate, m->decay, m->phi_learning_rate,
-             m->phi_decay, m->train, m->threads);
+    snprintf(text, CHECKPOINT_SETTINGS,
+             "%d tasks\nseed %llu\nlearning_rate %.9g\ndecay %.9g\nphi_learning_rate %.9g\nphi_decay %.9g\ntrain %d\nthreads %d\n",
+             m->n, (unsigned long long)r->setup.seed, m->learning_rate, m->decay, m->phi_learning_rate, m->phi_decay, m->train,
+             m->threads);
 }
 
 static unsigned char *own_section(const task *t, size_t *len, char *err) {
@@ -355,6 +356,10 @@ static int finish(run *r, char *err) {
     char note[ERR_LEN], took[32];
     double seconds = r->before + report_now() - r->start;
     if (ranks_me()) return 0;
+    if (r->step < r->setup.steps && r->step == r->begun) {
+        printf("stopped before its first step; nothing was written\n");
+        return 0;
+    }
     if (r->step < r->setup.steps) {
         printf("stopped behind step %d of %d: state in %s; -resume goes on\n", r->step, r->setup.steps, r->ckpt);
         return 0;

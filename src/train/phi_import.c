@@ -93,7 +93,8 @@ static int take_tensor(source *s, int part, int tensor, float *to) {
     int shape_ok = tensor >= 0 && k->v[tensor].kind == PK_TENSOR;
     shape_ok = shape_ok && k->v[k->v[tensor].size].n == parts[part].dims && k->v[k->v[tensor].stride].n == parts[part].dims;
     for (int d = 0; shape_ok && d < parts[part].dims; d++) {
-        const pk_value *size = &k->v[pickle_part(k, k->v[tensor].size, d)], *stride = &k->v[pickle_part(k, k->v[tensor].stride, d)];
+        const pk_value *size = &k->v[pickle_part(k, k->v[tensor].size, d)];
+        const pk_value *stride = &k->v[pickle_part(k, k->v[tensor].stride, d)];
         shape_ok = size->kind == PK_INT && stride->kind == PK_INT && size->number == parts[part].size[d] && stride->number >= 0
             && stride->number < FILE_MAX;
         step[d] = stride->number;
@@ -108,7 +109,10 @@ static int take_tensor(source *s, int part, int tensor, float *to) {
     for (int d = 0; d < parts[part].dims; d++) n *= parts[part].size[d];
     for (int i = 0; i < n && !bad; i++) {
         long long at = k->v[tensor].number;
-        for (int d = parts[part].dims - 1, rest = i; d >= 0; rest /= parts[part].size[d--]) at += rest % parts[part].size[d] * step[d];
+        for (int d = parts[part].dims - 1, rest = i; d >= 0; d--) {
+            at += rest % parts[part].size[d] * step[d];
+            rest /= parts[part].size[d];
+        }
         bad = at < 0 || at >= st->number;
         if (!bad) memcpy(&to[i], p + (size_t)at * sizeof(float), sizeof(float));
         bad = bad || !isfinite(to[i]);

@@ -15,8 +15,8 @@ static void put_kernels(FILE *f, const float *phi) {
     static const char *const names[] = {"E1 self", "E1 all", "E2 self", "E2 all", "K1", "K2", "K3", "K4"};
     double most = 1e-6;
     for (int i = 0; i < 72; i++) most = fmax(most, fabs((double)phi[i]));
-    fprintf(f, "%sset cbrange [%g:%g]\nset size 1,0.36\nset origin 0,0.62\nunset border\nunset grid\nunset tics\nset colorbox\n"
-            "set cbtics\nset xrange [-0.6:30.6]\nset yrange [3.2:-0.8]\nset lmargin 2\nset title 'kernels'\n", diverging, -most, most);
+    fprintf(f, "%sset cbrange [%g:%g]\nset size 1,0.36\nset origin 0,0.62\nunset border\nunset grid\nunset tics\n"
+            "set colorbox\nset cbtics\nset xrange [-0.6:30.6]\nset yrange [3.2:-0.8]\nset lmargin 2\nset title 'kernels'\n", diverging, -most, most);
     for (int k = 0; k < 8; k++) {
         fprintf(f, "set label %d '%s' at %d,-0.8 center front\nset object %d rect from %g,-0.5 to %g,2.5 fs empty border lc rgb "
                 "'#888888' front\n", k + 1, names[k], 4 * k + 1, k + 1, 4 * k - 0.5, 4 * k + 2.5);

@@ -6,7 +6,8 @@
 #include "train/report.h"
 #include <math.h>
 
-static const char *const kernel_names[] = {"e1_self", "e1_all", "e2_self", "e2_all", "kernel 1", "kernel 2", "kernel 3", "kernel 4"};
+static const char *const kernel_names[] = {
+    "e1_self", "e1_all", "e2_self", "e2_all", "kernel 1", "kernel 2", "kernel 3", "kernel 4"};
 
 static void show_kernels(const float *phi, int from) {
     for (int k = from; k < from + 4; k++) {

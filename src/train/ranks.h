@@ -15,8 +15,8 @@ int ranks_count(void);
  * most. Collective. */
 int ranks_threads(int asked);
 
-/* What this thread is at, for the message if the process dies in it: "task latin, latin.data". Any thread. / What rank r owns, for rank 0 to tell of a
- * neighbour that was killed. */
+/* What this thread is at, for the message if the process dies in it: "task latin, latin.data". Any thread.
+ * / What rank r owns, for rank 0 to tell of a neighbour that was killed. */
 void ranks_at(const char *text);
 void ranks_owns(int r, const char *text);
 
