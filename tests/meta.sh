@@ -23,8 +23,10 @@ check "one process" train "$T/a.meta" -threads 1 -out "$T/one.phi" -json "$T/one
 check "two threads" train "$T/a.meta" -threads 2 -out "$T/two.phi"
 check "two threads give the same phi" cmp "$T/one.phi" "$T/two.phi"
 for n in 2 5; do
-    check "$n ranks" mpi "$n" "$MP" meta train "$T/a.meta" -out "$T/r$n.phi" >"$T/log" 2>&1
+    check "$n ranks" mpi "$n" "$MP" meta train "$T/a.meta" -out "$T/r$n.phi" -json "$T/r$n.json" >"$T/log" 2>&1
     check "$n ranks give the same phi" cmp "$T/one.phi" "$T/r$n.phi"
+    check "$n ranks give the same log, to the last digit" cmp <(grep -vE 'seconds|ranks' "$T/one.json") \
+        <(grep -vE 'seconds|ranks' "$T/r$n.json")
 done
 check "another seed gives another phi" train "$T/a.meta" -seed 9 -out "$T/other.phi"
 check "indeed" test "$(sed 1,2d "$T/other.phi" | md5sum)" != "$(sed 1,2d "$T/one.phi" | md5sum)"
@@ -73,14 +75,15 @@ check "says so" grep -q "going on from step $at" "$T/log"
 mv "$T/s.phi" "$T/resumed.phi"
 check "straight" train "$T/s.meta" -out "$T/straight.phi" -json "$T/straight.json"
 check "stop and go on equals a straight run" cmp "$T/resumed.phi" "$T/straight.phi"
-check "and its last checkpoint too" cmp <(tail -c +4000 "$T/s.phi.ckpt" | tail -c 20000) <(tail -c +4000 "$T/straight.phi.ckpt" | tail -c 20000)
+# Behind the log, which holds seconds.
+check "and its last checkpoint too" cmp <(tail -c 20000 "$T/s.phi.ckpt") <(tail -c 20000 "$T/straight.phi.ckpt")
 
 # damage
 check "the checkpoint before is kept" test -e "$T/s.phi.ckpt.old"
 cp "$T/s.phi.ckpt" "$T/good"
 cp "$T/s.phi.ckpt.old" "$T/good.old"
 size=$(stat -c %s "$T/good")
-for n in 0 7 20 3000 $((size / 2)) $((size - 1)); do
+for n in 0 20 $((size / 2)) $((size - 1)); do
     head -c "$n" "$T/good" >"$T/s.phi.ckpt"
     check "cut to $n bytes: goes on from the one before" train "$T/s.meta" -resume
     check "says so ($n)" grep -q "ckpt.old, step" "$T/log"
@@ -110,7 +113,7 @@ for ((k = 0; k < 400; k++)); do
     if kill -9 $pid 2>/dev/null; then kills=$((kills + 1)); fi
     wait $pid 2>/dev/null
     [ ! -e "$T/s.phi" ] || break
-    [ $kills -lt 24 ] || break
+    [ $kills -lt 21 ] || break
 done
 check "killed 20 times at least ($kills)" test $kills -ge 20
 check "goes on after $kills kills, on 2 ranks" mpi 2 "$MP" meta train "$T/s.meta" -resume >"$T/log" 2>&1
@@ -128,7 +131,8 @@ check "soon" test $((SECONDS - begin)) -lt 8
 check "one message" test "$(grep -c '^metaperturb:' "$T/err")" = 1
 check "which names rank, task and file" grep -q "rank 1, task t4: .*broken.png" "$T/err"
 check "nothing is written" test ! -e "$T/bad.phi"
-refused "more ranks than tasks" "cannot be divided" sh -c "mpirun --oversubscribe -n 6 '$MP' meta train '$T/a.meta' 2>&1 >/dev/null | grep ^metaperturb: >&2; exit 1"
+refused "more ranks than tasks" "cannot be divided" sh -c \
+    "mpirun --oversubscribe -n 6 '$MP' meta train '$T/a.meta' 2>&1 >/dev/null | grep ^metaperturb: >&2; exit 1"
 meta_of long 100000 checkpoint=0
 mpirun --oversubscribe -n 2 "$MP" meta train "$T/long.meta" >"$T/out" 2>"$T/err" &
 pid=$!
