@@ -13,6 +13,7 @@ if cmp -s "$T/a/long.weights" "$T/c/long.weights"; then bad "other seed, same we
 
 # Starts a run, asks it to stop as soon as it is under way, and waits for it.
 stop_early() {
+    : >"$T/log"     # the lines of the run before must not count as those of this one
     "$MP" classifier train "$T/tiny.data" "$@" >"$T/log" 2>&1 &
     local pid=$!
     until grep -q '^[0-9]*, ' "$T/log" || ! kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
