@@ -67,6 +67,7 @@ stop_at TERM "$MP" meta train "$T/s.meta" -threads 1
 check "SIGTERM: says where the state is" grep -q "s.phi.ckpt; -resume goes on" "$T/log"
 check "and writes no phi" test ! -e "$T/s.phi"
 refused "a run is not begun over an unfinished one" "-resume goes on with it" "$MP" meta train "$T/s.meta"
+# The step in the checkpoint's head.
 reached() { python3 -c "import struct,sys; print(struct.unpack('<i', open('$T/s.phi.ckpt','rb').read()[24:28])[0])"; }
 at=$(reached)
 meta_of s $((at + 12)) checkpoint=5
@@ -100,24 +101,29 @@ sed 's/size=24/size=28/' "$T/s.meta" >"$T/s2.meta"
 refused "another input size" "task t2" "$MP" meta train "$T/s2.meta" -resume
 refused "fewer steps" "raise it" "$MP" meta train "$T/s.meta" -resume -steps 3
 
-# killed at random moments, again and again, with changing ranks
+# killed at random moments, while it starts and while it steps and saves, then gone on with
 rm -f "$T"/s.phi*
-meta_of s 120 checkpoint=3
-check "straight" train "$T/s.meta" -out "$T/straight.phi"
+meta_of s 1000000 checkpoint=3
 RANDOM=7
 kills=0
-for ((k = 0; k < 400; k++)); do
+for ((k = 0; k < 21; k++)); do
     "$MP" meta train "$T/s.meta" -resume -threads $((1 + k % 2)) >"$T/log" 2>&1 &
     pid=$!
-    sleep "0.$((RANDOM % 25 + 10))"
+    if ((k % 3)); then
+        for ((w = 0; w < 500; w++)); do ! grep -q '^meta ' "$T/log" || break; sleep 0.02; done
+    fi
+    sleep "0.$(printf %03d $((RANDOM % 200)))"
     if kill -9 $pid 2>/dev/null; then kills=$((kills + 1)); fi
     wait $pid 2>/dev/null
-    [ ! -e "$T/s.phi" ] || break
-    [ $kills -lt 21 ] || break
 done
-check "killed 20 times at least ($kills)" test $kills -ge 20
-check "goes on after $kills kills, on 2 ranks" mpi 2 "$MP" meta train "$T/s.meta" -resume >"$T/log" 2>&1
-check "killed and gone on $kills times equals a straight run" cmp "$T/s.phi" "$T/straight.phi"
+at=$(reached)
+check "killed 21 times ($kills)" test $kills = 21
+check "and each time it got on: step $at" test "$at" -ge 21
+check "goes on after that, on 2 ranks" mpi 2 "$MP" meta train "$T/s.meta" -resume -steps $((at + 8)) >"$T/log" 2>&1
+rm -f "$T"/straight.phi*
+check "straight" train "$T/s.meta" -steps $((at + 8)) -out "$T/straight.phi"
+check "killed and gone on $kills times equals a straight run of $((at + 8)) steps" cmp <(grep -v '^#' "$T/s.phi") \
+    <(grep -v '^#' "$T/straight.phi")
 
 # failures of a rank
 sed "s|$T/tiny.data|$T/broken.data|" "$T/a.meta" | tac | sed '0,/broken.data/!s|broken.data|tiny.data|' | tac >"$T/bad.meta"
