@@ -89,6 +89,10 @@ activation=linear
 [cost]
 C
 fold "leaky, no batch norm, read twice" "$T/leaky.cfg" 1 2
+# A phi of zeros multiplies by a constant: without batch norm to collect anew, nothing may be lost.
+sed -e '/^batch_normalize/d' -e 's/^anneal=.*/anneal=0.4\nsigma=0/' tests/tiny.cfg >"$T/exact.cfg"
+fold "a constant multiplier" "$T/exact.cfg" 1 1
+check "a constant multiplier: folded exactly" json "0 <= d['difference'] < 1e-5"
 check "attached and folded cfgs pass the check" "$MP" cfg check "$T/leaky-f.cfg" >/dev/null
 
 # same files again, byte for byte

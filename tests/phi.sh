@@ -49,6 +49,8 @@ good = all(abs(l["noise"] - 0.646) < 0.02 and abs(l["multiplier"] - 0.806 * l["s
 sys.exit(not (good and d["layers"]))
 P
 refused "a phi that is none" "tiny.cfg" "$MP" phi show tests/tiny.cfg
+refused "import takes no seed" "unknown option -seed" "$MP" phi import "$T/old.pth" "$T/x.phi" -seed 3
+refused "plot writes no JSON" "unknown option -json" "$MP" phi plot "$T/old.phi" -json "$T/x.json"
 if command -v gnuplot >/dev/null; then
     check "plot" "$MP" phi plot "$T/old.phi" tests/tiny.cfg "$T/w/tiny.weights" "$T/tiny.data" -out "$T/p.png" >/dev/null 2>&1
     for f in p p-maps; do

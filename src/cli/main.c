@@ -158,7 +158,7 @@ static const struct {
     {"phi", "show", "PHI [CFG WEIGHTS DATA]", "its numbers, and what it does to a network's feature maps", CMD_PHI, 1, 4,
      run_phi_show},
     {"phi", "plot", "PHI [CFG WEIGHTS DATA]", "pictures of the same", CMD_PHI_PLOT, 1, 4, run_phi_plot},
-    {"phi", "import", "FILE.pth PHI", "from a file that PyTorch saved", CMD_PHI, 2, 2, run_phi_import},
+    {"phi", "import", "FILE.pth PHI", "from a file that PyTorch saved", CMD_PHI_IMPORT, 2, 2, run_phi_import},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -24,7 +24,7 @@ enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BE
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
     {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
-    {"-json", TEXT, AT(json), 0, 0, ALL, "FILE", "write the results there, for scripts"},
+    {"-json", TEXT, AT(json), 0, 0, ALL & ~CMD_PHI_PLOT, "FILE", "write the results there, for scripts"},
     {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
     {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET, "FILE",
      "phi of [meta_shared], in place of the cfg's"},

@@ -1,5 +1,6 @@
 /* bench.c - see bench.h */
 #include "train/bench.h"
+#include "ops/optim.h"
 #include "ops/rng.h"
 #include "train/classifier.h"
 #include "train/meta_step.h"
@@ -16,6 +17,7 @@ typedef struct {
     dataset *set;
     loader *loader;
     float *X, *truth;           /* one batch in memory */
+    float phi_m[PHI_LEN], phi_v[PHI_LEN];       /* Adam's, of bench_meta */
     int steps;
     double *seconds;            /* of each step */
     share kinds[KINDS];
@@ -28,7 +30,7 @@ typedef void (*pass)(layer, network);
 typedef struct { pass forward, backward; share *kind; } original;
 static struct {
     original *layers;
-    void (*update[SHORTCUT + 64])(layer, update_args);     /* by type: an update is not told which layer it is of */
+    void (*update[BLANK + 1])(layer, update_args);     /* by type: an update is not told which layer it is of */
     share *updates;
 } timed;
 
@@ -192,10 +194,14 @@ static void train_once(bench *b, int i) {
 
 static void meta_once(bench *b, int i) {
     double sum[PHI_LEN] = {0};
+    float update[PHI_LEN];
     batch_t t = next_batch(b);
     meta_theta_pass(b->net, &t, 2 * (uint64_t)i);
     t = next_batch(b);
     meta_phi_pass(b->net, &t, 2 * (uint64_t)i + 1, sum);
+    for (int k = 0; k < PHI_LEN; k++) update[k] = (float)sum[k];
+    adam_args aa = {1e-3f, 0.9f, 0.999f, 1e-8f, 5e-4f, i + 1};
+    adam_step(host_phi(host_of(b->net)), update, b->phi_m, b->phi_v, PHI_LEN, &aa, 1);
 }
 
 static void predict_once(bench *b, int i) { network_predict(b->net, next_batch(b).X); }

@@ -135,9 +135,10 @@ int meta_state_save(meta_run *r, char *err) {
     bytes b = {0};
     int bad = ranks_id() == 0 && put_head(r, &b) ? no_memory(err) : 0;
     bad |= gather(r, &b, err);
-    if (!bad && ranks_id() == 0) bad = write_file(r, &b, err);
+    bad = ranks_agree(bad, err);        /* before a state with a part missing takes the place of a whole one */
+    if (!bad) bad = ranks_agree(ranks_id() == 0 ? write_file(r, &b, err) : 0, err);
     free(b.p);
-    return ranks_agree(bad, err);
+    return bad;
 }
 
 /* The payload of a whole file, or NULL: not there, or damaged (said). */
