@@ -5,7 +5,7 @@
 
 typedef struct {
     int n, c, h, w;
-    double t, clip, c_feature, h_feature;
+    double t, clip, slope, c_feature, h_feature;
     int noise, scale, batch_stats;      /* noise: a perturb_noise */
     const double *eps;                  /* (n,c,h,w); unused unless SAMPLE */
     const double *run_mean, *run_var;   /* (c,4), read when batch_stats is 0 */

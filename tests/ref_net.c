@@ -199,7 +199,7 @@ static map perturb(const ref_net *r, int i, map in) {
     for (int b = 0; p->eps && b < r->batch; b++) for (int c = 0; c < in.c; c++) for (size_t k = 0; k < area; k++)
         eps[((size_t)b * (size_t)in.c + (size_t)c) * area + k] = (double)p->eps[((size_t)b * area + k) * (size_t)in.c + (size_t)c];
     ref_perturb_args a = {
-        .n = r->batch, .c = in.c, .h = in.h, .w = in.w, .t = r->t, .clip = r->clip, .c_feature = in.c / r->c_norm,
+        .n = r->batch, .c = in.c, .h = in.h, .w = in.w, .t = r->t, .clip = r->clip, .slope = 1, .c_feature = in.c / r->c_norm,
         .h_feature = in.h / r->h_norm, .noise = p->noise ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_NONE, .scale = p->scale,
         .batch_stats = 1, .eps = eps,
     };

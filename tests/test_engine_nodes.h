@@ -140,6 +140,7 @@ static void test_perturb(void) {
                           H / 16.f,
                           .7f,
                           k < 8 ? .9f : INFINITY,
+                          1,
                           d.noise ? m.noise : PERTURB_NOISE_NONE,
                           d.scale,
                           k < 8,

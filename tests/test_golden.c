@@ -76,7 +76,7 @@ static void one_case(const char *dir) {
     perturb_args a = {
         .s = s, .c_feature = (float)(s.c / number(dir, "channel_norm_factor", 1)),
         .h_feature = (float)(s.h / number(dir, "spatial_norm_factor", 1)), .t = (float)number(dir, "noise_coeff", 1),
-        .clip = (float)number(dir, "clipval", INFINITY), .noise = PERTURB_NOISE_SAMPLE, .scale = 1, .batch_stats = train,
+        .clip = (float)number(dir, "clipval", INFINITY), .slope = 1, .noise = PERTURB_NOISE_SAMPLE, .scale = 1, .batch_stats = train,
         .momentum = 0.1f, .eps = in[1],
     };
     float *y = malloc(n * sizeof *y), *dx = malloc(n * sizeof *dx), *tape = malloc(perturb_tape_len(s) * sizeof *tape);

@@ -35,6 +35,7 @@ static void check_guards(float *buf, size_t n, const char *what, int number) {
 }
 
 static world *make(const mode *q, int number) {
+    static const float slopes[3] = {1, 0, 0.1f};        /* none, relu, leaky */
     world *w = calloc(1, sizeof *w);
     shape4 s = q->s;
     w->n = shape_len(s);
@@ -56,9 +57,10 @@ static world *make(const mode *q, int number) {
         w->rmd[k] = (double)(w->rm[k] = rng_normal(&r));
         w->rvd[k] = (double)(w->rv[k] = 0.5f + rng_uniform(&r, 0, 1));
     }
-    w->a = (perturb_args){.s = s, .c_feature = 0.7f, .h_feature = 0.3f, .t = q->t, .clip = q->clip, .noise = (perturb_noise)q->noise,
+    w->a = (perturb_args){.s = s, .c_feature = 0.7f, .h_feature = 0.3f, .t = q->t, .clip = q->clip, .slope = slopes[number % 3],
+                          .noise = (perturb_noise)q->noise,
                           .scale = q->scale, .batch_stats = q->batch, .momentum = 0.1f, .eps = w->eps, .key = {7, 9}};
-    w->ra = (ref_perturb_args){s.n, s.c, s.h, s.w, (double)q->t, (double)q->clip, (double)w->a.c_feature, (double)w->a.h_feature,
+    w->ra = (ref_perturb_args){s.n, s.c, s.h, s.w, (double)q->t, (double)q->clip, (double)w->a.slope, (double)w->a.c_feature, (double)w->a.h_feature,
                                q->noise, q->scale, q->batch, w->epsd, w->rmd, w->rvd};
     return w;
 }

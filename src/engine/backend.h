@@ -16,6 +16,9 @@ typedef enum {
 /* Floats that only grow: going back to a smaller batch keeps the pages. */
 typedef struct { float *p; size_t len; } buffer;
 
+/* A gradient on its way, shared by the nodes it is equal for, until one of them changes it. */
+typedef struct { buffer b; int users; } delta;
+
 typedef struct node {
     node_kind kind;
     int id, n_in, *in;
@@ -31,8 +34,8 @@ typedef struct node {
     } d;
     shape4 s;
     size_t inputs; /* connected: values per image that its weights were made for; 0: not known yet */
-    buffer y, delta;
-    int written;                /* delta holds something since engine_begin */
+    buffer y;
+    delta *delta;               /* NULL: nothing has been written since engine_begin, or it was used up */
     double loss;
     const float *eps;
     void *state;                /* the back end's own */
@@ -42,7 +45,7 @@ typedef struct {
     /* After shapes and outputs are set: make what running needs. Once per new shape, free before it. */
     void (*plan)(engine *e, node *n);
     void (*forward)(engine *e, node *n, const engine_mode *m);
-    void (*backward)(engine *e, node *n, const engine_mode *m);     /* n->written holds */
+    void (*backward)(engine *e, node *n, const engine_mode *m);     /* n->delta is there; given back afterwards */
     void (*free)(engine *e, node *n);
 } node_ops;
 
@@ -52,6 +55,7 @@ typedef struct {
     void (*from_nchw)(float *nhwc, const float *nchw, shape4 s, int add);
     void (*to_nchw)(float *nchw, const float *nhwc, shape4 s, int add);
     void (*zero)(float *p, size_t floats);
+    void (*copy)(float *y, const float *x, size_t floats, int add);    /* (=) or (+=) */
     node_ops node[NODE_KINDS];                  /* input and foreign: all NULL */
 } backend;
 
@@ -66,6 +70,8 @@ struct engine {
     size_t bytes;
     /* Shared by all nodes: the library's scratch; a delta waiting to be added; anything short-lived. */
     buffer library, delta_tmp, work;
+    delta **deltas;             /* all there are; taken and given back as backward goes, so that few are needed */
+    int n_deltas;
 };
 
 extern const backend engine_cpu;
@@ -74,8 +80,14 @@ extern const backend engine_cpu;
 float *engine_need(engine *e, buffer *b, size_t len);
 void engine_drop(engine *e, buffer *b);
 
-/* Where a consumer of node `in` leaves its contribution: (=) if *add is 0, else (+=). NULL: not wanted. */
+/* Where a consumer of node `in` leaves its contribution: (=) if *add is 0, else (+=). NULL: not wanted. (deltas.c) */
 float *engine_delta_of(engine *e, int in, int *add);
+/* The contribution of n to node `in` is n's own delta: shared where nothing was there yet, else added. */
+void engine_delta_pass(engine *e, node *n, int in);
+/* n's delta is to be changed element by element, read from *from: where to write, the same place unless others share it. */
+float *engine_delta_change(engine *e, node *n, const float **from);
+void engine_delta_release(engine *e, node *n);
+void engine_deltas_free(engine *e);
 
 /* One sentence on stderr, exit 1. */
 _Noreturn void engine_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -80,6 +80,13 @@ void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n, a
     }
 }
 
+void engine_cpu_delta_act(engine *e, node *n, act_kind a) {
+    if (a == ACT_LINEAR) return;
+    const float *from;
+    float *to = engine_delta_change(e, n, &from);
+    engine_cpu_act_back(to, from, n->y.p, shape_len(n->s), a);
+}
+
 int engine_cpu_slope(act_kind a, float *slope) {
     switch (a) {
     case ACT_LINEAR: *slope = 1; return 1;
@@ -136,7 +143,7 @@ static void to_nchw(float *nchw, const float *nhwc, shape4 s, int add) {
      engine_cpu_##name##_free}
 
 const backend engine_cpu = {
-    .alloc = take, .release = give, .from_nchw = from_nchw, .to_nchw = to_nchw, .zero = zero,
+    .alloc = take, .release = give, .from_nchw = from_nchw, .to_nchw = to_nchw, .zero = zero, .copy = engine_cpu_copy,
     .node = {
         [NODE_CONV] = OPS_STATE(linear),
         [NODE_CONNECTED] = OPS_STATE(linear),

@@ -19,6 +19,8 @@ void engine_cpu_add(float *y, const float *x, size_t n);            /* (+=) y +=
 void engine_cpu_copy(float *y, const float *x, size_t n, int add);  /* (=) or (+=) */
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a);                        /* y may be x */
 void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n, act_kind a); /* dx may be dy */
+/* n's delta from that of its output to that before the activation. */
+void engine_cpu_delta_act(engine *e, node *n, act_kind a);
 /* y = a(x) for these is max-like: x > 0 ? x : slope * x. Returns 1 and the slope, or 0. */
 int engine_cpu_slope(act_kind a, float *slope);
 
@@ -26,8 +28,8 @@ int engine_cpu_slope(act_kind a, float *slope);
 enum { NORM_STAT = 3 };
 void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c, const engine_params *p,
                      act_kind a, int batch, float *stat);
-/* In place: d holds the delta of y and then that of x. y is read only for activations without a slope. */
-void engine_cpu_norm_back(engine *e, float *d, const float *x, const float *y, size_t rows, int c,
+/* dx from dy, which may be the same place. An activation without a slope has been taken off dy already. */
+void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x, size_t rows, int c,
                           const engine_params *p, act_kind a, int batch, int theta_grads, const float *stat);
 
 void engine_cpu_linear_plan(engine *e, node *n);

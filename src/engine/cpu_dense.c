@@ -38,8 +38,7 @@ void engine_cpu_softmax_forward(engine *e, node *n, const engine_mode *m) {
 /* delta is already that of the logits: Darknet leaves out the temperature here, and files were trained so. */
 void engine_cpu_softmax_backward(engine *e, node *n, const engine_mode *m) {
     int add = 0;
-    float *dx = engine_delta_of(e, n->in[0], &add);
-    if (dx) engine_cpu_copy(dx, n->delta.p, shape_len(n->s), add);
+    engine_delta_pass(e, n, n->in[0]);
 }
 
 /* Row by row (picture*h + y): noise that no layout or number of threads can change, drawn again later. */
@@ -69,6 +68,6 @@ void engine_cpu_dropout_backward(engine *e, node *n, const engine_mode *m) {
     int add = 0;
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (!dx) return;
-    if (m->dropout) drop(e, n, m, dx, n->delta.p, add);
-    else engine_cpu_copy(dx, n->delta.p, shape_len(n->s), add);
+    if (m->dropout) drop(e, n, m, dx, n->delta->b.p, add);
+    else engine_cpu_copy(dx, n->delta->b.p, shape_len(n->s), add);
 }

@@ -188,7 +188,7 @@ static void weight_gradients(engine *e, const node *n, linear *l, const float *x
     size_t floats = (engine_dnn_floats(engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS)) + 15) / 16 * 16;
     float *dw = engine_need(e, &e->work, floats + filters), *db = dw + floats;
     engine_dnn_bind(c, DNNL_ARG_SRC, x);
-    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta.p);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
     engine_dnn_bind(c, DNNL_ARG_DIFF_WEIGHTS, dw);
     if (!n->d.conv.batch_norm) engine_dnn_bind(c, DNNL_ARG_DIFF_BIAS, db);
     engine_dnn_run(e, c);
@@ -205,7 +205,7 @@ static void data_gradient(engine *e, const node *n, linear *l, float *dx, int ad
     float *to = add ? engine_need(e, &e->delta_tmp, len) : dx;
     const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.conv.p.weights, &l->plain,
                                         engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
-    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta.p);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
     engine_dnn_bind(c, DNNL_ARG_WEIGHTS, w);
     engine_dnn_bind(c, DNNL_ARG_DIFF_SRC, to);
     engine_dnn_run(e, c);
@@ -215,12 +215,13 @@ static void data_gradient(engine *e, const node *n, linear *l, float *dx, int ad
 void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m) {
     linear *l = n->state;
     const engine_conv *d = &n->d.conv;
-    size_t len = shape_len(n->s);
+    float slope;
+    if (!d->batch_norm || !engine_cpu_slope(d->activation, &slope)) engine_cpu_delta_act(e, n, d->activation);
     if (d->batch_norm) {
-        engine_cpu_norm_back(e, n->delta.p, l->raw.p, n->y.p, len / (size_t)n->s.c, n->s.c, &d->p,
+        const float *dy;
+        float *dx = engine_delta_change(e, n, &dy);
+        engine_cpu_norm_back(e, dx, dy, l->raw.p, shape_len(n->s) / (size_t)n->s.c, n->s.c, &d->p,
                              d->activation, m->bn_batch, m->theta_grads, l->stat.p);
-    } else {
-        engine_cpu_act_back(n->delta.p, n->delta.p, n->y.p, len, d->activation);
     }
     if (m->theta_grads) weight_gradients(e, n, l, e->nodes[n->in[0]].y.p);
     int add = 0;

@@ -111,16 +111,16 @@ CPU_CLONES static void sum_lines_back(double *s1, double *s2, const float *d, co
     }
 }
 
-CPU_CLONES static void apply_lines_back(float *d, const float *x, const norm *n, size_t lines) {
+CPU_CLONES static void apply_lines_back(float *dx, const float *dy, const float *x, const norm *n, size_t lines) {
     size_t wide = (size_t)n->wide;
     for (size_t r0 = 0; r0 < lines; r0 += LINES) {
         size_t r1 = r0 + LINES < lines ? r0 + LINES : lines;
         for (size_t c = 0; c < wide; c += LANES) {
             vec m = GET(n->m + c), a = GET(n->a + c), b = GET(n->b + c), q = GET(n->q + c), k = GET(n->k + c);
             for (size_t r = r0; r < r1; r++) {
-                vec g = GET(d + r * wide + c), xm = GET(x + r * wide + c) - m, z = a * xm + b;
+                vec g = GET(dy + r * wide + c), xm = GET(x + r * wide + c) - m, z = a * xm + b;
                 g = PICK(z > 0, g, n->slope * g);
-                AT(d + r * wide + c) = a * g + q * xm + k;
+                AT(dx + r * wide + c) = a * g + q * xm + k;
             }
         }
     }
@@ -170,21 +170,21 @@ static void apply(const norm *n, float *y, const float *x) {
     memcpy(y + end, n->td, n->rest * sizeof *y);
 }
 
-static void apply_back(const norm *n, float *d, const float *x) {
+static void apply_back(const norm *n, float *dx, const float *dy, const float *x) {
     size_t w = (size_t)n->wide, end = n->lines * w;
     #pragma omp parallel if (n->lines > GRAIN_LINES)
     {
         size_t from, to;
         engine_cpu_share(n->lines, GRAIN_LINES, &from, &to);
-        if (to > from) apply_lines_back(d + from * w, x + from * w, n, to - from);
+        if (to > from) apply_lines_back(dx + from * w, dy + from * w, x + from * w, n, to - from);
     }
     if (!n->rest) return;
     memcpy(n->tx, n->m, w * sizeof *n->tx);
     memcpy(n->tx, x + end, n->rest * sizeof *n->tx);
     memset(n->td, 0, w * sizeof *n->td);
-    memcpy(n->td, d + end, n->rest * sizeof *n->td);
-    apply_lines_back(n->td, n->tx, n, 1);
-    memcpy(d + end, n->td, n->rest * sizeof *d);
+    memcpy(n->td, dy + end, n->rest * sizeof *n->td);
+    apply_lines_back(n->td, n->td, n->tx, n, 1);
+    memcpy(dx + end, n->td, n->rest * sizeof *dx);
 }
 
 static void batch_stat(norm *n, const float *x, size_t rows, const engine_params *p, float *stat) {
@@ -246,13 +246,13 @@ void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c, co
     if (!fused) engine_cpu_act(y, y, rows * (size_t)c, act);
 }
 
-void engine_cpu_norm_back(engine *e, float *d, const float *x, const float *y, size_t rows, int c,
+void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x, size_t rows, int c,
                           const engine_params *p, act_kind act, int batch, int theta_grads,
                           const float *stat) {
     norm n = open_norm(e, rows, c);
-    if (!engine_cpu_slope(act, &n.slope)) engine_cpu_act_back(d, d, y, rows * (size_t)c, act);
+    (void)engine_cpu_slope(act, &n.slope);
     fill_coefficients(&n, stat, p);
-    if (batch || theta_grads) all_sums(&n, x, d);
+    if (batch || theta_grads) all_sums(&n, x, dy);
     for (int j = 0; j < c; j++) {
         n.q[j] = n.k[j] = 0;
         if (!batch && !theta_grads) continue;
@@ -269,7 +269,7 @@ void engine_cpu_norm_back(engine *e, float *d, const float *x, const float *y, s
     }
     repeat(n.q, &n);
     repeat(n.k, &n);
-    apply_back(&n, d, x);
+    apply_back(&n, dx, dy, x);
 }
 
 /* Standalone [batchnorm]: the input's output is what must be kept, and it is there already. */
@@ -293,10 +293,9 @@ void engine_cpu_batchnorm_forward(engine *e, node *n, const engine_mode *m) {
 
 void engine_cpu_batchnorm_backward(engine *e, node *n, const engine_mode *m) {
     const buffer *stat = n->state;
-    size_t len = shape_len(n->s);
-    int add = 0;
-    engine_cpu_norm_back(e, n->delta.p, e->nodes[n->in[0]].y.p, n->y.p, len / (size_t)n->s.c, n->s.c,
+    const float *dy;
+    float *dx = engine_delta_change(e, n, &dy);
+    engine_cpu_norm_back(e, dx, dy, e->nodes[n->in[0]].y.p, shape_len(n->s) / (size_t)n->s.c, n->s.c,
                          &n->d.conv.p, ACT_LINEAR, m->bn_batch, m->theta_grads, stat->p);
-    float *dx = engine_delta_of(e, n->in[0], &add);
-    if (dx) engine_cpu_copy(dx, n->delta.p, len, add);
+    engine_delta_pass(e, n, n->in[0]);
 }

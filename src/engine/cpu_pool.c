@@ -87,7 +87,7 @@ void engine_cpu_maxpool_backward(engine *e, node *n, const engine_mode *m) {
         if (!add) memset(d, 0, in_len * sizeof *d);
         for (size_t i = 0; i < pixels; i++) {
             size_t at = ((size_t)b * pixels + i) * c;
-            for (size_t j = 0; j < c; j++) d[(size_t)from[at + j] * c + j] += n->delta.p[at + j];
+            for (size_t j = 0; j < c; j++) d[(size_t)from[at + j] * c + j] += n->delta->b.p[at + j];
         }
     }
 }
@@ -135,6 +135,6 @@ void engine_cpu_avgpool_backward(engine *e, node *n, const engine_mode *m) {
     size_t pixels = (size_t)in.h * (size_t)in.w, c = (size_t)in.c;
     #pragma omp parallel for schedule(static)
     for (int b = 0; b < in.n; b++) {
-        spread(dx + (size_t)b * pixels * c, n->delta.p + (size_t)b * c, pixels, in.c, add);
+        spread(dx + (size_t)b * pixels * c, n->delta->b.p + (size_t)b * c, pixels, in.c, add);
     }
 }

@@ -11,16 +11,6 @@ CPU_CLONES static void add_act(float *restrict y, const float *a, const float *b
     }
 }
 
-/* dy * activation' to two places in one pass; each overwrites or adds. */
-CPU_CLONES static void split_act(float *restrict da, int add_a, float *restrict db, int add_b,
-                                 const float *restrict dy, const float *restrict y, size_t n, float slope) {
-    for (size_t i = 0; i < n; i++) {
-        float g = y[i] > 0 ? dy[i] : slope * dy[i];
-        da[i] = (add_a ? da[i] : 0) + g;
-        db[i] = (add_b ? db[i] : 0) + g;
-    }
-}
-
 /* Which points of two maps meet: out[y*sample][x*sample] with from[y*stride][x*stride], channels < c. */
 typedef struct { int h, w, c, stride, sample; } meeting;
 
@@ -75,25 +65,18 @@ void engine_cpu_shortcut_forward(engine *e, node *n, const engine_mode *m) {
 }
 
 void engine_cpu_shortcut_backward(engine *e, node *n, const engine_mode *m) {
-    node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
-    size_t len = shape_len(n->s);
-    float slope;
-    int fused = engine_cpu_slope(n->d.act, &slope), add_in = 0, add_from = 0;
-    float *da = engine_delta_of(e, n->in[0], &add_in), *db = engine_delta_of(e, n->in[1], &add_from);
-    if (da && db && da != db && fused && same(in->s, from->s)) {
-        #pragma omp parallel if (len > GRAIN)
-        {
-            size_t a, b;
-            engine_cpu_share(len, GRAIN, &a, &b);
-            split_act(da + a, add_in, db + a, add_from, n->delta.p + a, n->y.p + a, b - a, slope);
-        }
+    const node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
+    int add_from = 0;
+    engine_cpu_delta_act(e, n, n->d.act);
+    engine_delta_pass(e, n, n->in[0]);
+    if (same(in->s, from->s)) {
+        engine_delta_pass(e, n, n->in[1]);
         return;
     }
-    engine_cpu_act_back(n->delta.p, n->delta.p, n->y.p, len, n->d.act);
-    if (da) engine_cpu_copy(da, n->delta.p, len, add_in);
+    float *db = engine_delta_of(e, n->in[1], &add_from);
     if (!db) return;
     if (!add_from) e->b->zero(db, shape_len(from->s));
-    add_meeting(n->delta.p, n->s, db, from->s, 1);
+    add_meeting(n->delta->b.p, n->s, db, from->s, 1);
 }
 
 void engine_cpu_activation_forward(engine *e, node *n, const engine_mode *m) {
@@ -101,12 +84,8 @@ void engine_cpu_activation_forward(engine *e, node *n, const engine_mode *m) {
 }
 
 void engine_cpu_activation_backward(engine *e, node *n, const engine_mode *m) {
-    int add = 0;
-    float *dx = engine_delta_of(e, n->in[0], &add);
-    if (!dx) return;
-    float *to = add ? n->delta.p : dx;
-    engine_cpu_act_back(to, n->delta.p, n->y.p, shape_len(n->s), n->d.act);
-    if (add) engine_cpu_add(dx, to, shape_len(n->s));
+    engine_cpu_delta_act(e, n, n->d.act);
+    engine_delta_pass(e, n, n->in[0]);
 }
 
 /* rows of `width` floats: to (step to_step) = or += from (step from_step). */
@@ -136,7 +115,7 @@ void engine_cpu_route_backward(engine *e, node *n, const engine_mode *m) {
         size_t w = (size_t)e->nodes[n->in[i]].s.c;
         int add = 0;
         float *dx = engine_delta_of(e, n->in[i], &add);
-        if (dx) move_rows(dx, w, n->delta.p + at, c, rows, w, add);
+        if (dx) move_rows(dx, w, n->delta->b.p + at, c, rows, w, add);
         at += w;
     }
 }
@@ -168,7 +147,7 @@ void engine_cpu_upsample_backward(engine *e, node *n, const engine_mode *m) {
         for (int y = 0; y < in.h; y++) {
             for (int x = 0; x < in.w * k * k; x++) {
                 float *d = dx + pixel(in, b, y, x / (k * k));
-                const float *o = n->delta.p + pixel(n->s, b, y * k + x / k % k, x / (k * k) * k + x % k);
+                const float *o = n->delta->b.p + pixel(n->s, b, y * k + x / k % k, x / (k * k) * k + x % k);
                 for (int c = 0; c < in.c; c++) d[c] += scale * o[c];
             }
         }

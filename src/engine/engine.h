@@ -110,7 +110,7 @@ act_kind engine_perturb_act(engine *e, int node, act_kind a);
 void engine_import(engine *e, int node, const float *nchw);                     /* output (=) */
 void engine_export(const engine *e, int node, float *nchw);                     /* (=) output */
 void engine_import_delta(engine *e, int node, const float *nchw);               /* adds to the node's delta */
-void engine_export_delta(engine *e, int node, float *nchw, int add);            /* (=) or (+=); zeros if unwritten */
+void engine_export_delta(engine *e, int node, float *nchw, int add);    /* (=) or (+=); zeros if unwritten, or used by engine_backward */
 int engine_wants_input_delta(engine *e, int on);    /* compute the delta of node 0 too; returns the old setting */
 
 const float *engine_output(const engine *e, int node);  /* NHWC, for tests and reports */

@@ -56,9 +56,9 @@ static void unplan(engine *e) {
 void engine_free(engine *e) {
     if (!e) return;
     unplan(e);
+    engine_deltas_free(e);
     for (int i = 0; i < e->n; i++) {
         engine_drop(e, &e->nodes[i].y);
-        engine_drop(e, &e->nodes[i].delta);
         free(e->nodes[i].in);
     }
     engine_drop(e, &e->library);
@@ -215,9 +215,8 @@ int engine_plan(engine *e, int batch, int h, int w, int training, char *err, siz
     e->training = training;
     for (int i = 0; i < e->n; i++) {
         node *n = &e->nodes[i];
-        n->written = 0;
+        engine_delta_release(e, n);
         engine_need(e, &n->y, shape_len(n->s));
-        if (training && (i > 0 || e->input_delta)) engine_need(e, &n->delta, shape_len(n->s));
     }
     for (int i = 0; i < e->n; i++) {
         if (e->b->node[e->nodes[i].kind].plan) e->b->node[e->nodes[i].kind].plan(e, &e->nodes[i]);
@@ -234,23 +233,18 @@ void engine_forward(engine *e, int i, const engine_mode *m) {
     if (e->b->node[n->kind].forward) e->b->node[n->kind].forward(e, n, m);
 }
 
-/* A delta that nobody has written is zero, and everything it leads to is zero too. */
+/* A delta that nobody has written is zero, and everything it leads to is zero too. One that was used is needed no more, but for those
+ * that the caller takes out: the input's, and a foreign layer's. */
 void engine_backward(engine *e, int i, const engine_mode *m) {
     assert(e->planned && e->training && m->keep && i >= 0 && i < e->n);
     node *n = &e->nodes[i];
-    if (n->written && e->b->node[n->kind].backward) e->b->node[n->kind].backward(e, n, m);
+    if (!n->delta || !e->b->node[n->kind].backward) return;
+    e->b->node[n->kind].backward(e, n, m);
+    engine_delta_release(e, n);
 }
 
 void engine_begin(engine *e) {
-    for (int i = 0; i < e->n; i++) e->nodes[i].written = 0;
-}
-
-float *engine_delta_of(engine *e, int in, int *add_to) {
-    if (in == 0 && !e->input_delta) return NULL;
-    node *n = &e->nodes[in];
-    *add_to = n->written;
-    n->written = 1;
-    return engine_need(e, &n->delta, shape_len(n->s));
+    for (int i = 0; i < e->n; i++) engine_delta_release(e, &e->nodes[i]);
 }
 
 void engine_set_truth(engine *e, const float *truth) { e->truth = truth; }
@@ -291,8 +285,8 @@ void engine_import_delta(engine *e, int i, const float *nchw) {
 
 void engine_export_delta(engine *e, int i, float *nchw, int add_to) {
     assert(e->planned && i >= 0 && i < e->n);
-    node *n = &e->nodes[i];
-    if (n->written) e->b->to_nchw(nchw, n->delta.p, n->s, add_to);
+    const node *n = &e->nodes[i];
+    if (n->delta) e->b->to_nchw(nchw, n->delta->b.p, n->s, add_to);
     else if (!add_to) memset(nchw, 0, shape_len(n->s) * sizeof *nchw);
 }
 

@@ -6,7 +6,7 @@
  *   f_bck = mean over h,w of relu( conv3x3(x_bc; K_k) )                           k = 0..3
  *   m_ck, v_ck = mean and unbiased variance of f over the batch (v = 0 if B = 1)  or the running ones
  *   s_c   = sigmoid( w . [ m_c (4), v_c (4), C/C_norm, H/H_norm ] )
- *   out   = min( x * (1 + t*(s_c*z - 1)), clip )
+ *   v     = min( x * (1 + t*(s_c*z - 1)), clip )         out = v > 0 ? v : slope*v
  *
  * Convolutions are cross-correlations. Tensors are NHWC (shape.h). (=) overwrites, (+=) accumulates.
  * Nothing here allocates, prints or fails; wrong sizes are asserted. Both use OpenMP threads; the result depends
@@ -32,6 +32,7 @@ typedef struct {
     float h_feature;        /* H / H_norm */
     float t;                /* annealing, 0..1 */
     float clip;             /* INFINITY: none */
+    float slope;            /* of the activation below 0; 1: no activation, 0: relu */
     perturb_noise noise;
     int scale;              /* 0: s = 1, the ablation scale=0 */
     int batch_stats;        /* 1: m, v from this batch, running statistics updated; 0: the running ones */

@@ -31,7 +31,7 @@ static void direct(const pass *b, const perturb_room *r, perturb_unit u, double 
     const float *z = a->noise == PERTURB_NOISE_SAMPLE ? b->tp.z + at : r->row[0];
     if (a->noise == PERTURB_NOISE_MEAN) rows_mean_softplus(r->row[0], slope, b->tp.z + at, row);
     memset(r->sums, 0, (size_t)s.c * sizeof *r->sums);
-    rows_direct_gradient(dx, dx != r->row[2] && b->add_dx, d, r->sums, b->dy + at, b->x + at, z, b->tp.s, s.w, s.c, a->t, a->clip);
+    rows_direct_gradient(dx, dx != r->row[2] && b->add_dx, d, r->sums, b->dy + at, b->x + at, z, b->tp.s, s.w, s.c, a);
     for (int i = 0; inside && i < s.c; i++) ds[i] += (double)r->sums[i];
     if (!b->through_alpha) return;
     if (a->noise == PERTURB_NOISE_SAMPLE) rows_noise_gradient(d, z, row);

@@ -129,7 +129,7 @@ static void multiply(const perturb_room *r, perturb_unit u, float *y, const pert
         for (size_t i = 0; i < row; i++) r->row[0][i] = 1;
         for (int h = u.top; h < u.end; h++) {
             size_t at = perturb_at(s, u.n, h);
-            rows_apply(y + at, x + at, r->row[0], scale, s.w, s.c, a->t, a->clip);
+            rows_apply(y + at, x + at, r->row[0], scale, s.w, s.c, a);
         }
         return;
     }
@@ -147,7 +147,7 @@ static void multiply(const perturb_room *r, perturb_unit u, float *y, const pert
         if (e2 < u.top) continue;
         size_t at = perturb_at(s, u.n, e2);
         const float *z = noise_row(r, keep ? keep->z + at : r->row[0], phi, a, u.n, e2);
-        rows_apply(y + at, x + at, z, scale, s.w, s.c, a->t, a->clip);
+        rows_apply(y + at, x + at, z, scale, s.w, s.c, a);
     }
 }
 

@@ -211,32 +211,35 @@ void rows_softplus(float *restrict alpha, const float *restrict eps, size_t n) {
 }
 
 INLINE void apply(float *restrict y, const float *restrict x, const float *restrict z, const float *restrict s, size_t w, size_t c,
-                  size_t L, float t, float clip) {
+                  size_t L, float t, float clip, float slope) {
     for (size_t p = 0; p < w; p++) for (size_t o = 0; o < c; o += L) {
         SIMD
         for (size_t i = o; i < o + L; i++) {
             size_t j = p * c + i;
             float v = x[j] * (1 + t * (s[i] * z[j] - 1));
-            y[j] = v > clip ? clip : v;     /* a NaN stays one */
+            v = v > clip ? clip : v;        /* a NaN stays one */
+            y[j] = v > 0 ? v : slope * v;
         }
     }
 }
 
 VEC_CLONES
-void rows_apply(float *y, const float *x, const float *z, const float *s, int w, int c, float t, float clip) {
+void rows_apply(float *y, const float *x, const float *z, const float *s, int w, int c, const perturb_args *a) {
     size_t n = (size_t)c;
-    if (c % ROWS_LANES) apply(y, x, z, s, (size_t)w, n, n, t, clip);
-    else apply(y, x, z, s, (size_t)w, n, ROWS_LANES, t, clip);
+    if (c % ROWS_LANES) apply(y, x, z, s, (size_t)w, n, n, a->t, a->clip, a->slope);
+    else apply(y, x, z, s, (size_t)w, n, ROWS_LANES, a->t, a->clip, a->slope);
 }
 
 INLINE void direct(float *restrict dx, int add, float *restrict dz, float *restrict ds, const float *restrict dy,
                    const float *restrict x, const float *restrict z, const float *restrict s, size_t w, size_t c, size_t L, float t,
-                   float clip) {
+                   float clip, float slope) {
     for (size_t p = 0; p < w; p++) for (size_t o = 0; o < c; o += L) {
         SIMD
         for (size_t i = o; i < o + L; i++) {
             size_t j = p * c + i;
-            float m = 1 + t * (s[i] * z[j] - 1), g = x[j] * m > clip ? 0 : dy[j], h = g * x[j] * t;
+            float m = 1 + t * (s[i] * z[j] - 1), v = x[j] * m, g = v > 0 ? dy[j] : slope * dy[j];
+            g = v > clip ? 0 : g;
+            float h = g * x[j] * t;
             ds[i] += h * z[j];
             dz[j] = h * s[i];
             dx[j] = add ? dx[j] + g * m : g * m;
@@ -246,11 +249,12 @@ INLINE void direct(float *restrict dx, int add, float *restrict dz, float *restr
 
 VEC_CLONES
 void rows_direct_gradient(float *dx, int add, float *dz, float *ds, const float *dy, const float *x, const float *z, const float *s,
-                          int w, int c, float t, float clip) {
+                          int w, int c, const perturb_args *a) {
     size_t n = (size_t)c, wide = (size_t)w;
-    if (c % ROWS_LANES) direct(dx, add, dz, ds, dy, x, z, s, wide, n, n, t, clip);
-    else if (add) direct(dx, 1, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip);
-    else direct(dx, 0, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip);
+    float t = a->t, clip = a->clip, slope = a->slope;
+    if (c % ROWS_LANES) direct(dx, add, dz, ds, dy, x, z, s, wide, n, n, t, clip, slope);
+    else if (add) direct(dx, 1, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip, slope);
+    else direct(dx, 0, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip, slope);
 }
 
 VEC_CLONES

@@ -78,7 +78,7 @@ static int view_open(view *v, const classifier *c, const cfg_perturb *p) {
     v->phi = host_phi(c->h);
     size_t n = shape_len(v->s), ch = (size_t)v->s.c;
     float h_norm = sh->h_norm > 0 ? sh->h_norm : (float)net->h;
-    v->args = (perturb_args){.s = v->s, .c_feature = (float)v->s.c / sh->c_norm, .h_feature = (float)v->s.h / h_norm, .t = 1,
+    v->args = (perturb_args){.s = v->s, .slope = 1, .c_feature = (float)v->s.c / sh->c_norm, .h_feature = (float)v->s.h / h_norm, .t = 1,
                              .clip = INFINITY, .batch_stats = 1};
     v->y = malloc(n * sizeof *v->y);
     v->eps = calloc(n, sizeof *v->eps);
