@@ -29,6 +29,11 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ranks() { local n=$1; shift; timeout 60 mpirun --oversubscribe -n "$n" "$MP" meta train "$@" >"$T/log" 2>&1; }
 
 check "straight run" meta "$T/m.meta" -out "$T/one.phi" -json "$T/one.json"
+check "accuracy in the line" grep -q 'meta 30/30: theta loss .*, accuracy [0-9.]* %, |theta gradient| .*, |phi gradient| .* left' "$T/log"
+for key in theta_loss phi_loss accuracy theta_gradient gradient phi_norm seconds; do
+    check "$key of 30 steps in the report" test "$(grep -c "\"$key\"" "$T/one.json")" -ge 30
+done
+if command -v gnuplot >/dev/null; then check "curves" cmp -n 4 "$T/one.png" <(printf '\211PNG'); else skip "no gnuplot: no curves"; fi
 check "one thread" meta "$T/m.meta" -out "$T/thread.phi" -threads 1
 check "the same phi with one thread" cmp "$T/one.phi" "$T/thread.phi"
 for n in 2 3 5; do
@@ -37,6 +42,15 @@ for n in 2 3 5; do
 done
 check "another seed" meta "$T/m.meta" -out "$T/seed.phi" -seed 4
 if cmp -s <(grep -v '^#' "$T/one.phi") <(grep -v '^#' "$T/seed.phi"); then bad "another seed, the same phi"; else ok; fi
+
+# A task's size and mirroring as keys of META, or written into its cfg.
+sed -e "s|^cfg=$T/b.cfg|cfg=$T/c.cfg\nsize=24\nflip=0|" "$T/m.meta" >"$T/keys.meta"
+sed -e 's/filters=8/filters=12/' "$T/a.cfg" >"$T/c.cfg"
+sed -e 's/^flip=.*/flip=0/' "$T/b.cfg" >"$T/e.cfg"
+sed -e "s|^cfg=$T/b.cfg|cfg=$T/e.cfg|" "$T/m.meta" >"$T/cfgs.meta"
+check "size and flip in META" meta "$T/keys.meta" -out "$T/keys.phi" -steps 10
+check "size and flip in the cfg" meta "$T/cfgs.meta" -out "$T/cfgs.phi" -steps 10
+check "are the same" cmp <(grep -v '^#' "$T/keys.phi") <(grep -v '^#' "$T/cfgs.phi")
 
 # Killed at random moments, on changing numbers of ranks, at least 20 times before it is through.
 sed 's/^steps=.*/steps=900/; s/^checkpoint=.*/checkpoint=7/' "$T/m.meta" >"$T/kill.meta"

@@ -193,12 +193,12 @@ static void train_once(bench *b, int i) {
 }
 
 static void meta_once(bench *b, int i) {
-    double sum[PHI_LEN] = {0};
+    double sum[PHI_LEN] = {0}, unused;
     float update[PHI_LEN];
     batch_t t = next_batch(b);
-    meta_theta_pass(b->net, &t, 2 * (uint64_t)i);
+    meta_theta_pass(b->net, &t, 2 * (uint64_t)i, &unused);
     t = next_batch(b);
-    meta_phi_pass(b->net, &t, 2 * (uint64_t)i + 1, sum);
+    meta_phi_pass(b->net, &t, 2 * (uint64_t)i + 1, sum, &unused);
     for (int k = 0; k < PHI_LEN; k++) update[k] = (float)sum[k];
     adam_args aa = {1e-3f, 0.9f, 0.999f, 1e-8f, 5e-4f, i + 1};
     adam_step(host_phi(host_of(b->net)), update, b->phi_m, b->phi_v, PHI_LEN, &aa, 1);

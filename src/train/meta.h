@@ -7,9 +7,11 @@
  *           steps=    750        learning_rate= 0.001    decay= 0.0005       of theta (Adam)
  *           checkpoint= 50: steps from one state file to the next (0: none on the way); train= 1 (0: phi stays as it began)
  *           threads=  1: tasks run side by side on one thread each; N: one after the other on N threads each
+ *           size=, flip=  of tasks that do not say themselves
  *           seed=     0          phi_learning_rate=, phi_decay=              of phi (Adam); default: as theta's
  *   [task]  data=     a .data file; its train list is split into a train half and a validation half
  *           cfg=      network of this task;   split= half0 | half1 (default: the .data file's, else half0)
+ *           size=     width and height of its images;   flip= 1: mirrored at random, 0: not (default: as its cfg says)
  *           name=     for messages
  * Paths are tried as they are, then relative to the META file's folder.
  *

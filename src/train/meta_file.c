@@ -20,10 +20,11 @@ static const key meta_keys[] = {
     {"phi_learning_rate", NUMBER, M(phi_learning_rate), 0, 1e6}, {"phi_decay", NUMBER, M(phi_decay), 0, 1e6},
     {"threads", WHOLE, M(threads), 1, 1024}, {"checkpoint", WHOLE, M(checkpoint), 0, 1e9}, {"train", WHOLE, M(train), 0, 1},
     {"sigma", NUMBER, M(sigma), 0, 100}, {"seed", SEED, M(seed), 0, 0},
+    {"size", WHOLE, M(size), 1, 65536}, {"flip", WHOLE, M(flip), 0, 1},
 };
 static const key task_keys[] = {
     {"data", PATH, T(data), 0, 0}, {"cfg", PATH, T(cfg), 0, 0}, {"name", TEXT, T(name), 0, 256},
-    {"split", TEXT, T(split), 0, 16},
+    {"split", TEXT, T(split), 0, 16}, {"size", WHOLE, T(size), 1, 65536}, {"flip", WHOLE, T(flip), 0, 1},
 };
 enum { META_KEYS = sizeof meta_keys / sizeof *meta_keys, TASK_KEYS = sizeof task_keys / sizeof *task_keys };
 
@@ -89,6 +90,8 @@ static int take_section(const cfg_file *c, const cfg_section *s, const key *keys
 
 static int take_task(const cfg_file *c, const cfg_section *s, meta_file *m, char *err) {
     meta_task *t = &m->tasks[m->n];
+    t->size = m->size;
+    t->flip = m->flip;
     if (take_section(c, s, task_keys, TASK_KEYS, t, err)) return -1;
     if (!t->data[0]) return fail(err, c, s->line, "section", "[task]", "data= is missing");
     if (!t->cfg[0] && !m->cfg[0]) return fail(err, c, s->line, "section", "[task]", "no cfg=, neither here nor in [meta]");
@@ -134,6 +137,7 @@ meta_file *meta_file_read(const char *path, char *err) {
     m->steps = 750;
     m->threads = m->train = 1;
     m->checkpoint = 50;
+    m->flip = -1;
     m->learning_rate = 1e-3;
     m->decay = 5e-4;
     m->phi_learning_rate = m->phi_decay = -1;

@@ -17,7 +17,7 @@ typedef struct {
 } meta_task_run;
 
 /* What a step leaves of each task, on all ranks. */
-typedef struct { double theta_loss, phi_loss, gradient[PHI_LEN]; } meta_row;
+typedef struct { double theta_loss, theta_gradient, phi_loss, accuracy, gradient[PHI_LEN]; } meta_row;
 
 typedef struct {
     const meta_args *a;

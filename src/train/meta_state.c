@@ -43,7 +43,7 @@ static uint32_t identity(const meta_run *r) {
     uint32_t id = file_crc32(text, (size_t)at);
     for (int k = 0; k < r->n; k++) {
         const meta_task *t = &r->m->tasks[k];
-        at = snprintf(text, sizeof text, "%u %s %s %s", id, t->data, t->cfg[0] ? t->cfg : r->m->cfg, t->split);
+        at = snprintf(text, sizeof text, "%u %s %s %s %d %d", id, t->data, t->cfg[0] ? t->cfg : r->m->cfg, t->split, t->size, t->flip);
         id = file_crc32(text, (size_t)at);
     }
     return id;

@@ -1,27 +1,10 @@
 /* meta_step.c - see meta_step.h */
 #include "train/meta_step.h"
-#include "train/classifier.h"
+#include <math.h>
 
-float meta_theta_pass(network *net, const batch_t *b, uint64_t draw) {
-    host_net *h = host_of(net);
-    engine_mode mode = {
-        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
-        .seed = host_seed_of(h), .draw = draw,
-    };
-    host_set_mode(h, &mode);
-    return classifier_step(net, b);
-}
-
-float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PHI_LEN]) {
-    host_net *h = host_of(net);
-    engine_mode mode = {
-        .keep = 1, .bn_batch = 0, .perturb_batch = 1, .noise = PERTURB_NOISE_SAMPLE, .phi_grads = 1, .t = 1,
-        .seed = host_seed_of(h), .draw = draw,
-    };
-    double *d = host_phi_update(h);
+/* Forward and backward on one batch; the mean loss of an image. */
+static float pass(network *net, const batch_t *b) {
     float *X = net->input, *y = net->truth;
-    memset(d, 0, PHI_LEN * sizeof *d);
-    host_set_mode(h, &mode);
     net->input = b->X;
     net->truth = b->truth;
     net->train = 1;
@@ -29,7 +12,68 @@ float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PH
     backward_network(net);
     net->input = X;
     net->truth = y;
+    return *net->cost / (float)net->batch;
+}
+
+static double sum_of_squares(const float *u, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; u && i < n; i++) sum += (double)u[i] * (double)u[i];
+    return sum;
+}
+
+/* The layers' updates hold minus the gradient, summed over the images of a step. */
+static double theta_norm(const network *net) {
+    double sum = 0;
+    for (int i = 0; i < net->n; i++) {
+        const layer *l = &net->layers[i];
+        int conv = l->type == CONVOLUTIONAL;
+        if (!conv && l->type != CONNECTED) continue;
+        size_t n = (size_t)(conv ? l->n : l->outputs);
+        sum += sum_of_squares(l->weight_updates, conv ? (size_t)l->nweights : (size_t)l->inputs * n)
+             + sum_of_squares(l->bias_updates, n) + sum_of_squares(l->scale_updates, n);
+    }
+    return sqrt(sum) / ((double)net->batch * net->subdivisions);
+}
+
+float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gradient) {
+    host_net *h = host_of(net);
+    engine_mode mode = {
+        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
+        .seed = host_seed_of(h), .draw = draw,
+    };
+    host_set_mode(h, &mode);
+    *net->seen += (size_t)net->batch;
+    float loss = pass(net, b);
+    *gradient = 0;
+    if (*net->seen / (size_t)net->batch % (size_t)net->subdivisions) return loss;
+    *gradient = theta_norm(net);
+    update_network(net);
+    return loss;
+}
+
+static double part_right(const network *net, const batch_t *b) {
+    int right = 0;
+    for (int i = 0; i < net->batch; i++) {
+        const float *p = net->output + (size_t)i * (size_t)net->outputs;
+        int best = 0;
+        for (int k = 1; k < net->outputs; k++) if (p[k] > p[best]) best = k;
+        right += b->truth[(size_t)i * (size_t)net->outputs + (size_t)best] > 0;
+    }
+    return (double)right / net->batch;
+}
+
+float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PHI_LEN], double *accuracy) {
+    host_net *h = host_of(net);
+    engine_mode mode = {
+        .keep = 1, .bn_batch = 0, .perturb_batch = 1, .noise = PERTURB_NOISE_SAMPLE, .phi_grads = 1, .t = 1,
+        .seed = host_seed_of(h), .draw = draw,
+    };
+    double *d = host_phi_update(h);
+    memset(d, 0, PHI_LEN * sizeof *d);
+    host_set_mode(h, &mode);
+    float loss = pass(net, b);
+    *accuracy = part_right(net, b);
     for (int k = 0; k < PHI_LEN; k++) sum[k] += d[k] / net->batch;
     memset(d, 0, PHI_LEN * sizeof *d);
-    return *net->cost / (float)net->batch;
+    return loss;
 }

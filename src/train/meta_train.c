@@ -3,6 +3,7 @@
 #include "train/meta.h"
 #include "host/phi.h"
 #include "ops/optim.h"
+#include "train/meta_log.h"
 #include "train/meta_run.h"
 #include "train/meta_step.h"
 #include "train/ranks.h"
@@ -16,8 +17,8 @@ static void set_num(cfg_file *c, const char *key, double v) {
     cfg_set(c, 0, key, s);
 }
 
-/* The optimizer of the protocol, whatever the cfg says for target training. */
-static void set_optimizer(cfg_file *c, const meta_file *m, int steps) {
+/* The optimizer of the protocol, whatever the cfg says for target training; and the task's own size and mirroring. */
+static void set_up(cfg_file *c, const meta_file *m, const meta_task *t, int steps) {
     cfg_set(c, 0, "policy", "constant");
     cfg_set(c, 0, "adam", "1");
     cfg_set(c, 0, "B1", "0.9");
@@ -27,6 +28,9 @@ static void set_optimizer(cfg_file *c, const meta_file *m, int steps) {
     set_num(c, "learning_rate", m->learning_rate);
     set_num(c, "decay", m->decay);
     set_num(c, "max_batches", steps);
+    if (t->size) set_num(c, "width", t->size);
+    if (t->size) set_num(c, "height", t->size);
+    if (t->flip >= 0) set_num(c, "flip", t->flip);
     if (m->batch) {
         set_num(c, "batch", m->batch);
         cfg_set(c, 0, "subdivisions", "1");
@@ -45,7 +49,7 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
         snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train", t->c.cfg->path);
         return -1;
     }
-    set_optimizer(t->c.cfg, r->m, r->steps);
+    set_up(t->c.cfg, r->m, mt, r->steps);
     if (cfg_set_classes(t->c.cfg, t->c.data->classes, err)) return -1;
     t->c.net = host_open(t->c.cfg, k > 0, err);
     if (!t->c.net) return -1;
@@ -98,8 +102,8 @@ static void run_task(const meta_run *r, int k) {
     uint64_t sub = (uint64_t)net->subdivisions, first = (uint64_t)r->step * sub;
     memset(row, 0, sizeof *row);
     for (uint64_t i = 0; i < sub; i++)
-        row->theta_loss += (double)meta_theta_pass(net, loader_next(t->train_loader), 2 * (first + i)) / (double)sub;
-    row->phi_loss = (double)meta_phi_pass(net, loader_next(t->check_loader), 2 * first + 1, row->gradient);
+        row->theta_loss += (double)meta_theta_pass(net, loader_next(t->train_loader), 2 * (first + i), &row->theta_gradient) / (double)sub;
+    row->phi_loss = (double)meta_phi_pass(net, loader_next(t->check_loader), 2 * first + 1, row->gradient, &row->accuracy);
     t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss);
     if (t->bad) snprintf(t->err, ERR_LEN, "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi was written",
                          r->step + 1, t->name, r->m->tasks[k].data, isfinite(row->theta_loss) ? "phi" : "theta");
@@ -125,35 +129,6 @@ static int run_tasks(meta_run *r, char *err) {
     return ranks_agree(bad, err);
 }
 
-static double norm(const float *x, int n) {
-    double s = 0;
-    for (int k = 0; k < n; k++) s += (double)x[k] * (double)x[k];
-    return sqrt(s);
-}
-
-static void log_step(meta_run *r, double gradient) {
-    double theta = 0, phi = 0;
-    for (int k = 0; k < r->n; k++) {
-        theta += r->rows[k].theta_loss / r->n;
-        phi += r->rows[k].phi_loss / r->n;
-    }
-    double seconds = r->before + report_now() - r->start;
-    if (ranks_id() == 0 && report_due(r->step, r->steps, &r->last_line)) {
-        char eta[32];
-        report_duration(seconds / r->step * (r->steps - r->step), eta);
-        printf("meta %d/%d: theta loss %.4f, phi loss %.4f, |gradient| %.2e, |phi| %.4f, %.3f s/step, %s left\n", r->step,
-               r->steps, theta, phi, gradient, norm(r->phi, PHI_LEN), seconds / r->step, eta);
-        fflush(stdout);
-    }
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "step", r->step);
-    cJSON_AddNumberToObject(o, "theta_loss", theta);
-    cJSON_AddNumberToObject(o, "phi_loss", phi);
-    cJSON_AddNumberToObject(o, "gradient", gradient);
-    cJSON_AddNumberToObject(o, "seconds", seconds);
-    cJSON_AddItemToArray(r->log, o);
-}
-
 static void give_phi(meta_run *r) {
     for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) memcpy(host_phi(r->tasks[k].c.h), r->phi, sizeof r->phi);
 }
@@ -168,14 +143,15 @@ static int one_step(meta_run *r, int *stop, char *err) {
     *stop = r->rows[r->n].theta_loss > 0;
     for (int k = 0; k < r->n; k++) for (int i = 0; i < PHI_LEN; i++) sum[i] += r->rows[k].gradient[i];
     for (int k = 0; k < PHI_LEN; k++) update[k] = (float)(sum[k] / r->n);
-    double gradient = norm(update, PHI_LEN);
+    double gradient = meta_log_norm(update, PHI_LEN);      /* Adam's step clears it */
     r->step++;
     adam_args aa = {(float)r->m->phi_learning_rate, 0.9f, 0.999f, 1e-8f, (float)r->m->phi_decay, r->step};
     if (r->m->train) adam_step(r->phi, update, r->m1, r->m2, PHI_LEN, &aa, 1);
     give_phi(r);
-    log_step(r, gradient);
-    if (*stop || r->step == r->steps || (r->m->checkpoint && r->step % r->m->checkpoint == 0)) return meta_state_save(r, err);
-    return 0;
+    meta_log_step(r, gradient);
+    if (!*stop && r->step != r->steps && (!r->m->checkpoint || r->step % r->m->checkpoint)) return 0;
+    meta_log_draw(r);
+    return meta_state_save(r, err);
 }
 
 static int start(meta_run *r, char *err) {
@@ -224,9 +200,7 @@ static int finish(meta_run *r, char *err) {
              (unsigned long long)r->seed);
     if (phi_write(r->out, r->phi, note, err)) return -1;
     printf("%s: %d steps over %d tasks, %s\n", r->out, r->step, r->n, report_duration(seconds, took));
-    const cJSON *last = cJSON_GetArrayItem(r->log, cJSON_GetArraySize(r->log) - 1);
-    cJSON_AddNumberToObject(r->json, "step", r->step);
-    cJSON_AddNumberToObject(r->json, "loss", cJSON_GetNumberValue(cJSON_GetObjectItem(last, "phi_loss")));
+    meta_log_end(r);
     cJSON_AddNumberToObject(r->json, "seconds", seconds);
     return report_json(r->a->json, r->json, err);
 }
