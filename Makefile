@@ -43,9 +43,24 @@ $(BUILD)/tests/ref_%.o: tests/ref_%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+# src/ops once more, without vectors or versions for newer processors, every name with portable_ before it: what tests/test_portable
+# holds the fast one against.
+PORTABLE := $(patsubst src/%.c,$(BUILD)/portable/%.o,$(wildcard src/ops/*.c))
+$(BUILD)/portable/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -DMP_PORTABLE -O1 -fno-tree-vectorize -c -o $@ $<
+
+$(BUILD)/portable.o: $(PORTABLE)
+	$(LD) -r -o $@ $^
+	nm -g --defined-only $@ | awk '{ print $$3, "portable_" $$3 }' >$@.names
+	objcopy --redefine-syms=$@.names $@
+
+$(BUILD)/tests/test_portable: $(BUILD)/portable.o
+$(BUILD)/tests/test_portable: MORE = $(BUILD)/portable.o
+
 $(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) $(MORE) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
 
 tests: all $(TESTS)
 
@@ -66,6 +81,6 @@ help:
 	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
 	@echo "make clean      remove $(BUILD)"
 
--include $(OBJ:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
 .PHONY: all tests layers asan clean help
 .SECONDARY:

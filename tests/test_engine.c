@@ -334,6 +334,7 @@ int main(void) {
     test_linear();
     test_others();
     test_deltas();
+    test_sums();
     test_modes();
     test_fold();
     test_far_mean();

@@ -130,6 +130,21 @@ static graph small_net(const char *name) {
     return g;
 }
 
+/* A sum passes its delta on by sharing: every activation before it and behind it. */
+static void test_sums(void) {
+    static const act_kind acts[] = {ACT_LINEAR, ACT_LEAKY, ACT_RELU, ACT_TANH};
+    static const int channels[] = {3, 16, 20};
+    for (int a = 0; a < 4; a++) for (int s = 0; s < 4; s++) for (int c = 0; c < 3; c++) {
+        graph g = {.name = "sum", .n = 5, .h = 4, .w = 3, .c = 3, .batch = 3, .sample = 24};
+        g.t[1] = (tnode)CONV_(0, channels[c], 3, 1, 1, 1, 1, ACT_LEAKY);
+        g.t[2] = (tnode)CONV_(1, channels[c], 3, 1, 1, 1, 1, 0);
+        g.t[2].act = acts[a];
+        g.t[3] = (tnode){.kind = ADD, .in = {2, 1}, .act = acts[s]};
+        g.t[4] = (tnode)CONV_(3, 4, 1, 1, 0, 1, 0, ACT_LEAKY);
+        check_graph(g, (a + s + c) % 2, TOL);
+    }
+}
+
 /* One pass with r as the last delta; returns the input's delta (malloc'd). */
 static float *pass(graph *g, engine *e, const engine_mode *m, const float *x, const float *r, int from) {
     float *dx = floats(per_image(&g->t[0]) * (size_t)g->batch, 0, 0);

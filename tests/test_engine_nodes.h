@@ -127,7 +127,7 @@ static void test_perturb(void) {
             rm[i] = rm2[i] = (float)rnd(), rv[i] = rv2[i] = (float)(rnd() + 1.5);
         for (int i = 0; i < N; i++) x[i] = (float)(2 * rnd()), r[i] = (float)rnd(), eps[i] = (float)rnd();
         engine_perturb d = {
-            phi, dphi, rm, rv, 8, 16, .9f, .1f, (k & 3) != 3, (k & 3) != 2, k & 1 ? ACT_RELU : ACT_LINEAR};
+            phi, dphi, rm, rv, 8, 16, .9f, .1f, (k & 4) != 0, (k & 3) != 3, (k & 3) != 2, k & 1 ? ACT_RELU : ACT_LINEAR};
         engine_mode m = {.keep = 1,
                          .perturb_batch = k < 8,
                          .phi_grads = k != 5,
@@ -139,7 +139,7 @@ static void test_perturb(void) {
                           C / 8.f,
                           H / 16.f,
                           .7f,
-                          k < 8 ? .9f : INFINITY,
+                          k < 8 || k & 4 ? .9f : INFINITY,
                           1,
                           d.noise ? m.noise : PERTURB_NOISE_NONE,
                           d.scale,

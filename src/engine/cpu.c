@@ -87,16 +87,6 @@ void engine_cpu_delta_act(engine *e, node *n, act_kind a) {
     engine_cpu_act_back(to, from, n->y.p, shape_len(n->s), a);
 }
 
-int engine_cpu_slope(act_kind a, float *slope) {
-    switch (a) {
-    case ACT_LINEAR: *slope = 1; return 1;
-    case ACT_RELU: *slope = 0; return 1;
-    case ACT_LEAKY: *slope = 0.1f; return 1;
-    case ACT_RELIE: *slope = 0.01f; return 1;
-    default: *slope = 1; return 0;
-    }
-}
-
 /* to[j*to_step + i] = from[i*from_step + j], i < ni, j < nj: both sides touch whole lines within a tile. */
 CPU_CLONES static void transpose(float *restrict to, size_t to_step, const float *restrict from,
                                  size_t from_step, size_t ni, size_t nj, int add) {

@@ -21,8 +21,6 @@ void engine_cpu_act(float *y, const float *x, size_t n, act_kind a);            
 void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n, act_kind a); /* dx may be dy */
 /* n's delta from that of its output to that before the activation. */
 void engine_cpu_delta_act(engine *e, node *n, act_kind a);
-/* y = a(x) for these is max-like: x > 0 ? x : slope * x. Returns 1 and the slope, or 0. */
-int engine_cpu_slope(act_kind a, float *slope);
 
 /* Batch norm and activation over the last axis of (rows, c). stat: NORM_STAT*c floats, kept for backward. */
 enum { NORM_STAT = 3 };

@@ -37,7 +37,6 @@ void engine_cpu_softmax_forward(engine *e, node *n, const engine_mode *m) {
 
 /* delta is already that of the logits: Darknet leaves out the temperature here, and files were trained so. */
 void engine_cpu_softmax_backward(engine *e, node *n, const engine_mode *m) {
-    int add = 0;
     engine_delta_pass(e, n, n->in[0]);
 }
 

@@ -216,7 +216,7 @@ void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m) {
     linear *l = n->state;
     const engine_conv *d = &n->d.conv;
     float slope;
-    if (!d->batch_norm || !engine_cpu_slope(d->activation, &slope)) engine_cpu_delta_act(e, n, d->activation);
+    if (!d->batch_norm || !act_slope(d->activation, &slope)) engine_cpu_delta_act(e, n, d->activation);
     if (d->batch_norm) {
         const float *dy;
         float *dx = engine_delta_change(e, n, &dy);

@@ -238,7 +238,7 @@ static void fill_coefficients(norm *n, const float *stat, const engine_params *p
 void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c, const engine_params *p,
                      act_kind act, int batch, float *stat) {
     norm n = open_norm(e, rows, c);
-    int fused = engine_cpu_slope(act, &n.slope);
+    int fused = act_slope(act, &n.slope);
     if (batch) batch_stat(&n, x, rows, p, stat);
     else rolling_stat(c, p, stat);
     fill_coefficients(&n, stat, p);
@@ -250,7 +250,7 @@ void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x,
                           const engine_params *p, act_kind act, int batch, int theta_grads,
                           const float *stat) {
     norm n = open_norm(e, rows, c);
-    (void)engine_cpu_slope(act, &n.slope);
+    (void)act_slope(act, &n.slope);
     fill_coefficients(&n, stat, p);
     if (batch || theta_grads) all_sums(&n, x, dy);
     for (int j = 0; j < c; j++) {

@@ -22,10 +22,10 @@ void engine_cpu_perturb_free(engine *e, node *n) {
 static perturb_args args_of(const node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     float slope = 1;
-    (void)engine_cpu_slope(d->activation, &slope);
+    (void)act_slope(d->activation, &slope);
     return (perturb_args){
         .s = n->s, .slope = slope, .c_feature = (float)n->s.c / d->c_norm, .h_feature = (float)n->s.h / d->h_norm, .t = m->t,
-        .clip = m->perturb_batch ? d->clip : INFINITY, .noise = d->noise ? m->noise : PERTURB_NOISE_NONE,
+        .clip = m->perturb_batch || d->clip_test ? d->clip : INFINITY, .noise = d->noise ? m->noise : PERTURB_NOISE_NONE,
         .scale = d->scale, .batch_stats = m->perturb_batch, .momentum = d->momentum, .eps = n->eps,
         .key = rng_key(m->seed, RNG_NOISE, m->draw, (uint64_t)n->id),
     };
@@ -41,7 +41,7 @@ void engine_cpu_perturb_forward(engine *e, node *n, const engine_mode *m) {
     perturb_args a = args_of(n, m);
     perturb_forward(n->y.p, m->keep ? p->tape.p : NULL, d->running_mean, d->running_var,
                     e->nodes[n->in[0]].y.p, d->phi, &a, scratch(e, n));
-    if (!engine_cpu_slope(d->activation, &a.slope)) engine_cpu_act(n->y.p, n->y.p, shape_len(n->s), d->activation);
+    if (!act_slope(d->activation, &a.slope)) engine_cpu_act(n->y.p, n->y.p, shape_len(n->s), d->activation);
 }
 
 void engine_cpu_perturb_backward(engine *e, node *n, const engine_mode *m) {
@@ -49,7 +49,7 @@ void engine_cpu_perturb_backward(engine *e, node *n, const engine_mode *m) {
     const perturb *p = n->state;
     perturb_args a = args_of(n, m);
     int add = 0;
-    if (!engine_cpu_slope(d->activation, &a.slope)) engine_cpu_delta_act(e, n, d->activation);
+    if (!act_slope(d->activation, &a.slope)) engine_cpu_delta_act(e, n, d->activation);
     float *dx = engine_delta_of(e, n->in[0], &add);
     double *dphi = m->phi_grads ? d->dphi : NULL;
     if (!dx && !dphi) return;

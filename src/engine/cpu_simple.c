@@ -48,7 +48,7 @@ void engine_cpu_shortcut_forward(engine *e, node *n, const engine_mode *m) {
     node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
     size_t len = shape_len(n->s);
     float slope;
-    int fused = engine_cpu_slope(n->d.act, &slope);
+    int fused = act_slope(n->d.act, &slope);
     if (same(in->s, from->s)) {
         #pragma omp parallel if (len > GRAIN)
         {

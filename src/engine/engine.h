@@ -38,6 +38,7 @@ typedef struct {
     double *dphi;               /* PHI_LEN, (+=) MINUS the gradient, as every update here */
     float *running_mean, *running_var;      /* (C,4) */
     float c_norm, h_norm, clip, momentum;
+    int clip_test;              /* clip in inference too */
     int noise, scale;           /* the switches of [perturb] */
     act_kind activation;
 } engine_perturb;
@@ -46,7 +47,7 @@ typedef struct {
 typedef struct {
     int keep;               /* forward: keep what backward needs */
     int bn_batch;           /* batch norm uses (and updates the running) batch statistics */
-    int perturb_batch;      /* [perturb] in training mode: batch statistics, clip */
+    int perturb_batch;      /* [perturb] in training mode: batch statistics */
     perturb_noise noise;    /* SAMPLE or MEAN; nodes with noise=0 ignore it */
     int dropout;            /* dropout is active */
     int theta_grads;        /* backward fills the parameters' updates */

@@ -272,7 +272,7 @@ static void resolve(char out[4096], const char *cfg, const char *path) {
 }
 
 cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
-    cfg_meta_shared m = {.clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
+    cfg_meta_shared m = {.clip_test = 1, .clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
     for (int i = 1; i < c->n; i++) {
         if (!is(c, i, "meta_shared")) continue;
         m.present = 1;
@@ -281,6 +281,7 @@ cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
         m.c_norm = (float)cfg_get_num(c, i, "c_norm", 0);
         m.h_norm = (float)cfg_get_num(c, i, "h_norm", 0);
         m.clip = (float)cfg_get_num(c, i, "clip", m.clip);
+        m.clip_test = cfg_get_num(c, i, "clip_test", 1) != 0;
         m.momentum = (float)cfg_get_num(c, i, "momentum", m.momentum);
         m.anneal = (float)cfg_get_num(c, i, "anneal", m.anneal);
         m.sigma = (float)cfg_get_num(c, i, "sigma", m.sigma);

@@ -17,7 +17,7 @@ typedef struct { char *path; int n; cfg_section *sections; } cfg_file;          
 
 /* [meta_shared], defaults of the paper filled in; 0 in c_norm, h_norm means "derive from the network". */
 typedef struct {
-    int present, line, train;
+    int present, line, train, clip_test;    /* train 0, clip_test 1 */
     char phi[4096];             /* "" : random at initial scale; relative paths are relative to the cfg file */
     float c_norm, h_norm, clip, momentum, anneal, sigma;    /* 0, 0, 100, 0.1, 0.4, 0.01 */
 } cfg_meta_shared;

@@ -142,7 +142,7 @@ static const cfg_key perturb[] = {
 static const cfg_key meta_shared[] = {
     {"phi", CFG_STR, CFG_OURS, 0, 0, 0, NULL}, {"train", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
     {"c_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL}, {"h_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL},
-    {"clip", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, HUGE_F, NULL}, {"momentum", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
+    {"clip", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, HUGE_F, NULL}, {"clip_test", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"momentum", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
     {"anneal", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"sigma", CFG_FLOAT, CFG_OURS, 0, 0, 1000, NULL}, END};
 
 static const cfg_kind kinds[] = {

@@ -95,3 +95,13 @@ void act_backward(float *dx, const float *dy, const float *y, size_t n, act_kind
         for (size_t i = 0; i < n; i++) dx[i] = dy[i] * slope(y[i], a);
     }
 }
+
+int act_slope(act_kind a, float *slope) {
+    switch (a) {
+    case ACT_LINEAR: *slope = 1; return 1;
+    case ACT_RELU: *slope = 0; return 1;
+    case ACT_LEAKY: *slope = 0.1f; return 1;
+    case ACT_RELIE: *slope = 0.01f; return 1;
+    default: *slope = 1; return 0;
+    }
+}

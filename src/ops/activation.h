@@ -15,4 +15,6 @@ const char *act_name(act_kind a);
 
 void act_forward(float *y, const float *x, size_t n, act_kind a);           /* (=) y = a(x) */
 void act_backward(float *dx, const float *dy, const float *y, size_t n, act_kind a);  /* (=) dx = dy * a'(y) */
+/* a(x) = x > 0 ? x : slope * x for these; 1 and the slope, or 0 (and slope 1). */
+int act_slope(act_kind a, float *slope);
 #endif
