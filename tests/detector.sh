@@ -33,6 +33,17 @@ check "and give it again" test "$(number "$T/best.json" map50)" = "$(number "$T/
 check "noise samples" "$MP" detector map "$D" "$C" "$T/a/${N}_final.weights" -samples 3 -json "$T/s.json" >/dev/null 2>&1
 check "noisy mAP is a mAP too" above "$(number "$T/s.json" map50)" 0.5
 
+# Folded: mAP of three, each what `map` says of the files.
+check "fold" "$MP" weights fold "$C" "$T/a/${N}_final.weights" "$T/f.cfg" "$T/f.weights" -calibrate "$D" -samples 3 -json "$T/fold.json" >"$T/fold.txt" 2>/dev/null
+"$MP" detector map "$D" "$T/f.cfg" "$T/f.weights" -json "$T/f.json" >/dev/null 2>&1
+check "fold reports mAP as map does" python3 -c "
+import json, sys
+fold, one, noisy, plain = (json.load(open('$T/' + n + '.json')) for n in ('fold', 'map', 's', 'f'))
+near = lambda a, b: abs(a['map50'] - b['map50']) < 0.02
+sys.exit(not (near(fold['deterministic'], one) and near(fold['folded'], plain) and abs(fold['samples']['map50'] - noisy['map50']) < 0.1
+              and fold['folded']['images'] == 12 and fold['folded']['map50'] > 0.5))"
+check "and prints three lines" test "$(grep -c 'mAP@0.50 ' "$T/fold.txt")" = 3
+
 # Stop and go on, with Adam, multi-scale, perturbation, dropout, and without the tests along the way; and plain with SGD and
 # subdivisions.
 cp "$C" "$T/$N.cfg"

@@ -169,7 +169,7 @@ static dataset *load(const data_file *d, data_part part, int most, uint64_t seed
     if (data_is_idx(path)) {
         bad = data_load_idx(d, path, part, c, s, err);
     } else {
-        list l = {.d = d, .path = path, .c = c, .skip_bad = skip_bad};
+        list l = {.d = d, .path = path, .c = c, .skip_bad = skip_bad, .most = most, .seed = seed};
         bad = load_list(&l, part, threads, s, err);
         free_list(&l);
     }

@@ -47,6 +47,10 @@ static int hand_on(const pass *p, int i, int in_batch, char *err) {
 
 int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number, char *err) {
     int samples = a->c.samples;
+    if (!c->h) {        /* run by the host alone */
+        network_predict(c->net, X);
+        return 0;
+    }
     engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(c->h),
                      .seed = host_seed_of(c->h)};
     float *mean = samples > 0 ? calloc(heads_len(c->net), sizeof *mean) : NULL;
@@ -111,7 +115,7 @@ static int collect(void *arg, int i, const detection *d, int n, char *err) {
         box_rect r = {d[k].bbox.x, d[k].bbox.y, d[k].bbox.w, d[k].bbox.h};
         for (int j = 0; j < c->s->classes; j++) {
             if (!isfinite(d[k].prob[j]) || !isfinite(r.x + r.y + r.w + r.h)) {
-                snprintf(err, ERR_LEN, "%s: the network's output is no number: %s", c->s->items[i].path, host_perturbs(c->c->h) > 0
+                snprintf(err, ERR_LEN, "%s: the network's output is no number: %s", c->s->items[i].path, c->c->h && host_perturbs(c->c->h) > 0
                          ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
                            "behind a batch norm (`cfg attach -where conv`)" : "were its weights trained to the end?");
                 return -1;

@@ -2,7 +2,7 @@
 #include "train/fold.h"
 #include "data/batch.h"
 #include "host/files.h"
-#include "train/classifier.h"
+#include "train/detector.h"
 #include "train/fold_net.h"
 #include "train/report.h"
 #include <math.h>
@@ -12,6 +12,7 @@ enum { BATCHES = 50 };          /* at least, of a classifier: as many as trainin
 /* Of the second fit: two sweeps over so many batches; whole steps would swing to and fro. */
 enum { SWEEPS = 2, SWEEP_BATCHES = 16 };
 static const double SWEEP_STEP = 0.6;
+static const float MAP_THRESH = 0.25f, MAP_NMS = 0.45f;      /* as `detector map` without options */
 enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; images on which outputs are compared */
 
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
     fold_plan *plan;
     fold_images images;
     int classifier;             /* ends in a [softmax] over the data's classes */
+    int detector;               /* has [yolo] or [region] */
 } job;
 
 /* ---- images ---------------------------------------------------------------------------------------------------- */
@@ -78,6 +80,12 @@ static int ends_in_softmax(const cfg_file *c) {
     return !strcmp(c->sections[i].type, "softmax");
 }
 
+static int has_boxes(const cfg_file *c) {
+    int found = 0;
+    for (int i = 1; i < c->n; i++) found |= !strcmp(c->sections[i].type, "yolo") || !strcmp(c->sections[i].type, "region");
+    return found;
+}
+
 static void limit_batch(cfg_file *c) {
     double pixels = cfg_get_num(c, 0, "width", 1) * cfg_get_num(c, 0, "height", 1);
     int fit = pixels < PIXELS ? (int)(PIXELS / pixels) : 1;
@@ -97,6 +105,7 @@ static int open_all(job *j, char *err) {
     j->cfg = cfg_read(a->cfg, err);
     if (!j->cfg || !(j->data = data_file_read(a->data, err))) return -1;
     j->classifier = ends_in_softmax(j->cfg);
+    j->detector = has_boxes(j->cfg);
     if (!j->classifier) limit_batch(j->cfg);
     j->net = host_open(j->cfg, 1, err);
     if (!j->net || host_load(j->net, a->weights, 0, err)) return -1;
@@ -205,6 +214,39 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
     return 0;
 }
 
+static int measure_map(const job *j, network *net, const det_set *s, int samples, cJSON *json, const char *key, const char *what, char *err) {
+    classifier c = {.cfg = j->cfg, .data = j->data, .net = net, .h = host_of(net)};
+    detector_args a = {.c = {.threads = j->a->threads, .samples = samples}, .thresh = MAP_THRESH, .nms = MAP_NMS};
+    class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
+    if (!ap) {
+        snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
+        return -1;
+    }
+    int bad = detector_measure(&c, s, &a, ap, err);
+    if (!bad) {
+        cJSON *o = cJSON_AddObjectToObject(json, key);
+        detector_report(o, ap, s->classes, 0);
+        cJSON_AddNumberToObject(o, "images", s->n);
+        printf("%-34s mAP@0.50 %6.2f %%   mAP@0.50:0.95 %6.2f %%\n", what, 100 * cJSON_GetObjectItem(o, "map50")->valuedouble,
+               100 * cJSON_GetObjectItem(o, "map50_95")->valuedouble);
+    }
+    free(ap);
+    return bad;
+}
+
+static int report_detector(const job *j, network *host, cJSON *json, char *err) {
+    det_set *s = det_load(j->data, DATA_VALID, j->net->c, j->a->threads, j->a->skip_bad ? DET_SKIP_BAD : 0, 0, err);
+    char what[64];
+    if (!s) return -1;
+    snprintf(what, sizeof what, "%d noise sample%s", j->a->samples, j->a->samples > 1 ? "s, heads averaged" : "");
+    printf("%d test images\n", s->n);
+    int bad = measure_map(j, j->net, s, j->a->samples, json, "samples", what, err)
+        || measure_map(j, j->net, s, 0, json, "deterministic", "deterministic", err)
+        || measure_map(j, host, s, 0, json, "folded", "folded, run by Darknet's own code", err) ? -1 : 0;
+    det_free(s);
+    return bad;
+}
+
 /* How far the folded network's outputs lie from those of deterministic inference, on calibration images. */
 static int report_outputs(const job *j, network *host, cJSON *json, char *err) {
     int B = j->net->batch, batches = (COMPARED + B - 1) / B;
@@ -247,6 +289,7 @@ static int report(const job *j, char *err) {
     cJSON *json = cJSON_CreateObject();
     int bad = !host ? -1 : report_outputs(j, host, json, err);
     if (!bad && j->valid) bad = report_classifier(j, host, json, err);
+    if (!bad && j->detector && j->data->valid[0]) bad = report_detector(j, host, json, err);
     if (!bad) bad = report_json(a->json, json, err);
     cJSON_Delete(json);
     host_close(host);
