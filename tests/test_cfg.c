@@ -328,6 +328,12 @@ static void test_warnings(void) {
     CHECK(strstr(warned, ":5: warning: [net] key \"mosaic\"") && strstr(warned, "[meta_shared] without any [perturb]"),
           "warnings:\n%s", warned);
     cfg_free(c);
+    catch_stderr();
+    c = parse(NET "batch=2\nbatch=4\n" CONV);
+    release_stderr();
+    CHECK(c && cfg_get_num(c, 0, "batch", 0) == 2 && strstr(warned, ":6: warning: [net] batch is given twice")
+          && strstr(warned, "batch=2 in line 5"), "%s%s", warned, err);
+    cfg_free(c);
 }
 
 /* Random damage: refused or accepted, but never a crash, and what is accepted can be translated and read again. */

@@ -80,6 +80,17 @@ static void warn_fork(reader *r, const char *key) {
             "ignored\n", r->c->path, r->line, r->kind->name, key);
 }
 
+/* Stock cfgs give batch= for tests and again for training in [net]; Darknet goes by the first. Elsewhere it is a slip. */
+static int given_twice(reader *r, const cfg_section *sec, const cfg_option *first) {
+    if (r->plain || r->all || r->kind->id != CFG_S_NET)
+        return cfg_fail(r->err, r->c, r->line, "[%s] %s is given twice, first in line %d; remove one of them", sec->type, first->key,
+                        first->line);
+    if (!r->again)
+        fprintf(stderr, "%s:%d: warning: [net] %s is given twice: Darknet goes by the first, %s=%s in line %d\n", r->c->path, r->line,
+                first->key, first->key, first->val, first->line);
+    return 0;
+}
+
 static int add_option(reader *r, char *s) {
     cfg_file *c = r->c;
     char *eq = strchr(s, '=');
@@ -94,9 +105,7 @@ static int add_option(reader *r, char *s) {
     cfg_section *sec = &c->sections[c->n - 1];
     if (!*val) return cfg_fail(r->err, c, r->line, "[%s] %s has no value", sec->type, key);
     for (int i = 0; i < sec->n; i++) {
-        if (!strcmp(sec->options[i].key, key))
-            return cfg_fail(r->err, c, r->line, "[%s] %s is given twice, first in line %d; remove one of them",
-                            sec->type, key, sec->options[i].line);
+        if (!strcmp(sec->options[i].key, key)) return given_twice(r, sec, &sec->options[i]);
     }
     if (append_option(sec, key, val, r->line)) return no_memory(r->err, c);
     if (r->plain) return 0;
