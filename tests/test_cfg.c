@@ -102,6 +102,11 @@ static const refusal refusals[] = {
     {NET "policy=poly\nmax_batches=0\n" CONV, 6, "at least 1", ""},
     {NET "crop_pad=-1\n" CONV, 5, "crop_pad=-1", "out of range"},
     {NET "flip=2\n" CONV, 5, "flip=2", "out of range"},
+    {NET "label_smooth_eps=1.1\n" CONV, 5, "label_smooth_eps=1.1", "[0, 1]"},
+    {NET "cutout=-3\n" CONV, 5, "cutout=-3", "out of range"},
+    {NET "mixup=2\n" CONV, 5, "mixup=2", "[0, 1]"},
+    {NET "mixup=1\nmixup_alpha=0\n" CONV, 6, "mixup_alpha=0", "(0, 100]"},
+    {NET "cutmix_alpha=1\n" CONV, 5, "cutmix_alpha without cutmix=1", ""},
     {"[net]\nheight=60000\nwidth=60000\nchannels=3\n" CONV, 1, "more than the host can count", ""},
     {NET "[convolutional]\nfilters=900000\nsize=1\nbatch_normalize=1\n[upsample]\nstride=500\n", 9,
      "host can count", "layer 1"},
@@ -306,6 +311,17 @@ static void test_values(void) {
           ch, err);
     CHECK(cfg_set(c, 2, "stride", "0") == 0 && cfg_layer_shape(c, 0, &w, &h, &ch) == -1, "a bad value set later");
     CHECK(cfg_set(c, 99, "stride", "1") == -1 && cfg_set(c, -1, "stride", "1") == -1, "no such section");
+    cfg_free(c);
+    c = parse(NET "mixup=1\nmixup_alpha=.2\ncutmix=1\nlabel_smooth_eps=0.1\ncutout=9\n" CONV);
+    CHECK(c != NULL, "%s", err);
+    cfg_net_extra x = cfg_get_net_extra(c);
+    CHECK(x.mixup == 0.2f && x.cutmix == 1 && x.label_smooth == 0.1f && x.cutout == 9 && x.crop_pad == -1, "[net] regularizers");
+    t = cfg_for_host(c);
+    CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") && !strstr(t, "cutout"), "text:\n%s", t);
+    free(t);
+    cfg_free(c);
+    c = parse(NET "mixup=0\nmixup_alpha=.2\n" CONV);
+    CHECK(c && cfg_get_net_extra(c).mixup == 0, "mixup=0: %s", err);
     cfg_free(c);
     c = parse(NET CONV "[cost]\n");
     CHECK(c && cfg_set_classes(c, 3, err) == -1 && strstr(err, "no [softmax]"), "%s", err);

@@ -308,8 +308,13 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
 }
 
 cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
-    int crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), flip = (int)cfg_get_num(c, 0, "flip", 1);
-    return (cfg_net_extra){.crop_pad = crop_pad, .flip = flip};
+    int mixup = cfg_get_num(c, 0, "mixup", 0) != 0, cutmix = cfg_get_num(c, 0, "cutmix", 0) != 0;
+    return (cfg_net_extra){
+        .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), .flip = (int)cfg_get_num(c, 0, "flip", 1),
+        .cutout = (int)cfg_get_num(c, 0, "cutout", 0), .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
+        .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
+        .cutmix = cutmix ? (float)cfg_get_num(c, 0, "cutmix_alpha", 1) : 0,
+    };
 }
 
 static int keeps_channels(cfg_section_id id) {

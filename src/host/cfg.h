@@ -26,7 +26,12 @@ typedef struct {
 typedef struct { int layer, noise, scale; char activation[32]; } cfg_perturb;
 
 /* Keys of ours in [net]. */
-typedef struct { int crop_pad; int flip; } cfg_net_extra;   /* crop_pad -1: not given; flip default 1 */
+typedef struct {
+    int crop_pad, flip;         /* -1: not given; default 1 */
+    int cutout;                 /* 0: none */
+    float label_smooth;
+    float mixup, cutmix;        /* the alphas; 0: off */
+} cfg_net_extra;
 
 /* Read and check. NULL and a sentence in err: missing file, unknown section or key (nearest known one named), value
  * no number or out of range, from/layers outside the network, missing required key, [perturb] rules. Warnings

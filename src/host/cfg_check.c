@@ -83,6 +83,16 @@ static int check_policy(const cfg_file *c, char *err) {
     return 0;
 }
 
+/* A value without its switch would be without effect, and nobody would notice. */
+static int check_switches(const cfg_file *c, char *err) {
+    static const char *const pairs[][2] = {{"mixup_alpha", "mixup"}, {"cutmix_alpha", "cutmix"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (cfg_get(c, 0, pairs[i][0]) && !cfg_get(c, 0, pairs[i][1]))
+            return NET_FAIL(pairs[i][0], "%s without %s=1 does nothing; add it", pairs[i][0], pairs[i][1]);
+    }
+    return 0;
+}
+
 static int check_net(walk *x) {
     const cfg_file *c = x->c;
     char *err = x->err;
@@ -103,7 +113,7 @@ static int check_net(walk *x) {
         return NET_FAIL("batch", "%.0f inputs times %.0f per mini-batch are more than the host can count", inputs,
                         x->minibatch);
     x->in = (shape){(long long)w, (long long)h, (long long)ch, (long long)inputs, given == 3, 0};
-    return check_policy(c, err);
+    return check_policy(c, err) ? -1 : check_switches(c, err);
 }
 
 /* ---- results of a layer ---- */

@@ -47,15 +47,18 @@ static const cfg_key net[] = {
     INT("min_crop", 0, 65535), FLT("max_ratio", 0, 1e6), FLT("min_ratio", 0, 1e6), FLAG("center"),
     FLT("clip", 0, HUGE_F), FLT("angle", 0, 360), ABOVE("aspect", 0, 1000), ABOVE("saturation", 0, 1000),
     ABOVE("exposure", 0, 1000), FLT("hue", 0, 1), FLAG("notruth"), FLAG("random"),
-    {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL}, {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, FORK("seen"),
+    {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL}, {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+    {"label_smooth_eps", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"cutout", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
+    {"mixup", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"mixup_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
+    {"cutmix", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"cutmix_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL}, FORK("seen"),
     FORK("learning_rate_min"), FORK("sgdr_cycle"), FORK("sgdr_mult"), FORK("seq_scales"), FORK("track"),
     FORK("augment_speed"), FORK("sequential_subdivisions"), FORK("try_fix_nan"), FORK("weights_reject_freq"),
     FORK("equidistant_point"), FORK("badlabels_rejection_percentage"), FORK("num_sigmas_reject_badlabels"),
     FORK("ema_alpha"), FORK("use_cuda_graph"), FORK("loss_scale"), FORK("dynamic_minibatch"),
     FORK("optimized_memory"), FORK("workspace_size_limit_MB"), FORK("blur"), FORK("gaussian_noise"),
-    FORK("mixup"), FORK("cutmix"), FORK("mosaic"), FORK("mosaic_bound"), FORK("letter_box"),
+    FORK("mosaic"), FORK("mosaic_bound"), FORK("letter_box"),
     FORK("contrastive"), FORK("contrastive_jit_flip"), FORK("contrastive_color"), FORK("unsupervised"),
-    FORK("label_smooth_eps"), FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
+    FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
     FORK("max_chart_loss"), END};
 
 /* Keys of every layer of the host. */
