@@ -1,6 +1,7 @@
 /* test_cfg.c - the cfg reader: every refusal with its sentence, every typo, layout, values, warnings, random damage. */
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
+#include "ops/perturb.h"
 #include "test.h"
 #include <fcntl.h>
 #include <unistd.h>
@@ -159,7 +160,11 @@ static const refusal refusals[] = {
     {NET "[meta_shared]\n" CONV "[meta_shared]\n", 10, "second [meta_shared]", "line 5"},
     {NET CONV "[perturb]\n", 9, "[perturb] needs a [meta_shared]", ""},
     {NET "[meta_shared]\n[perturb]\n" CONV, 6, "cannot be the first layer", ""},
-    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=2\n", 11, "noise=2", "out of range"},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=2\n", 11, "unknown noise \"2\"", "did you mean \"0\""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gausian\n", 11, "did you mean \"gaussian\"", ""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nsd=0\n", 12, "sd=0", "(0, 10]"},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=unit\nsd=.6\n", 12, "sd= belongs to noise=gaussian", ""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nscale=1\n", 12, "has no scale", ""},
     {NET "[meta_shared]\n" CONV "[perturb]\nactivation=reul\n", 11, "did you mean \"relu\"", ""},
     {NET "[meta_shared]\nanneal=1.5\n" CONV "[perturb]\n", 6, "anneal=1.5", "[0, 1]"},
     {NET "[meta_shared]\nclip=0\n" CONV "[perturb]\n", 6, "above 0", ""},
@@ -319,6 +324,12 @@ static void test_values(void) {
     t = cfg_for_host(c);
     CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") && !strstr(t, "cutout"), "text:\n%s", t);
     free(t);
+    cfg_free(c);
+    c = parse(NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale=0\n[perturb]\nnoise=unit\n[perturb]\n");
+    cfg_perturb q[4];
+    CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN && q[0].sd == 0.6f
+          && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 && q[2].noise == PERTURB_KIND_UNIT
+          && q[3].noise == PERTURB_KIND_PAPER, "kinds of noise: %s", err);
     cfg_free(c);
     c = parse(NET "mixup=0\nmixup_alpha=.2\n" CONV);
     CHECK(c && cfg_get_net_extra(c).mixup == 0, "mixup=0: %s", err);

@@ -38,8 +38,9 @@ typedef struct {
     double *dphi;               /* PHI_LEN, (+=) MINUS the gradient, as every update here */
     float *running_mean, *running_var;      /* (C,4) */
     float c_norm, h_norm, clip, momentum;
-    int noise, scale;           /* the switches of [perturb] */
+    int noise, scale;           /* of [perturb]: a perturb_kind, and the switch */
     act_kind activation;
+    float sd;                   /* of PERTURB_KIND_GAUSSIAN */
 } engine_perturb;
 
 /* How to run; the same struct for a forward and its backward. */
@@ -47,7 +48,7 @@ typedef struct {
     int keep;               /* forward: keep what backward needs */
     int bn_batch;           /* batch norm uses (and updates the running) batch statistics */
     int perturb_batch;      /* [perturb] in training mode: batch statistics, clip */
-    perturb_noise noise;    /* SAMPLE or MEAN; nodes with noise=0 ignore it */
+    perturb_noise noise;    /* SAMPLE or MEAN, of which each node makes what its kind says (perturb_noise_of) */
     int dropout;            /* dropout is active */
     int theta_grads;        /* backward fills the parameters' updates */
     int phi_grads;          /* backward fills dphi */

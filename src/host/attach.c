@@ -70,7 +70,7 @@ static int add_perturb(host_net *h, const network *net, const cfg_perturb *p, in
     engine_perturb d = {
         .phi = h->phi, .dphi = h->dphi, .running_mean = hp->mean, .running_var = hp->var,
         .c_norm = h->shared.c_norm, .h_norm = h->shared.h_norm, .clip = h->shared.clip, .momentum = h->shared.momentum,
-        .noise = p->noise, .scale = p->scale, .activation = (act_kind)act,
+        .noise = p->noise, .scale = p->scale, .activation = (act_kind)act, .sd = p->sd,
     };
     return engine_add_perturb(h->e, in, &d);
 }

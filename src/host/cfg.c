@@ -2,6 +2,7 @@
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
 #include "host/files.h"
+#include "ops/perturb.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,10 +297,11 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
     for (int i = 1; i < c->n; i++) {
         if (is(c, i, "meta_shared")) continue;
         if (is(c, i, "perturb") && n++ < max) {
-            const char *a = cfg_get(c, i, "activation");
+            const char *a = cfg_get(c, i, "activation"), *noise = cfg_get(c, i, "noise");
             cfg_perturb *p = &out[n - 1];
-            *p = (cfg_perturb){.layer = layer, .noise = (int)cfg_get_num(c, i, "noise", 1),
-                               .scale = (int)cfg_get_num(c, i, "scale", 1)};
+            *p = (cfg_perturb){.layer = layer, .noise = PERTURB_KIND_PAPER, .scale = (int)cfg_get_num(c, i, "scale", 1),
+                               .sd = (float)cfg_get_num(c, i, "sd", 0.6)};
+            for (int k = 0; noise && cfg_noises[k]; k++) if (!strcmp(noise, cfg_noises[k])) p->noise = k;
             snprintf(p->activation, sizeof p->activation, "%s", a ? a : "linear");
         }
         layer++;

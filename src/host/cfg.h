@@ -22,8 +22,8 @@ typedef struct {
     float c_norm, h_norm, clip, momentum, anneal, sigma;    /* 0, 0, 100, 0.1, 0.4, 0.01 */
 } cfg_meta_shared;
 
-/* [perturb] of layer `layer` (Darknet's index). */
-typedef struct { int layer, noise, scale; char activation[32]; } cfg_perturb;
+/* [perturb] of layer `layer` (Darknet's index). noise: a perturb_kind (ops/perturb.h); sd: of noise=gaussian. */
+typedef struct { int layer, noise, scale; char activation[32]; float sd; } cfg_perturb;
 
 /* Keys of ours in [net]. */
 typedef struct {

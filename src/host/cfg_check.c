@@ -370,6 +370,15 @@ static int crnn(walk *x) {
 
 /* ---- the walk ---- */
 
+static int perturb(walk *x) {
+    const char *noise = cfg_get(x->c, x->sec, "noise"), *scale = cfg_get(x->c, x->sec, "scale");
+    int gaussian = noise && !strcmp(noise, "gaussian");
+    if (x->layer == 0) return FAIL(NULL, "%s", "cannot be the first layer: it perturbs the output of the one before");
+    if (!gaussian && cfg_get(x->c, x->sec, "sd")) return FAIL("sd", "%s", "sd= belongs to noise=gaussian alone");
+    if (gaussian && scale && strcmp(scale, "0")) return FAIL("scale", "%s", "noise=gaussian has no scale; remove the line");
+    return same(x);
+}
+
 static int layer_of(walk *x, const cfg_kind *k) {
     switch (k->id) {
     case CFG_S_CONVOLUTIONAL: return convolution(x);
@@ -398,10 +407,7 @@ static int layer_of(walk *x, const cfg_kind *k) {
     case CFG_S_GRU: return recurrent(x, 3, 3);
     case CFG_S_LSTM: return recurrent(x, 4, 4);
     case CFG_S_CRNN: return crnn(x);
-    case CFG_S_PERTURB:
-        if (x->layer == 0)
-            return FAIL(NULL, "%s", "cannot be the first layer: it perturbs the output of the one before");
-        return same(x);
+    case CFG_S_PERTURB: return perturb(x);
     default: return same(x);
     }
 }

@@ -28,6 +28,7 @@ static const char *const activations[] = {
     "hardtan", "lhtan", NULL};
 static const char *const policies[] = {"constant", "step", "steps", "exp", "poly", "sigmoid", "random", NULL};
 static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wgan", NULL};
+const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
 static const char *const fork_words[] = {
     "mish", "swish", "hard_mish", "relu6", "gelu", "revleaky", "norm_chan", "norm_chan_softmax",
     "norm_chan_softmax_maxval", "sgdr", NULL};
@@ -140,8 +141,8 @@ static const cfg_key crnn[] = {
     FLAG("shortcut"), MODEL("output", NAN), MODEL("hidden", NAN), MODEL("size", 3), MODEL("stride", 1),
     MODEL("dilation", 1), MODEL("groups", 1), MODEL("pad", 1), MODEL("padding", 1), MODEL("xnor", 0), END};
 static const cfg_key perturb[] = {
-    {"activation", CFG_ENUM, CFG_OURS, 0, 0, 0, activations}, {"noise", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
-    {"scale", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, END};
+    {"activation", CFG_ENUM, CFG_OURS, 0, 0, 0, activations}, {"noise", CFG_ENUM, CFG_OURS, 0, 0, 0, cfg_noises},
+    {"sd", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 10, NULL}, {"scale", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, END};
 static const cfg_key meta_shared[] = {
     {"phi", CFG_STR, CFG_OURS, 0, 0, 0, NULL}, {"train", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
     {"c_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL}, {"h_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL},
