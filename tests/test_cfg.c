@@ -142,6 +142,13 @@ static const refusal refusals[] = {
     {NET "[crop]\ncrop_height=9\ncrop_width=4\n", 7, "cannot be cut out of 8 x 8", ""},
     {NET CONV "[dropout]\nprobability=1\n", 10, "[0, 1)", ""},
     {NET "[dropout]\n", 5, "cannot be the first layer", ""},
+    {NET CONV "[dropout]\ndropblock=2\n", 10, "dropblock=2", "[0, 1]"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_abs=0\n", 11, "dropblock_size_abs=0", "out of range"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=1.5\n", 11, "dropblock_size_rel=1.5", "(0, 1]"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=.5\ndropblock_size_abs=3\n", 11, "give one of them", "layer 1"},
+    {NET CONV "[dropout]\ndropblock_size_abs=3\n", 10, "without dropblock=1", ""},
+    {NET CONV "[softmax]\n[dropout]\ndropblock=1\n", 11, "needs a picture", "layer 2"},
+    {NET CONV "[dropout]\ndropblock=1\n[rnn]\n", 10, "recurrent", ""},
     {NET "[connected]\noutput=9\n[softmax]\ngroups=2\n", 8, "groups=2 does not divide", "9"},
     {"[net]\ninputs=9\n" CONV, 3, "needs a picture", "[net]"},
     {NET "[softmax]\n" CONV, 6, "needs a picture", "layer 1"},
@@ -330,6 +337,18 @@ static void test_values(void) {
     CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN && q[0].sd == 0.6f
           && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 && q[2].noise == PERTURB_KIND_UNIT
           && q[3].noise == PERTURB_KIND_PAPER, "kinds of noise: %s", err);
+    cfg_free(c);
+    catch_stderr();     /* it warns of a [meta_shared] without [perturb] */
+    c = parse(NET "[meta_shared]\n" CONV "[dropout]\ndropblock=1\n" CONV "[dropout]\nprobability=.1\n[dropout]\ndropblock=1\n"
+              "dropblock_size_rel=.25\n[dropout]\ndropblock=1\ndropblock_size_abs=3\n");
+    release_stderr();
+    cfg_dropblock d[1] = {{0, 0}};
+    CHECK(c && !cfg_get_dropblock(c, 0, d) && cfg_get_dropblock(c, 1, d) && d[0].abs == 7 && d[0].rel == 0
+          && !cfg_get_dropblock(c, 3, d) && cfg_get_dropblock(c, 4, d) && d[0].rel == 0.25f
+          && cfg_get_dropblock(c, 5, d) && d[0].abs == 3 && !cfg_get_dropblock(c, 6, d), "dropblock: %s", err);
+    t = c ? cfg_for_host(c) : NULL;
+    CHECK(t && !strstr(t, "dropblock") && strstr(t, "probability=.1"), "text:\n%s", t);
+    free(t);
     cfg_free(c);
     c = parse(NET "mixup=0\nmixup_alpha=.2\n" CONV);
     CHECK(c && cfg_get_net_extra(c).mixup == 0, "mixup=0: %s", err);

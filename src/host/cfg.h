@@ -25,6 +25,10 @@ typedef struct {
 /* [perturb] of layer `layer` (Darknet's index). noise: a perturb_kind (ops/perturb.h); sd: of noise=gaussian. */
 typedef struct { int layer, noise, scale; char activation[32]; float sd; } cfg_perturb;
 
+/* [dropout] of layer `layer`: does it say dropblock=1? Then the side of a block, or (rel > 0) its share of the map's. */
+typedef struct { int abs; float rel; } cfg_dropblock;
+int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out);
+
 /* Keys of ours in [net]. */
 typedef struct {
     int crop_pad, flip;         /* -1: not given; default 1 */

@@ -98,7 +98,8 @@ static const cfg_key crop[] = {
     ABOVE("saturation", 0, 1000), ABOVE("exposure", 0, 1000), FLAG("noadjust"), FLT("shift", -HUGE_F, HUGE_F),
     END};
 static const cfg_key dropout[] = {
-    BELOW("probability", 0, 1), FORK("dropblock"), FORK("dropblock_size_rel"), FORK("dropblock_size_abs"), END};
+    BELOW("probability", 0, 1), {"dropblock", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+    {"dropblock_size_rel", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 1, NULL}, {"dropblock_size_abs", CFG_INT, CFG_OURS, 0, 1, 65535, NULL}, END};
 static const cfg_key softmax[] = {
     INT("groups", 1, BIG), ABOVE("temperature", 0, HUGE_F), STR("tree"), FLAG("spatial"), FLAG("noloss"), END};
 static const cfg_key cost[] = {
