@@ -107,6 +107,7 @@ static const refusal refusals[] = {
     {NET "cutout=-3\n" CONV, 5, "cutout=-3", "out of range"},
     {NET "mixup=2\n" CONV, 5, "mixup=2", "[0, 1]"},
     {NET "mixup=1\nmixup_alpha=0\n" CONV, 6, "mixup_alpha=0", "(0, 100]"},
+    {NET "ema_alpha=1\n" CONV, 5, "ema_alpha=1", "[0, 1)"},
     {NET "cutmix_alpha=1\n" CONV, 5, "cutmix_alpha without cutmix=1", ""},
     {"[net]\nheight=60000\nwidth=60000\nchannels=3\n" CONV, 1, "more than the host can count", ""},
     {NET "[convolutional]\nfilters=900000\nsize=1\nbatch_normalize=1\n[upsample]\nstride=500\n", 9,
@@ -324,12 +325,12 @@ static void test_values(void) {
     CHECK(cfg_set(c, 2, "stride", "0") == 0 && cfg_layer_shape(c, 0, &w, &h, &ch) == -1, "a bad value set later");
     CHECK(cfg_set(c, 99, "stride", "1") == -1 && cfg_set(c, -1, "stride", "1") == -1, "no such section");
     cfg_free(c);
-    c = parse(NET "mixup=1\nmixup_alpha=.2\ncutmix=1\nlabel_smooth_eps=0.1\ncutout=9\n" CONV);
+    c = parse(NET "mixup=1\nmixup_alpha=.2\ncutmix=1\nlabel_smooth_eps=0.1\ncutout=9\nema_alpha=.998\n" CONV);
     CHECK(c != NULL, "%s", err);
     cfg_net_extra x = cfg_get_net_extra(c);
-    CHECK(x.mixup == 0.2f && x.cutmix == 1 && x.label_smooth == 0.1f && x.cutout == 9 && x.crop_pad == -1, "[net] regularizers");
+    CHECK(x.mixup == 0.2f && x.cutmix == 1 && x.label_smooth == 0.1f && x.cutout == 9 && x.crop_pad == -1 && x.ema_alpha == 0.998, "[net] regularizers");
     t = cfg_for_host(c);
-    CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") && !strstr(t, "cutout"), "text:\n%s", t);
+    CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") && !strstr(t, "cutout") && !strstr(t, "ema"), "text:\n%s", t);
     free(t);
     cfg_free(c);
     c = parse(NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale=0\n[perturb]\nnoise=unit\n[perturb]\n");

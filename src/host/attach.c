@@ -220,6 +220,7 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     if (!h->spare) goto no_memory;
     h->slot0 = host_slots_new(h, net->n);
     if (h->slot0 < 0) goto no_memory;
+    if (host_ema_open(h, net, c, err)) goto fail;
     mark_borders(h, net);
     take_over(h, net);
     host_drop_deltas(h, net);
@@ -245,6 +246,7 @@ void host_release(host_net *h) {
     }
     if (h->e) engine_free(h->e);
     free(h->spare);
+    free(h->ema);
     free(h->layers);
     free(h->perturb);
     free(h);

@@ -322,7 +322,7 @@ cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
     return (cfg_net_extra){
         .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), .flip = (int)cfg_get_num(c, 0, "flip", 1),
         .cutout = (int)cfg_get_num(c, 0, "cutout", 0), .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
-        .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
+        .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0), .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
         .cutmix = cutmix ? (float)cfg_get_num(c, 0, "cutmix_alpha", 1) : 0,
     };
 }

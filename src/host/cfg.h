@@ -35,6 +35,7 @@ typedef struct {
     int cutout;                 /* 0: none */
     float label_smooth;
     float mixup, cutmix;        /* the alphas; 0: off */
+    double ema_alpha;           /* 0: no average */
 } cfg_net_extra;
 
 /* Read and check. NULL and a sentence in err: missing file, unknown section or key (nearest known one named), value

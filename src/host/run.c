@@ -46,6 +46,7 @@ static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
     if (h->now.perturb_batch && net->train) h->t_infer = h->now.t;
+    host_ema_for(h, net, &h->now);
     host_statistics_for(h, net, &h->now);
     int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
     if (engine_plan(h->e, net->batch, vector ? 1 : net->h, vector ? 1 : net->w, h->now.keep, err, sizeof err)) {
@@ -156,6 +157,7 @@ void host_run_update(layer l, update_args a) {
     host_layer *hl = &h->layers[i];
     host_tensor t[3];
     engine_params_changed(h->e);
+    h->stepped = 1;
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
     if (!host_tensors(&l, t)) return;
     float rate = a.learning_rate * l.learning_rate_scale;
