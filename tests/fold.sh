@@ -116,9 +116,19 @@ check "partial: outputs of a picture" test "$(wc -l <"$T/ours")" = 2048
 check "partial: libdarknet.so gives our outputs" close "$T/ours" "$T/c.out" 1e-4
 by_opencv "partial" "$T/ours" "$T/first.cfg" "$T/p.weights" 1e-4
 
-# refusals
 foldit() { "$MP" weights fold "$@" -calibrate "$D"; }
 W=$T/w/tiny.weights
+# Baselines beside or in place of phi, without batch norm: no key of ours reaches the stock cfg, and Gaussian dropout is the identity.
+keys='mixup=1\nlabel_smooth_eps=.1\ncutout=6\nema_alpha=.9'
+sed -e "s/^crop_pad=4/&\\n$keys/" -e 's/^\[perturb\]/&\nnoise=gaussian\nsd=.5/' -e 's/^\[avgpool\]/[dropout]\ndropblock=1\n\n&/' "$T/exact.cfg" >"$T/base.cfg"
+check "baselines: folds" foldit "$T/base.cfg" "$T/w/exact.weights" "$T/base-f.cfg" "$T/base-f.weights" -json "$T/base.json" >/dev/null 2>&1
+if grep -qE "mixup|smooth|cutout|ema|dropblock|noise|sd=|crop_pad" "$T/base-f.cfg"; then bad "baselines: keys of ours in a stock cfg"; else ok; fi
+check "baselines: noise of mean 1 folds exactly" python3 -c "import json; exit(not 0 <= json.load(open('$T/base.json'))['difference'] < 1e-5)"
+check "baselines: detached" "$MP" cfg detach "$T/base.cfg" "$T/base-d.cfg" >/dev/null
+check "baselines: and checked" "$MP" cfg check "$T/base-d.cfg" >/dev/null
+if grep -qE "noise|sd=" "$T/base-d.cfg"; then bad "baselines: detaching leaves keys of [perturb]"; else ok; fi
+
+# refusals
 refused "no images" "-calibrate DATA is missing" "$MP" weights fold "$T/tiny.cfg" "$W" "$T/x.cfg" "$T/x.weights"
 refused "nothing to fold" "no [perturb]" foldit "$P" "$T/tiny-f.weights" "$T/x.cfg" "$T/x.weights"
 refused "weights of another cfg" "more than this cfg needs" "$MP" weights info "$W" "$T/leaky.cfg"

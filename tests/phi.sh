@@ -48,6 +48,20 @@ d = json.load(open(sys.argv[1]))
 good = all(abs(l["noise"] - 0.646) < 0.02 and abs(l["multiplier"] - 0.806 * l["scale"]) < 0.02 and 0.3 < l["scale"] < 0.7 for l in d["layers"])
 sys.exit(not (good and d["layers"]))
 P
+# The other kinds of noise: multiplier and sd/mean, in terms of s.
+kind() { # kind WORDS MULTIPLIER NOISE
+    sed "s/^\[perturb\]/&\n$1/" tests/tiny.cfg >"$T/kind.cfg"
+    "$MP" phi show "$T/old.phi" "$T/kind.cfg" "$T/w/tiny.weights" "$T/tiny.data" -json "$T/k.json" >/dev/null 2>&1 || return 1
+    python3 - "$T/k.json" "$2" "$3" <<'P'
+import json, sys
+rows = json.load(open(sys.argv[1]))["layers"]
+wrong = [l for l in rows if abs(l["multiplier"] - eval(sys.argv[2], {"s": l["scale"]})) > 0.02 or abs(l["noise"] - float(sys.argv[3])) > 0.02]
+sys.exit(bool(wrong or not rows))
+P
+}
+check "figures of noise=gaussian" kind 'noise=gaussian\nsd=.3' 1 0.3
+check "figures of noise=mean" kind 'noise=mean' '0.806 * s' 0
+check "figures of noise=unit" kind 'noise=unit' s 0.646
 refused "a phi that is none" "tiny.cfg" "$MP" phi show tests/tiny.cfg
 refused "import takes no seed" "unknown option -seed" "$MP" phi import "$T/old.pth" "$T/x.phi" -seed 3
 refused "plot writes no JSON" "unknown option -json" "$MP" phi plot "$T/old.phi" -json "$T/x.json"

@@ -7,8 +7,9 @@ typedef struct {
     int n, c, h, w;
     double t, clip, slope, c_feature, h_feature;
     int noise, scale, batch_stats;      /* noise: a perturb_noise */
-    const double *eps;                  /* (n,c,h,w); unused unless SAMPLE */
+    const double *eps;                  /* (n,c,h,w); of SAMPLE, UNIT and GAUSS */
     const double *run_mean, *run_var;   /* (c,4), read when batch_stats is 0 */
+    double sd;
 } ref_perturb_args;
 
 /* out (n,c,h,w) from x; mean, var (c,4), may be NULL: those that were used. */

@@ -48,7 +48,9 @@ static void equivariant(double *out, const double *x, const ref_perturb_args *a,
 static double noise(double alpha, const ref_perturb_args *a, size_t at) {
     if (a->noise == PERTURB_NOISE_NONE) return 1;
     if (a->noise == PERTURB_NOISE_SAMPLE) return softplus(alpha + a->eps[at]);
-    return ref_mean_softplus(alpha, 1.0 / 16);
+    if (a->noise == PERTURB_NOISE_GAUSS) return 1 + a->sd * a->eps[at];
+    double mean = ref_mean_softplus(alpha, 1.0 / 16);
+    return a->noise == PERTURB_NOISE_UNIT ? softplus(alpha + a->eps[at]) / mean : mean;
 }
 
 static void features(double *f, const double *x, const double *phi, const ref_perturb_args *a) {

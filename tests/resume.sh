@@ -26,6 +26,18 @@ check "SGD straight" train "$T/sgd.cfg" -seed 5 -backup "$T/a"
 check "SGD stopped" stop_early "$T/sgd.cfg" -seed 5 -backup "$T/d"
 check "SGD goes on" train "$T/sgd.cfg" "$T/d/sgd.backup" -backup "$T/d"
 check "SGD: stop and go on equals a straight run" cmp "$T/a/sgd.weights" "$T/d/sgd.weights"
+
+# The regularizers: batches that are mixed, blocks that are dropped more and more, an average beside the parameters.
+sed -e 's/max_batches=1200/max_batches=200/' -e 's/^crop_pad=4/&\nmixup=1\ncutmix=1\nmixup_alpha=.4\ncutout=6\nlabel_smooth_eps=.1\nema_alpha=.99/' \
+    -e 's/^\[maxpool\]/[dropout]\nprobability=.2\ndropblock=1\ndropblock_size_abs=3\n\n&/' \
+    -e '0,/^activation=relu/s//&\nnoise=gaussian/' "$T/long.cfg" >"$T/all.cfg"
+check "regularizers straight" train "$T/all.cfg" -seed 5 -backup "$T/a"
+check "regularizers tested along the way" train "$T/all.cfg" -seed 5 -backup "$T/e" -every 50
+check "regularizers: tests along the way change nothing" cmp "$T/a/all.weights" "$T/e/all.weights"
+check "regularizers stopped" stop_early "$T/all.cfg" -seed 5 -backup "$T/d"
+check "the backup has the live parameters" grep -q 'trailer EMA .*to go on with' <("$MP" weights info "$T/d/all.backup" "$T/all.cfg")
+check "regularizers go on" train "$T/all.cfg" "$T/d/all.backup" -backup "$T/d"
+check "regularizers: stop and go on equals a straight run" cmp "$T/a/all.weights" "$T/d/all.weights"
 refused "finished already" "trained for 1200 steps already" "$MP" classifier train "$T/tiny.data" "$T/long.cfg" "$T/a/long.weights" -backup "$T/f"
 
 # Weights files that are not what the cfg needs.

@@ -1,6 +1,7 @@
 /* test_cfg.c - the cfg reader: every refusal with its sentence, every typo, layout, values, warnings, random damage. */
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
+#include "ops/perturb.h"
 #include "test.h"
 #include <fcntl.h>
 #include <unistd.h>
@@ -102,6 +103,12 @@ static const refusal refusals[] = {
     {NET "policy=poly\nmax_batches=0\n" CONV, 6, "at least 1", ""},
     {NET "crop_pad=-1\n" CONV, 5, "crop_pad=-1", "out of range"},
     {NET "flip=2\n" CONV, 5, "flip=2", "out of range"},
+    {NET "label_smooth_eps=1.1\n" CONV, 5, "label_smooth_eps=1.1", "[0, 1]"},
+    {NET "cutout=-3\n" CONV, 5, "cutout=-3", "out of range"},
+    {NET "mixup=2\n" CONV, 5, "mixup=2", "[0, 1]"},
+    {NET "mixup=1\nmixup_alpha=0\n" CONV, 6, "mixup_alpha=0", "(0, 100]"},
+    {NET "ema_alpha=1\n" CONV, 5, "ema_alpha=1", "[0, 1)"},
+    {NET "cutmix_alpha=1\n" CONV, 5, "cutmix_alpha without cutmix=1", ""},
     {"[net]\nheight=60000\nwidth=60000\nchannels=3\n" CONV, 1, "more than the host can count", ""},
     {NET "[convolutional]\nfilters=900000\nsize=1\nbatch_normalize=1\n[upsample]\nstride=500\n", 9,
      "host can count", "layer 1"},
@@ -136,6 +143,13 @@ static const refusal refusals[] = {
     {NET "[crop]\ncrop_height=9\ncrop_width=4\n", 7, "cannot be cut out of 8 x 8", ""},
     {NET CONV "[dropout]\nprobability=1\n", 10, "[0, 1)", ""},
     {NET "[dropout]\n", 5, "cannot be the first layer", ""},
+    {NET CONV "[dropout]\ndropblock=2\n", 10, "dropblock=2", "[0, 1]"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_abs=0\n", 11, "dropblock_size_abs=0", "out of range"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=1.5\n", 11, "dropblock_size_rel=1.5", "(0, 1]"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=.5\ndropblock_size_abs=3\n", 11, "give one of them", "layer 1"},
+    {NET CONV "[dropout]\ndropblock_size_abs=3\n", 10, "without dropblock=1", ""},
+    {NET CONV "[softmax]\n[dropout]\ndropblock=1\n", 11, "needs a picture", "layer 2"},
+    {NET CONV "[dropout]\ndropblock=1\n[rnn]\n", 10, "recurrent", ""},
     {NET "[connected]\noutput=9\n[softmax]\ngroups=2\n", 8, "groups=2 does not divide", "9"},
     {"[net]\ninputs=9\n" CONV, 3, "needs a picture", "[net]"},
     {NET "[softmax]\n" CONV, 6, "needs a picture", "layer 1"},
@@ -154,7 +168,11 @@ static const refusal refusals[] = {
     {NET "[meta_shared]\n" CONV "[meta_shared]\n", 10, "second [meta_shared]", "line 5"},
     {NET CONV "[perturb]\n", 9, "[perturb] needs a [meta_shared]", ""},
     {NET "[meta_shared]\n[perturb]\n" CONV, 6, "cannot be the first layer", ""},
-    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=2\n", 11, "noise=2", "out of range"},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=2\n", 11, "unknown noise \"2\"", "did you mean \"0\""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gausian\n", 11, "did you mean \"gaussian\"", ""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nsd=0\n", 12, "sd=0", "(0, 10]"},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=unit\nsd=.6\n", 12, "sd= belongs to noise=gaussian", ""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nscale=1\n", 12, "has no scale", ""},
     {NET "[meta_shared]\n" CONV "[perturb]\nactivation=reul\n", 11, "did you mean \"relu\"", ""},
     {NET "[meta_shared]\nanneal=1.5\n" CONV "[perturb]\n", 6, "anneal=1.5", "[0, 1]"},
     {NET "[meta_shared]\nclip=0\n" CONV "[perturb]\n", 6, "above 0", ""},
@@ -306,6 +324,35 @@ static void test_values(void) {
           ch, err);
     CHECK(cfg_set(c, 2, "stride", "0") == 0 && cfg_layer_shape(c, 0, &w, &h, &ch) == -1, "a bad value set later");
     CHECK(cfg_set(c, 99, "stride", "1") == -1 && cfg_set(c, -1, "stride", "1") == -1, "no such section");
+    cfg_free(c);
+    c = parse(NET "mixup=1\nmixup_alpha=.2\ncutmix=1\nlabel_smooth_eps=0.1\ncutout=9\nema_alpha=.998\n" CONV);
+    CHECK(c != NULL, "%s", err);
+    cfg_net_extra x = cfg_get_net_extra(c);
+    CHECK(x.mixup == 0.2f && x.cutmix == 1 && x.label_smooth == 0.1f && x.cutout == 9 && x.crop_pad == -1 && x.ema_alpha == 0.998, "[net] regularizers");
+    t = cfg_for_host(c);
+    CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") && !strstr(t, "cutout") && !strstr(t, "ema"), "text:\n%s", t);
+    free(t);
+    cfg_free(c);
+    c = parse(NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale=0\n[perturb]\nnoise=unit\n[perturb]\n");
+    cfg_perturb q[4];
+    CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN && q[0].sd == 0.6f
+          && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 && q[2].noise == PERTURB_KIND_UNIT
+          && q[3].noise == PERTURB_KIND_PAPER, "kinds of noise: %s", err);
+    cfg_free(c);
+    catch_stderr();     /* it warns of a [meta_shared] without [perturb] */
+    c = parse(NET "[meta_shared]\n" CONV "[dropout]\ndropblock=1\n" CONV "[dropout]\nprobability=.1\n[dropout]\ndropblock=1\n"
+              "dropblock_size_rel=.25\n[dropout]\ndropblock=1\ndropblock_size_abs=3\n");
+    release_stderr();
+    cfg_dropblock d[1] = {{0, 0}};
+    CHECK(c && !cfg_get_dropblock(c, 0, d) && cfg_get_dropblock(c, 1, d) && d[0].abs == 7 && d[0].rel == 0
+          && !cfg_get_dropblock(c, 3, d) && cfg_get_dropblock(c, 4, d) && d[0].rel == 0.25f
+          && cfg_get_dropblock(c, 5, d) && d[0].abs == 3 && !cfg_get_dropblock(c, 6, d), "dropblock: %s", err);
+    t = c ? cfg_for_host(c) : NULL;
+    CHECK(t && !strstr(t, "dropblock") && strstr(t, "probability=.1"), "text:\n%s", t);
+    free(t);
+    cfg_free(c);
+    c = parse(NET "mixup=0\nmixup_alpha=.2\n" CONV);
+    CHECK(c && cfg_get_net_extra(c).mixup == 0, "mixup=0: %s", err);
     cfg_free(c);
     c = parse(NET CONV "[cost]\n");
     CHECK(c && cfg_set_classes(c, 3, err) == -1 && strstr(err, "no [softmax]"), "%s", err);

@@ -119,7 +119,11 @@ static void test_perturb(void) {
     enum { B = 3, H = 4, W = 5, C = 6, N = B * H * W * C };
     static float x[N], r[N], want[N], dz[N], eps[N], got[N], wantc[N];
     float phi[PHI_LEN], rm[C * PERTURB_K], rv[C * PERTURB_K], rm2[C * PERTURB_K], rv2[C * PERTURB_K];
-    for (int k = 0; k < 16; k++) {
+    /* From 16 on, the kinds other than the paper's: of each a pass that stands for the mean, then one with noise. */
+    static const perturb_noise others[6] = {PERTURB_NOISE_NONE, PERTURB_NOISE_GAUSS, PERTURB_NOISE_MEAN,
+                                            PERTURB_NOISE_MEAN, PERTURB_NOISE_NONE,  PERTURB_NOISE_UNIT};
+    for (int k = 0; k < 22; k++) {
+        int other = k >= 16, gaussian = k == 16 || k == 17;
         char err[1024];
         double dphi[PHI_LEN] = {0}, dphi2[PHI_LEN] = {0};
         for (int i = 0; i < PHI_LEN; i++) phi[i] = (float)(.3 * rnd());
@@ -127,26 +131,28 @@ static void test_perturb(void) {
             rm[i] = rm2[i] = (float)rnd(), rv[i] = rv2[i] = (float)(rnd() + 1.5);
         for (int i = 0; i < N; i++) x[i] = (float)(2 * rnd()), r[i] = (float)rnd(), eps[i] = (float)rnd();
         engine_perturb d = {
-            phi, dphi, rm, rv, 8, 16, .9f, .1f, (k & 4) != 0, (k & 3) != 3, (k & 3) != 2, k & 1 ? ACT_RELU : ACT_LINEAR};
+            phi, dphi, rm, rv, 8, 16, .9f, .1f, (k & 4) != 0, (k & 3) != 3, (k & 3) != 2, k & 1 ? ACT_RELU : ACT_LINEAR, .8f};
+        if (other) d.noise = PERTURB_KIND_GAUSSIAN + (k - 16) / 2, d.scale = 1;
         engine_mode m = {.keep = 1,
-                         .perturb_batch = k < 8,
+                         .perturb_batch = k < 8 || other,
                          .phi_grads = k != 5,
                          .t = .7f,
                          .seed = 3,
                          .draw = 11,
-                         .noise = k & 4 ? PERTURB_NOISE_MEAN : PERTURB_NOISE_SAMPLE};
+                         .noise = (other ? !(k & 1) : k & 4) ? PERTURB_NOISE_MEAN : PERTURB_NOISE_SAMPLE};
         perturb_args a = {{B, H, W, C},
                           C / 8.f,
                           H / 16.f,
                           .7f,
-                          k < 8 || k & 4 ? .9f : INFINITY,
+                          (k < 8 || other || k & 4) && !gaussian ? .9f : INFINITY,
                           1,
-                          d.noise ? m.noise : PERTURB_NOISE_NONE,
-                          d.scale,
-                          k < 8,
+                          other ? others[k - 16] : d.noise ? m.noise : PERTURB_NOISE_NONE,
+                          d.scale && !gaussian,
+                          k < 8 || other,
                           .1f,
                           k & 8 ? eps : NULL,
-                          rng_key(3, RNG_NOISE, 11, 1)};
+                          rng_key(3, RNG_NOISE, 11, 1),
+                          .8f};
         engine *e = engine_new();
         engine_add_input(e, H, W, C);
         int node = engine_add_perturb(e, 0, &d);
@@ -180,7 +186,7 @@ static void test_perturb(void) {
         CHECK(memcmp(dphi, dphi2, sizeof dphi) == 0, "dphi, case %d", k);
         double all = 0;
         for (int i = 0; i < PHI_LEN; i++) all += fabs(dphi[i]);
-        CHECK(size_of(got, N) > 0 && (k == 5) == (all == 0), "dphi is there when asked for, case %d", k);
+        CHECK(size_of(got, N) > 0 && (k == 5 || gaussian) == (all == 0), "dphi is there when asked for, case %d", k);
         free(scratch), free(tape), free(in);
         engine_free(t);
         engine_free(e);

@@ -59,9 +59,9 @@ static world *make(const mode *q, int number) {
     }
     w->a = (perturb_args){.s = s, .c_feature = 0.7f, .h_feature = 0.3f, .t = q->t, .clip = q->clip, .slope = slopes[number % 3],
                           .noise = (perturb_noise)q->noise,
-                          .scale = q->scale, .batch_stats = q->batch, .momentum = 0.1f, .eps = w->eps, .key = {7, 9}};
+                          .scale = q->scale, .batch_stats = q->batch, .momentum = 0.1f, .eps = w->eps, .key = {7, 9}, .sd = 0.6f};
     w->ra = (ref_perturb_args){s.n, s.c, s.h, s.w, (double)q->t, (double)q->clip, (double)w->a.slope, (double)w->a.c_feature, (double)w->a.h_feature,
-                               q->noise, q->scale, q->batch, w->epsd, w->rmd, w->rvd};
+                               q->noise, q->scale, q->batch, w->epsd, w->rmd, w->rvd, (double)w->a.sd};
     return w;
 }
 
@@ -99,6 +99,8 @@ static void check_norm(norm v, const char *what, int number, int zero) {
     CHECK(zero ? v.want == 0 : v.want > 0, "mode %d: the reference's %s is %s zero", number, what, zero ? "not" : "all");
 }
 
+static int learned(const mode *q) { return q->noise != PERTURB_NOISE_NONE && q->noise != PERTURB_NOISE_GAUSS; }
+
 static void against_reference(const mode *q, int number) {
     static const struct { const char *name; int from, to; } parts[] = {
         {"dE1 self", 0, 9}, {"dE1 all", 9, 18}, {"dE2 self", 18, 27}, {"dE2 all", 27, 36}, {"dK", PHI_K, PHI_W},
@@ -123,7 +125,7 @@ static void against_reference(const mode *q, int number) {
         count(&dx, (double)w->dx[nhwc_at(s, k)], ref_slope(loss, w, &w->xd[k], 1e-6));
     check_norm(dx, "dx", number, 0);
     for (int i = 0; i < 8; i++) {
-        int alpha = i < 4, zero = alpha ? q->noise == PERTURB_NOISE_NONE : !q->scale || (i == 4 && !q->batch);
+        int zero = i < 4 ? !learned(q) : !q->scale || (i == 4 && !q->batch);
         norm d = {0, 0};
         for (int k = parts[i].from; k < parts[i].to; k++) count(&d, w->dphi[k], ref_slope(loss, w, &w->phid[k], 1e-6));
         if (i == 6 && q->batch && s.n == 1) zero = 1;
@@ -170,7 +172,7 @@ static void same_bits(const mode *q, int number) {
     for (size_t k = 0; k < w->n; k++) count(&twice, (double)o->dx[k], 2 * (double)w->dx[k]);
     for (int k = 0; k < PHI_LEN; k++) count(&twice_phi, o->dphi[k], 2 * w->dphi[k]);
     check_norm(twice, "dx added to", number, 0);
-    check_norm(twice_phi, "dphi added to", number, q->noise == PERTURB_NOISE_NONE && !q->scale);
+    check_norm(twice_phi, "dphi added to", number, !learned(q) && !q->scale);
     /* Noise drawn inside is the documented row of the generator. */
     for (int r = 0; r < q->s.n * q->s.h; r++) {
         size_t row = (size_t)q->s.w * (size_t)q->s.c;
@@ -181,6 +183,9 @@ static void same_bits(const mode *q, int number) {
     forward(w);
     forward(o);
     CHECK(!memcmp(w->y, o->y, bytes), "mode %d: noise drawn inside differs", number);
+    backward(w);
+    backward(o);
+    CHECK(!memcmp(w->dx, o->dx, bytes), "mode %d: backward draws other noise", number);
     drop(w);
     drop(o);
 }
@@ -254,6 +259,31 @@ static void mean_of_noise(void) {
     drop(w);
 }
 
+/* The mean over many draws of what is said to have mean 1, and the spread of one that is said to have sd. */
+static void mean_one(perturb_noise noise, int number) {
+    enum { DRAWS = 20000 };
+    mode q = {{1, 3, 3, 4}, noise, 0, 0, 1, INFINITY};
+    world *w = make(&q, number);
+    double sum[36] = {0}, square[36] = {0};
+    w->a.slope = 1;
+    w->a.eps = NULL;
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        w->a.key = rng_key(6, RNG_TEST, i, 0);
+        forward(w);
+        for (int k = 0; k < 36; k++) {
+            double z = (double)w->y[k] / (double)w->x[k];
+            sum[k] += z / DRAWS;
+            square[k] += z * z / DRAWS;
+        }
+    }
+    for (int k = 0; k < 36; k++) {
+        double sd = sqrt(square[k] - sum[k] * sum[k]);
+        CHECK(fabs(sum[k] - 1) < 5 * sd / sqrt(DRAWS), "noise %d, element %d: mean multiplier %f", noise, k, sum[k]);
+        if (noise == PERTURB_NOISE_GAUSS) CHECK(fabs(sd - 0.6) < 0.02, "element %d: sd %f, want 0.6", k, sd);
+    }
+    drop(w);
+}
+
 static void edges(void) {
     mode q = {{3, 5, 5, 7}, PERTURB_NOISE_SAMPLE, 1, 1, 0, INFINITY};
     world *w = make(&q, 78);
@@ -296,6 +326,10 @@ int main(void) {
         {{2, 2, 3, 48}, PERTURB_NOISE_SAMPLE, 1, 1, 1, 100}, {{2, 3, 2, 33}, PERTURB_NOISE_SAMPLE, 1, 1, 1, 100},
         {{1, 33, 3, 3}, PERTURB_NOISE_SAMPLE, 1, 1, 1, 1}, {{2, 17, 2, 16}, PERTURB_NOISE_SAMPLE, 1, 1, 0.7f, 1},
         {{35, 3, 2, 2}, PERTURB_NOISE_SAMPLE, 1, 1, 1, 1}, {{2, 2, 19, 16}, PERTURB_NOISE_SAMPLE, 1, 0, 1, 100},
+        /* the noise alone, the gain alone, Gaussian dropout; with several bands, so that rows are drawn again beyond their edges */
+        {{2, 3, 4, 3}, PERTURB_NOISE_UNIT, 1, 1, 1, 100}, {{2, 17, 2, 16}, PERTURB_NOISE_UNIT, 0, 1, 0.7f, 1},
+        {{1, 19, 2, 5}, PERTURB_NOISE_UNIT, 1, 0, 0.8f, 0.9f}, {{3, 3, 4, 5}, PERTURB_NOISE_MEAN, 1, 1, 0.5f, 100},
+        {{2, 4, 5, 3}, PERTURB_NOISE_GAUSS, 0, 1, 0.7f, 100}, {{2, 17, 2, 16}, PERTURB_NOISE_GAUSS, 1, 1, 1, 1},
     };
     omp_set_num_threads(2);
     for (int i = 0; i < (int)(sizeof modes / sizeof *modes); i++) {
@@ -305,6 +339,8 @@ int main(void) {
     permuted(&modes[1], 1);
     permuted(&modes[15], 15);
     mean_of_noise();
+    mean_one(PERTURB_NOISE_UNIT, 80);
+    mean_one(PERTURB_NOISE_GAUSS, 81);
     edges();
     return t_done("test_perturb");
 }

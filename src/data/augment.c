@@ -55,3 +55,11 @@ void sample_augment(float *X, const raster *r, const unsigned char *small, const
     sample_rotate_crop(X, r, t, a->w, a->h, a->c, flip);
     sample_random_colours(X, (size_t)a->w * (size_t)a->h, a->c, a->hue, a->saturation, a->exposure, rng);
 }
+
+void sample_cutout(float *X, int w, int h, int c, int side, rng_stream *rng) {
+    int left = (int)rng_below(rng, (uint32_t)w) - side / 2, top = (int)rng_below(rng, (uint32_t)h) - side / 2;
+    int right = left + side < w ? left + side : w, low = top + side < h ? top + side : h;
+    for (int k = 0; k < c; k++)
+        for (int y = top > 0 ? top : 0; y < low; y++)
+            for (int x = left > 0 ? left : 0; x < right; x++) X[((size_t)k * (size_t)h + (size_t)y) * (size_t)w + (size_t)x] = 0.5f;
+}

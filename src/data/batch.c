@@ -7,8 +7,15 @@
 int batch_room_make(batch_room *room, const batch_plan *p) {
     room->order = malloc((size_t)p->s->n * sizeof *room->order);
     room->picture = malloc((size_t)p->a.w * (size_t)p->a.h * (size_t)p->a.c);
+    room->partner = NULL;
+    room->kept = NULL;
     room->epoch = UINT64_MAX;
-    if (room->order && room->picture) return 0;
+    int mixes = batch_mixes(&p->a);
+    if (mixes) {
+        room->partner = malloc((size_t)p->batch * sizeof *room->partner);
+        room->kept = malloc(((size_t)p->a.w * (size_t)p->a.h * (size_t)p->a.c + (size_t)p->s->classes) * sizeof *room->kept);
+    }
+    if (room->order && room->picture && (!mixes || (room->partner && room->kept))) return 0;
     batch_room_free(room);
     return -1;
 }
@@ -16,6 +23,8 @@ int batch_room_make(batch_room *room, const batch_plan *p) {
 void batch_room_free(batch_room *room) {
     free(room->order);
     free(room->picture);
+    free(room->partner);
+    free(room->kept);
     memset(room, 0, sizeof *room);
 }
 
@@ -52,11 +61,9 @@ static const unsigned char *small_picture(const batch_plan *p, batch_room *room,
     return kept;
 }
 
-static void set_truth(const dataset *s, int label, float *truth, int *to) {
-    if (truth) {
-        memset(truth, 0, (size_t)s->classes * sizeof *truth);
-        truth[label] = 1;
-    }
+static void set_truth(const dataset *s, int label, float smooth, float *truth, int *to) {
+    for (int k = 0; truth && k < s->classes; k++) truth[k] = smooth / (float)s->classes;
+    if (truth) truth[label] += 1 - smooth;
     if (to) *to = label;
 }
 
@@ -70,9 +77,11 @@ void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, flo
         const sample *s = &p->s->items[i];
         rng_stream rng = rng_open(rng_key(p->seed, RNG_AUGMENT, place, 0));
         sample_augment(X + b * inputs, &s->img, a->crop_pad >= 0 ? small_picture(p, room, i) : NULL, a, &rng);
-        set_truth(p->s, s->label, truth ? truth + b * (size_t)p->s->classes : NULL,
+        if (a->cutout > 0) sample_cutout(X + b * inputs, a->w, a->h, a->c, a->cutout, &rng);
+        set_truth(p->s, s->label, a->label_smooth, truth ? truth + b * (size_t)p->s->classes : NULL,
                   labels ? labels + b : NULL);
     }
+    if (batch_mixes(a)) batch_mix(a, p->seed, k, room, p->batch, p->s->classes, X, truth);
 }
 
 int batch_train(const dataset *s, const augment *a, uint64_t seed, uint64_t k, int batch, float *X,
@@ -93,7 +102,7 @@ void batch_test(const dataset *s, int w, int h, int c, int first, int n, float *
         size_t at = (size_t)b;
         sample_resize(X + at * plane * (size_t)c, plane, (size_t)w, &t->img, sample_centre_square(&t->img), w,
                       h, c);
-        set_truth(s, t->label, truth ? truth + at * (size_t)s->classes : NULL, labels ? labels + b : NULL);
+        set_truth(s, t->label, 0, truth ? truth + at * (size_t)s->classes : NULL, labels ? labels + b : NULL);
     }
 }
 

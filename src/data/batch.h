@@ -1,7 +1,8 @@
 /* batch.h - batches for training and test: a pure function of (data set, augmentation, seed, batch number),
  * whatever the number of threads, so that a run can stop and go on anywhere.
  *
- * Images go into X as Darknet wants them: (batch, c, h, w) floats in [0,1]. truth: (batch, classes), one-hot. */
+ * Images go into X as Darknet wants them: (batch, c, h, w) floats in [0,1]. truth: (batch, classes), rows of sum 1: one-hot,
+ * but for training with label_smooth, mixup or cutmix. labels: the picture's own class in any case. */
 #ifndef MP_BATCH_H
 #define MP_BATCH_H
 #include "data/dataset.h"
@@ -16,6 +17,12 @@ typedef struct {
      * pictures only the exposure changes. */
     float angle, aspect, hue, saturation, exposure;
     int min_crop, max_crop;     /* short side is resized to this range; 0: Darknet's defaults, w and 2w */
+    /* Of training alone; all 0: none of it. */
+    int cutout;                 /* a square of so many pixels a side about a random pixel, clipped at the border, becomes gray 0.5 */
+    float label_smooth;         /* E: truth*(1-E) + E/classes */
+    float mixup, cutmix;        /* alpha of lambda ~ Beta(alpha, alpha), one lambda and one permutation of partners for each batch:
+                                 * X = lambda*X + (1-lambda)*X', or a box of X' of area 1-lambda, clipped at the border, and lambda
+                                 * what is left of X; truth = lambda*truth + (1-lambda)*truth'. Both: one of them, as likely */
 } augment;
 
 /* Every epoch is a permutation of the data set (each image once), drawn from the seed; batch k holds places

@@ -39,7 +39,10 @@ void sample_random_colours(float *X, size_t n, int c, float most_hue, float most
  * mirrored if flip. */
 void sample_place(float *X, int w, int h, int c, const raster *r, sample_box at, int flip);
 
-/* One image for training, as `a` asks for. small: the picture resized to w x h, only read with a->crop_pad >=
+/* A square of `side` pixels about a random pixel, as far as it lies in the picture, becomes gray 0.5. */
+void sample_cutout(float *X, int w, int h, int c, int side, rng_stream *rng);
+
+/* One image for training, as `a` asks for, but for its cutout. small: the picture resized to w x h, only read with a->crop_pad >=
  * 0. */
 void sample_augment(float *X, const raster *r, const unsigned char *small, const augment *a, rng_stream *rng);
 #endif

@@ -9,7 +9,7 @@
 
 typedef enum {
     NODE_INPUT, NODE_CONV, NODE_CONNECTED, NODE_MAXPOOL, NODE_AVGPOOL, NODE_SHORTCUT, NODE_ROUTE,
-    NODE_UPSAMPLE, NODE_DROPOUT, NODE_ACTIVATION, NODE_BATCHNORM, NODE_PERTURB, NODE_SOFTMAX, NODE_FOREIGN,
+    NODE_UPSAMPLE, NODE_DROPOUT, NODE_DROPBLOCK, NODE_ACTIVATION, NODE_BATCHNORM, NODE_PERTURB, NODE_SOFTMAX, NODE_FOREIGN,
     NODE_KINDS
 } node_kind;
 
@@ -29,7 +29,7 @@ typedef struct node {
         struct { float temperature; int noloss; } softmax;
         engine_perturb perturb;
         act_kind act;           /* shortcut, activation */
-        float probability;      /* dropout */
+        struct { float probability, block_rel; int block; } drop;   /* dropout, dropblock */
         shape4 fixed;           /* input, foreign; n unused */
     } d;
     shape4 s;

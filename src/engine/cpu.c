@@ -143,6 +143,7 @@ const backend engine_cpu = {
         [NODE_ROUTE] = OPS(route),
         [NODE_UPSAMPLE] = OPS(upsample),
         [NODE_DROPOUT] = OPS(dropout),
+        [NODE_DROPBLOCK] = OPS(dropblock),
         [NODE_ACTIVATION] = OPS(activation),
         [NODE_BATCHNORM] = OPS_STATE(batchnorm),
         [NODE_PERTURB] = OPS_STATE(perturb),

@@ -52,6 +52,8 @@ void engine_cpu_upsample_forward(engine *e, node *n, const engine_mode *m);
 void engine_cpu_upsample_backward(engine *e, node *n, const engine_mode *m);
 void engine_cpu_dropout_forward(engine *e, node *n, const engine_mode *m);
 void engine_cpu_dropout_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_dropblock_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_dropblock_backward(engine *e, node *n, const engine_mode *m);
 void engine_cpu_activation_forward(engine *e, node *n, const engine_mode *m);
 void engine_cpu_activation_backward(engine *e, node *n, const engine_mode *m);
 void engine_cpu_softmax_forward(engine *e, node *n, const engine_mode *m);

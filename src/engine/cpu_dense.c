@@ -44,7 +44,7 @@ void engine_cpu_softmax_backward(engine *e, node *n, const engine_mode *m) {
 static void drop(engine *e, const node *n, const engine_mode *m, float *to, const float *from, int add) {
     rng_key_t key = rng_key(m->seed, RNG_DROPOUT, m->draw, (uint64_t)n->id);
     size_t row = (size_t)n->s.w * (size_t)n->s.c, room = (row + 15) / 16 * 16;
-    float p = n->d.probability, scale = 1 / (1 - p);
+    float p = n->d.drop.probability, scale = 1 / (1 - p);
     int rows = n->s.n * n->s.h;
     float *u_all = engine_need(e, &e->work, room * (size_t)omp_get_max_threads());
     #pragma omp parallel for schedule(static)

@@ -22,11 +22,13 @@ void engine_cpu_perturb_free(engine *e, node *n) {
 static perturb_args args_of(const node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     float slope = 1;
+    int gaussian = d->noise == PERTURB_KIND_GAUSSIAN;
     (void)act_slope(d->activation, &slope);
     return (perturb_args){
         .s = n->s, .slope = slope, .c_feature = (float)n->s.c / d->c_norm, .h_feature = (float)n->s.h / d->h_norm, .t = m->t,
-        .clip = m->perturb_batch || d->clip_test ? d->clip : INFINITY, .noise = d->noise ? m->noise : PERTURB_NOISE_NONE,
-        .scale = d->scale, .batch_stats = m->perturb_batch, .momentum = d->momentum, .eps = n->eps,
+        .clip = (m->perturb_batch || d->clip_test) && !gaussian ? d->clip : INFINITY,
+        .noise = perturb_noise_of((perturb_kind)d->noise, m->noise == PERTURB_NOISE_SAMPLE), .sd = d->sd,
+        .scale = d->scale && !gaussian, .batch_stats = m->perturb_batch, .momentum = d->momentum, .eps = n->eps,
         .key = rng_key(m->seed, RNG_NOISE, m->draw, (uint64_t)n->id),
     };
 }

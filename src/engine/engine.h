@@ -39,8 +39,9 @@ typedef struct {
     float *running_mean, *running_var;      /* (C,4) */
     float c_norm, h_norm, clip, momentum;
     int clip_test;              /* clip in inference too */
-    int noise, scale;           /* the switches of [perturb] */
+    int noise, scale;           /* of [perturb]: a perturb_kind, and the switch */
     act_kind activation;
+    float sd;                   /* of PERTURB_KIND_GAUSSIAN */
 } engine_perturb;
 
 /* How to run; the same struct for a forward and its backward. */
@@ -48,8 +49,9 @@ typedef struct {
     int keep;               /* forward: keep what backward needs */
     int bn_batch;           /* batch norm uses (and updates the running) batch statistics */
     int perturb_batch;      /* [perturb] in training mode: batch statistics */
-    perturb_noise noise;    /* SAMPLE or MEAN; nodes with noise=0 ignore it */
+    perturb_noise noise;    /* SAMPLE or MEAN, of which each node makes what its kind says (perturb_noise_of) */
     int dropout;            /* dropout is active */
+    float dropblock;        /* 0..1: the share of its probability that DropBlock has come to */
     int theta_grads;        /* backward fills the parameters' updates */
     int phi_grads;          /* backward fills dphi */
     float t;                /* annealing of the perturbation */
@@ -70,6 +72,8 @@ int engine_add_shortcut(engine *e, int in, int from, act_kind a);
 int engine_add_route(engine *e, const int *ins, int n);                         /* concatenates channels */
 int engine_add_upsample(engine *e, int in, int stride, float scale);            /* nearest */
 int engine_add_dropout(engine *e, int in, float probability);
+/* DropBlock: blocks of block x block pixels, or, where block_rel > 0, of that share of the map's shorter side. */
+int engine_add_dropblock(engine *e, int in, float probability, int block, float block_rel);
 int engine_add_activation(engine *e, int in, act_kind a);
 int engine_add_batchnorm(engine *e, int in, const engine_params *p);            /* standalone [batchnorm] */
 int engine_add_perturb(engine *e, int in, const engine_perturb *d);

@@ -144,7 +144,16 @@ int engine_add_upsample(engine *e, int in, int stride, float scale) {
 int engine_add_dropout(engine *e, int in, float probability) {
     assert(probability >= 0 && probability <= 1);
     node *n = add(e, NODE_DROPOUT, &in, 1);
-    n->d.probability = probability;
+    n->d.drop.probability = probability;
+    return n->id;
+}
+
+int engine_add_dropblock(engine *e, int in, float probability, int block, float block_rel) {
+    assert(probability >= 0 && probability <= 1 && (block > 0 || block_rel > 0));
+    node *n = add(e, NODE_DROPBLOCK, &in, 1);
+    n->d.drop.probability = probability;
+    n->d.drop.block = block;
+    n->d.drop.block_rel = block_rel;
     return n->id;
 }
 

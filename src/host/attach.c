@@ -69,15 +69,16 @@ static int add_perturb(host_net *h, const network *net, const cfg_perturb *p, in
     int act = act_from_name(p->activation);
     engine_perturb d = {
         .phi = h->phi, .dphi = h->dphi, .running_mean = hp->mean, .running_var = hp->var,
-        .c_norm = h->shared.c_norm, .h_norm = h->shared.h_norm, .clip = h->shared.clip, .clip_test = h->shared.clip_test, .momentum = h->shared.momentum,
-        .noise = p->noise, .scale = p->scale, .activation = (act_kind)act,
+        .c_norm = h->shared.c_norm, .h_norm = h->shared.h_norm, .clip = h->shared.clip, .clip_test = h->shared.clip_test,
+        .momentum = h->shared.momentum, .noise = p->noise, .scale = p->scale, .activation = (act_kind)act, .sd = p->sd,
     };
     return engine_add_perturb(h->e, in, &d);
 }
 
 /* The engine's node for layer i, or that of a foreign layer. -1: no memory. */
-static int add_layer(host_net *h, const network *net, int i, const cfg_perturb *p) {
+static int add_layer(host_net *h, const network *net, const cfg_file *c, int i, const cfg_perturb *p) {
     const layer *l = &net->layers[i];
+    cfg_dropblock b;
     int in = node_of(h, i - 1);
     act_kind a = l->activation <= SELU ? act_of_host[l->activation] : ACT_LINEAR;
     engine_params ps = params_of(l);
@@ -93,7 +94,9 @@ static int add_layer(host_net *h, const network *net, int i, const cfg_perturb *
     case ROUTE:     return add_route(h, l);
     case UPSAMPLE:
         return l->reverse ? add_foreign(h, net, i) : engine_add_upsample(h->e, in, l->stride, l->scale);
-    case DROPOUT:   return engine_add_dropout(h->e, in, l->probability);
+    case DROPOUT:
+        return cfg_get_dropblock(c, i, &b) ? engine_add_dropblock(h->e, in, l->probability, b.abs, b.rel)
+                                           : engine_add_dropout(h->e, in, l->probability);
     case ACTIVE:    return engine_add_activation(h->e, in, a);
     case SOFTMAX: {
         /* The engine's softmax runs over the channels of one pixel; groups, trees and maps stay with the host. */
@@ -153,12 +156,12 @@ static void derive_norms(host_net *h, const network *net, const cfg_perturb *p, 
     if (h->shared.h_norm <= 0) h->shared.h_norm = (float)(net->h > 0 ? net->h : 1);
 }
 
-static int build_graph(host_net *h, network *net, const cfg_perturb *p, int np) {
+static int build_graph(host_net *h, network *net, const cfg_file *c, const cfg_perturb *p, int np) {
     int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
     engine_add_input(h->e, vector ? 1 : net->h, vector ? 1 : net->w, vector ? net->inputs : net->c);
     for (int i = 0, k = 0; i < net->n; i++) {
         const cfg_perturb *here = k < np && p[k].layer == i ? &p[k++] : NULL;
-        h->layers[i].node = add_layer(h, net, i, here);
+        h->layers[i].node = add_layer(h, net, c, i, here);
         if (h->layers[i].node < 0) return -1;
     }
     return 0;
@@ -212,11 +215,12 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     if (!h->layers || !h->perturb || !h->e) goto no_memory;
     derive_norms(h, net, p, np);
     if (load_phi(h, err)) goto fail;
-    if (build_graph(h, net, p, np)) goto no_memory;
+    if (build_graph(h, net, c, p, np)) goto no_memory;
     h->spare = calloc(host_statistics_len(h, net) + 1, sizeof *h->spare);
     if (!h->spare) goto no_memory;
     h->slot0 = host_slots_new(h, net->n);
     if (h->slot0 < 0) goto no_memory;
+    if (host_ema_open(h, net, c, err)) goto fail;
     mark_borders(h, net);
     take_over(h, net);
     host_drop_deltas(h, net);
@@ -242,6 +246,7 @@ void host_release(host_net *h) {
     }
     if (h->e) engine_free(h->e);
     free(h->spare);
+    free(h->ema);
     free(h->layers);
     free(h->perturb);
     free(h);

@@ -2,6 +2,7 @@
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
 #include "host/files.h"
+#include "ops/perturb.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,10 +307,11 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
     for (int i = 1; i < c->n; i++) {
         if (is(c, i, "meta_shared")) continue;
         if (is(c, i, "perturb") && n++ < max) {
-            const char *a = cfg_get(c, i, "activation");
+            const char *a = cfg_get(c, i, "activation"), *noise = cfg_get(c, i, "noise");
             cfg_perturb *p = &out[n - 1];
-            *p = (cfg_perturb){.layer = layer, .noise = (int)cfg_get_num(c, i, "noise", 1),
-                               .scale = (int)cfg_get_num(c, i, "scale", 1)};
+            *p = (cfg_perturb){.layer = layer, .noise = PERTURB_KIND_PAPER, .scale = (int)cfg_get_num(c, i, "scale", 1),
+                               .sd = (float)cfg_get_num(c, i, "sd", 0.6)};
+            for (int k = 0; noise && cfg_noises[k]; k++) if (!strcmp(noise, cfg_noises[k])) p->noise = k;
             snprintf(p->activation, sizeof p->activation, "%s", a ? a : "linear");
         }
         layer++;
@@ -317,9 +319,22 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
     return n;
 }
 
+int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out) {
+    int i = 1;
+    for (int at = 0; i < c->n; i++) if (!is(c, i, "meta_shared") && at++ == layer) break;
+    if (i == c->n || !is(c, i, "dropout") || cfg_get_num(c, i, "dropblock", 0) == 0) return 0;
+    *out = (cfg_dropblock){(int)cfg_get_num(c, i, "dropblock_size_abs", 7), (float)cfg_get_num(c, i, "dropblock_size_rel", 0)};
+    return 1;
+}
+
 cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
-    int crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), flip = (int)cfg_get_num(c, 0, "flip", 1);
-    return (cfg_net_extra){.crop_pad = crop_pad, .flip = flip};
+    int mixup = cfg_get_num(c, 0, "mixup", 0) != 0, cutmix = cfg_get_num(c, 0, "cutmix", 0) != 0;
+    return (cfg_net_extra){
+        .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), .flip = (int)cfg_get_num(c, 0, "flip", 1),
+        .cutout = (int)cfg_get_num(c, 0, "cutout", 0), .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
+        .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0), .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
+        .cutmix = cutmix ? (float)cfg_get_num(c, 0, "cutmix_alpha", 1) : 0,
+    };
 }
 
 static int keeps_channels(cfg_section_id id) {

@@ -22,11 +22,21 @@ typedef struct {
     float c_norm, h_norm, clip, momentum, anneal, sigma;    /* 0, 0, 100, 0.1, 0.4, 0.01 */
 } cfg_meta_shared;
 
-/* [perturb] of layer `layer` (Darknet's index). */
-typedef struct { int layer, noise, scale; char activation[32]; } cfg_perturb;
+/* [perturb] of layer `layer` (Darknet's index). noise: a perturb_kind (ops/perturb.h); sd: of noise=gaussian. */
+typedef struct { int layer, noise, scale; char activation[32]; float sd; } cfg_perturb;
+
+/* [dropout] of layer `layer`: does it say dropblock=1? Then the side of a block, or (rel > 0) its share of the map's. */
+typedef struct { int abs; float rel; } cfg_dropblock;
+int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out);
 
 /* Keys of ours in [net]. */
-typedef struct { int crop_pad; int flip; } cfg_net_extra;   /* crop_pad -1: not given; flip default 1 */
+typedef struct {
+    int crop_pad, flip;         /* -1: not given; default 1 */
+    int cutout;                 /* 0: none */
+    float label_smooth;
+    float mixup, cutmix;        /* the alphas; 0: off */
+    double ema_alpha;           /* 0: no average */
+} cfg_net_extra;
 
 /* Read and check. NULL and a sentence in err: missing file, unknown section or key (nearest known one named), value
  * no number or out of range, from/layers outside the network, missing required key, [perturb] rules. Warnings

@@ -18,7 +18,7 @@ typedef struct {
     shape in;
     double minibatch;           /* pictures (times time steps) that the host allocates for */
     long long floats;           /* of the weights so far; -1: unknown */
-    int recurrent, perturbs, meta;
+    int recurrent, perturbs, meta, dropblock;   /* the last three: the section where the first one stands */
     FILE *all;                  /* tell every problem there and go on */
     int found, outside, guesses;    /* problems told; this one is a reference to no layer; layers with a guessed shape */
 } walk;
@@ -83,6 +83,16 @@ static int check_policy(const cfg_file *c, char *err) {
     return 0;
 }
 
+/* A value without its switch would be without effect, and nobody would notice. */
+static int check_switches(const cfg_file *c, char *err) {
+    static const char *const pairs[][2] = {{"mixup_alpha", "mixup"}, {"cutmix_alpha", "cutmix"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (cfg_get(c, 0, pairs[i][0]) && !cfg_get(c, 0, pairs[i][1]))
+            return NET_FAIL(pairs[i][0], "%s without %s=1 does nothing; add it", pairs[i][0], pairs[i][1]);
+    }
+    return 0;
+}
+
 static int check_net(walk *x) {
     const cfg_file *c = x->c;
     char *err = x->err;
@@ -103,7 +113,7 @@ static int check_net(walk *x) {
         return NET_FAIL("batch", "%.0f inputs times %.0f per mini-batch are more than the host can count", inputs,
                         x->minibatch);
     x->in = (shape){(long long)w, (long long)h, (long long)ch, (long long)inputs, given == 3, 0};
-    return check_policy(c, err);
+    return check_policy(c, err) ? -1 : check_switches(c, err);
 }
 
 /* ---- results of a layer ---- */
@@ -360,6 +370,27 @@ static int crnn(walk *x) {
 
 /* ---- the walk ---- */
 
+static int dropout(walk *x) {
+    int rel = cfg_get(x->c, x->sec, "dropblock_size_rel") != NULL, abs = cfg_get(x->c, x->sec, "dropblock_size_abs") != NULL;
+    if (x->layer == 0) return FAIL(NULL, "%s", "cannot be the first layer: it works on the output of the one before");
+    if (rel && abs) return FAIL("dropblock_size_rel", "%s", "dropblock_size_rel and dropblock_size_abs: give one of them");
+    const char *size = rel ? "dropblock_size_rel" : "dropblock_size_abs";
+    if ((rel || abs) && !cfg_get(x->c, x->sec, "dropblock")) return FAIL(size, "%s without dropblock=1 does nothing; add it", size);
+    if (num(x, "dropblock", 0) && !x->in.picture)
+        return FAIL("dropblock", "%s", "dropblock=1 needs a picture (width, height, channels), but what comes before gives none");
+    if (num(x, "dropblock", 0) && !x->dropblock) x->dropblock = x->sec;
+    return same(x);
+}
+
+static int perturb(walk *x) {
+    const char *noise = cfg_get(x->c, x->sec, "noise"), *scale = cfg_get(x->c, x->sec, "scale");
+    int gaussian = noise && !strcmp(noise, "gaussian");
+    if (x->layer == 0) return FAIL(NULL, "%s", "cannot be the first layer: it perturbs the output of the one before");
+    if (!gaussian && cfg_get(x->c, x->sec, "sd")) return FAIL("sd", "%s", "sd= belongs to noise=gaussian alone");
+    if (gaussian && scale && strcmp(scale, "0")) return FAIL("scale", "%s", "noise=gaussian has no scale; remove the line");
+    return same(x);
+}
+
 static int layer_of(walk *x, const cfg_kind *k) {
     switch (k->id) {
     case CFG_S_CONVOLUTIONAL: return convolution(x);
@@ -375,10 +406,7 @@ static int layer_of(walk *x, const cfg_kind *k) {
     case CFG_S_CROP: return crop(x);
     case CFG_S_SOFTMAX: return softmax(x);
     case CFG_S_COST: return flat(x, x->in.outputs);
-    case CFG_S_DROPOUT:
-        if (x->layer == 0)
-            return FAIL(NULL, "%s", "cannot be the first layer: it works on the output of the one before");
-        return same(x);
+    case CFG_S_DROPOUT: return dropout(x);
     case CFG_S_BATCHNORM: return add_floats(x, 3 * (double)x->in.c) ? -1 : same(x);
     case CFG_S_YOLO: return yolo(x);
     case CFG_S_REGION: return region(x);
@@ -388,10 +416,7 @@ static int layer_of(walk *x, const cfg_kind *k) {
     case CFG_S_GRU: return recurrent(x, 3, 3);
     case CFG_S_LSTM: return recurrent(x, 4, 4);
     case CFG_S_CRNN: return crnn(x);
-    case CFG_S_PERTURB:
-        if (x->layer == 0)
-            return FAIL(NULL, "%s", "cannot be the first layer: it perturbs the output of the one before");
-        return same(x);
+    case CFG_S_PERTURB: return perturb(x);
     default: return same(x);
     }
 }
@@ -473,6 +498,8 @@ static int walk_all(walk *x) {
     if (x->perturbs && x->recurrent)
         return cfg_fail(x->err, c, c->sections[x->perturbs].line,
                         "[perturb] cannot stand in a network with recurrent layers");
+    if (x->dropblock && x->recurrent)
+        return cfg_fail(x->err, c, line_of(c, x->dropblock, "dropblock"), "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
     return 0;
 }
 

@@ -28,6 +28,7 @@ static const char *const activations[] = {
     "hardtan", "lhtan", NULL};
 static const char *const policies[] = {"constant", "step", "steps", "exp", "poly", "sigmoid", "random", NULL};
 static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wgan", NULL};
+const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
 static const char *const fork_words[] = {
     "mish", "swish", "hard_mish", "relu6", "gelu", "revleaky", "norm_chan", "norm_chan_softmax",
     "norm_chan_softmax_maxval", "sgdr", NULL};
@@ -47,15 +48,19 @@ static const cfg_key net[] = {
     INT("min_crop", 0, 65535), FLT("max_ratio", 0, 1e6), FLT("min_ratio", 0, 1e6), FLAG("center"),
     FLT("clip", 0, HUGE_F), FLT("angle", 0, 360), ABOVE("aspect", 0, 1000), ABOVE("saturation", 0, 1000),
     ABOVE("exposure", 0, 1000), FLT("hue", 0, 1), FLAG("notruth"), FLAG("random"),
-    {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL}, {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, FORK("seen"),
+    {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL}, {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+    {"label_smooth_eps", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"cutout", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
+    {"mixup", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"mixup_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
+    {"cutmix", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"cutmix_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
+    {"ema_alpha", CFG_FLOAT, CFG_OURS, CFG_BELOW, 0, 1, NULL}, FORK("seen"),
     FORK("learning_rate_min"), FORK("sgdr_cycle"), FORK("sgdr_mult"), FORK("seq_scales"), FORK("track"),
     FORK("augment_speed"), FORK("sequential_subdivisions"), FORK("try_fix_nan"), FORK("weights_reject_freq"),
     FORK("equidistant_point"), FORK("badlabels_rejection_percentage"), FORK("num_sigmas_reject_badlabels"),
-    FORK("ema_alpha"), FORK("use_cuda_graph"), FORK("loss_scale"), FORK("dynamic_minibatch"),
+    FORK("use_cuda_graph"), FORK("loss_scale"), FORK("dynamic_minibatch"),
     FORK("optimized_memory"), FORK("workspace_size_limit_MB"), FORK("blur"), FORK("gaussian_noise"),
-    FORK("mixup"), FORK("cutmix"), FORK("mosaic"), FORK("mosaic_bound"), FORK("letter_box"),
+    FORK("mosaic"), FORK("mosaic_bound"), FORK("letter_box"),
     FORK("contrastive"), FORK("contrastive_jit_flip"), FORK("contrastive_color"), FORK("unsupervised"),
-    FORK("label_smooth_eps"), FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
+    FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
     FORK("max_chart_loss"), END};
 
 /* Keys of every layer of the host. */
@@ -94,7 +99,8 @@ static const cfg_key crop[] = {
     ABOVE("saturation", 0, 1000), ABOVE("exposure", 0, 1000), FLAG("noadjust"), FLT("shift", -HUGE_F, HUGE_F),
     END};
 static const cfg_key dropout[] = {
-    BELOW("probability", 0, 1), FORK("dropblock"), FORK("dropblock_size_rel"), FORK("dropblock_size_abs"), END};
+    BELOW("probability", 0, 1), {"dropblock", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+    {"dropblock_size_rel", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 1, NULL}, {"dropblock_size_abs", CFG_INT, CFG_OURS, 0, 1, 65535, NULL}, END};
 static const cfg_key softmax[] = {
     INT("groups", 1, BIG), ABOVE("temperature", 0, HUGE_F), STR("tree"), FLAG("spatial"), FLAG("noloss"), END};
 static const cfg_key cost[] = {
@@ -137,8 +143,8 @@ static const cfg_key crnn[] = {
     FLAG("shortcut"), MODEL("output", NAN), MODEL("hidden", NAN), MODEL("size", 3), MODEL("stride", 1),
     MODEL("dilation", 1), MODEL("groups", 1), MODEL("pad", 1), MODEL("padding", 1), MODEL("xnor", 0), END};
 static const cfg_key perturb[] = {
-    {"activation", CFG_ENUM, CFG_OURS, 0, 0, 0, activations}, {"noise", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
-    {"scale", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, END};
+    {"activation", CFG_ENUM, CFG_OURS, 0, 0, 0, activations}, {"noise", CFG_ENUM, CFG_OURS, 0, 0, 0, cfg_noises},
+    {"sd", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 10, NULL}, {"scale", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, END};
 static const cfg_key meta_shared[] = {
     {"phi", CFG_STR, CFG_OURS, 0, 0, 0, NULL}, {"train", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
     {"c_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL}, {"h_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL},

@@ -35,6 +35,8 @@ typedef struct {
     int picture;                            /* its input must have width, height and channels */
 } cfg_kind;
 
+extern const char *const cfg_noises[];      /* the words of noise=, by perturb_kind; ends with NULL */
+
 const cfg_kind *cfg_kind_of(cfg_section_id id);
 const cfg_kind *cfg_kind_find(const char *name);            /* name or alias; NULL: none */
 const cfg_key *cfg_key_at(const cfg_kind *k, int i);        /* its own, then those of every layer; NULL: no more */

@@ -35,6 +35,10 @@ struct host_net {
     engine_mode mode, now;      /* the caller's, and that of the pass under way */
     float *spare;               /* see statistics.c */
     int one_pass, one_pass_in;  /* statistics of one pass exist; the layers hold them */
+    float *ema;                 /* see ema.c; NULL: not asked for */
+    double ema_alpha;
+    uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
+    int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
     int slot0;                  /* layer i has extra == slot0 + i */
 };
 
@@ -57,6 +61,14 @@ size_t host_statistics_len(const host_net *h, const network *net);
 void host_statistics_for(host_net *h, const network *net, const engine_mode *m);
 void host_statistics_select(host_net *h, const network *net, int one_pass);
 void host_statistics_drop(host_net *h, const network *net);
+
+/* ema.c: made if the cfg asks for it (0, or -1 and err); forgotten; what is due is averaged, then the layers hold the average (average)
+ * or the live parameters, or what a pass of this mode runs on; floats of each. */
+int host_ema_open(host_net *h, const network *net, const cfg_file *c, char *err);
+void host_ema_drop(host_net *h);
+void host_ema_select(host_net *h, const network *net, int average);
+void host_ema_for(host_net *h, const network *net, const engine_mode *m);
+size_t host_ema_len(host_net *h, const network *net);
 
 void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);

@@ -59,6 +59,7 @@ static void init_layer(layer *l, int feeds_head, rng_stream *r) {
 void host_init(network *net, uint64_t seed) {
     host_net *h = host_of(net);
     h->seed = seed;
+    host_ema_drop(h);
     for (int i = 0; i < net->n; i++) {
         rng_stream r = rng_open(rng_key(seed, RNG_INIT, (uint64_t)i, 0));
         int head = i + 1 < net->n && (net->layers[i + 1].type == YOLO || net->layers[i + 1].type == REGION);

@@ -21,18 +21,21 @@ void host_set_mode(host_net *h, const engine_mode *m) {
     if (m) h->mode = *m;
 }
 
-float host_annealing(const host_net *h, const network *net) {
-    float rise = h->shared.anneal * (float)net->max_batches;
+/* From 0 to 1 over the first `rise` steps. */
+static float ramp(const network *net, float rise) {
     if (rise <= 0) return 1;
     float t = (float)((double)*net->seen / ((double)net->batch * net->subdivisions)) / rise;
     return t < 1 ? t : 1;
 }
+
+float host_annealing(const host_net *h, const network *net) { return ramp(net, h->shared.anneal * (float)net->max_batches); }
 
 /* What any Darknet program means: train says so itself; a truth or a delta of its own means that a backward may follow. */
 static engine_mode mode_of_host(const host_net *h, const network *net) {
     int train = net->train != 0;
     return (engine_mode){
         .keep = train || net->truth || net->delta, .bn_batch = train, .perturb_batch = train, .dropout = train,
+        .dropblock = ramp(net, (float)net->max_batches),        /* the paper's schedule */
         .noise = train ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .theta_grads = train,
         .phi_grads = train && h->shared.train, .t = train ? host_annealing(h, net) : h->t_infer,
         .seed = h->seed, .draw = *net->seen,
@@ -43,6 +46,7 @@ static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
     if (h->now.perturb_batch && net->train) h->t_infer = h->now.t;
+    host_ema_for(h, net, &h->now);
     host_statistics_for(h, net, &h->now);
     int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
     if (engine_plan(h->e, net->batch, vector ? 1 : net->h, vector ? 1 : net->w, h->now.keep, err, sizeof err)) {
@@ -153,6 +157,7 @@ void host_run_update(layer l, update_args a) {
     host_layer *hl = &h->layers[i];
     host_tensor t[3];
     engine_params_changed(h->e);
+    h->stepped = 1;
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
     if (!host_tensors(&l, t)) return;
     float rate = a.learning_rate * l.learning_rate_scale;

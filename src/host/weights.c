@@ -7,6 +7,8 @@
  *     PHI   82 floats                       BNRM  biases of each [batchnorm], which the host does not store
  *     RUNS  running mean, variance of each [perturb], (C,4) + (C,4)
  *     ONEP  the running statistics of one pass (statistics.c): batch norms' in order, then [perturb]s'; absent: none
+ *     EMA   u64 steps averaged, then the live parameters in the order of ema.c: everything else here, and the host's part, is of the
+ *           average; in files to go on from
  *     STEP  u64 seen, u64 seed, f32 t of inference
  *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
 #include "host/files.h"
@@ -125,6 +127,12 @@ static void end_chunk(bytes *b, size_t at) {
     memcpy(b->p + at, &len, sizeof len);
 }
 
+/* h->ema: the live parameters, as the layers hold the average. */
+static void move_ema(network *net, host_net *h, bytes *b, mover move) {
+    move(b, &h->ema_steps, sizeof h->ema_steps);
+    move(b, h->ema, sizeof(float) * host_ema_len(h, net));
+}
+
 static void payload(network *net, host_net *h, int resume, bytes *b) {
     size_t at;
     uint64_t seen = *net->seen;
@@ -152,6 +160,10 @@ static void payload(network *net, host_net *h, int resume, bytes *b) {
     if (!resume) return;
     begin_chunk(b, "OPTM", &at);
     move_optimizer(net, h, b, move_put);
+    end_chunk(b, at);
+    if (!h->ema_steps) return;
+    begin_chunk(b, "EMA ", &at);
+    move_ema(net, h, b, move_put);
     end_chunk(b, at);
 }
 
@@ -190,6 +202,7 @@ int host_save(network *net, const char *path, int resume, char *err) {
     host_net *h = host_of(net);
     file_out o;
     if (file_out_open(&o, path, err)) return -1;
+    host_ema_select(h, net, 1);
     host_statistics_select(h, net, 0);
     /* The host writes by name and checks nothing; its bytes are counted afterwards. */
     host_real_save(net, o.tmp, net->n);
@@ -278,6 +291,17 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
             return -1;
         }
     }
+    b = find_chunk(all, "EMA ");
+    if (!b.bad && h->ema && !(flags & HOST_CLEAR)) {
+        move_ema(net, h, &b, move_get);
+        if (!chunk_ok(&b)) {
+            host_ema_drop(h);
+            snprintf(err, ERR_LEN, "%s: the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use -clear to "
+                     "start a new run from the average", path);
+            return -1;
+        }
+        h->ema_in = 1;
+    }
     return 0;
 }
 
@@ -358,6 +382,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
         fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path, x.layers, net->n);
     }
     host_statistics_drop(h, net);
+    host_ema_drop(h);
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
     host_real_load(net, (char *)path, 0, x.layers);
     if (flags & HOST_CLEAR) {

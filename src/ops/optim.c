@@ -42,3 +42,13 @@ void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam
     for (size_t i = 0; i < n; i += CHUNK)
         adam_chunk(w + i, update + i, m + i, v + i, n - i < CHUNK ? n - i : CHUNK, now);
 }
+
+VEC_CLONES
+static void ema_chunk(float *avg, const float *w, size_t n, float rate) {
+    for (size_t i = 0; i < n; i++) avg[i] = rate < 1 ? avg[i] + rate * (w[i] - avg[i]) : w[i];
+}
+
+void ema_step(float *avg, const float *w, size_t n, float rate) {
+#pragma omp parallel for schedule(static) if (n > CHUNK)
+    for (size_t i = 0; i < n; i += CHUNK) ema_chunk(avg + i, w + i, n - i < CHUNK ? n - i : CHUNK, rate);
+}

@@ -14,4 +14,7 @@ typedef struct { float rate, beta1, beta2, eps, decay; int t; } adam_args;   /* 
 /* torch.optim.Adam with weight_decay (L2 in the gradient): g = -update/batch + decay*w;
  * m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * (m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + eps); update = 0. */
 void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
+
+/* A moving average: avg += rate * (w - avg); rate 1 makes it w, bit for bit. */
+void ema_step(float *avg, const float *w, size_t n, float rate);
 #endif

@@ -23,8 +23,25 @@ enum { PERTURB_K = 4 };
 typedef enum {
     PERTURB_NOISE_NONE,     /* z = 1: the ablation noise=0 */
     PERTURB_NOISE_SAMPLE,   /* z = softplus(alpha + eps) */
-    PERTURB_NOISE_MEAN      /* z = E[softplus(alpha + eps)]: deterministic inference */
+    PERTURB_NOISE_MEAN,     /* z = E[softplus(alpha + eps)]: deterministic inference */
+    PERTURB_NOISE_UNIT,     /* z = softplus(alpha + eps) / E[softplus(alpha + eps)], of mean 1; both depend on alpha */
+    PERTURB_NOISE_GAUSS     /* z = 1 + sd*eps; no alpha */
 } perturb_noise;
+
+/* What a [perturb] multiplies by: noise= in a cfg. A pass with noise, and one that stands for the mean of many, make of it: */
+typedef enum {
+    PERTURB_KIND_NONE,      /* 0: z = 1 in both */
+    PERTURB_KIND_PAPER,     /* 1: SAMPLE, MEAN */
+    PERTURB_KIND_GAUSSIAN,  /* GAUSS, NONE; always without scale and clip: Gaussian dropout, the identity on average */
+    PERTURB_KIND_MEAN,      /* MEAN in both: the gain without its noise */
+    PERTURB_KIND_UNIT       /* UNIT, NONE: the noise without its gain */
+} perturb_kind;
+static inline perturb_noise perturb_noise_of(perturb_kind k, int noisy) {
+    static const perturb_noise of[][2] = {
+        {PERTURB_NOISE_NONE, PERTURB_NOISE_NONE}, {PERTURB_NOISE_MEAN, PERTURB_NOISE_SAMPLE}, {PERTURB_NOISE_NONE, PERTURB_NOISE_GAUSS},
+        {PERTURB_NOISE_MEAN, PERTURB_NOISE_MEAN}, {PERTURB_NOISE_NONE, PERTURB_NOISE_UNIT}};
+    return of[k][noisy != 0];
+}
 
 typedef struct {
     shape4 s;
@@ -39,6 +56,7 @@ typedef struct {
     float momentum;         /* running' = (1-momentum)*running + momentum*batch */
     const float *eps;       /* (N,H,W,C) noise given by the caller, or NULL: drawn from key, row = n*H + y */
     rng_key_t key;
+    float sd;               /* of PERTURB_NOISE_GAUSS */
 } perturb_args;
 
 /* Floats that forward leaves for backward, and floats of scratch that either call needs. */

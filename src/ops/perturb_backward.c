@@ -28,8 +28,11 @@ static void direct(const pass *b, const perturb_room *r, perturb_unit u, double 
     size_t at = perturb_at(s, u.n, y), row = (size_t)s.w * (size_t)s.c;
     int inside = y >= u.top && y < u.end;
     float *slope = r->row[1], *dx = b->dx && inside ? b->dx + at : r->row[2], *d = perturb_row(r->ring[DA], y);
-    const float *z = a->noise == PERTURB_NOISE_SAMPLE ? b->tp.z + at : r->row[0];
+    int taped = a->noise == PERTURB_NOISE_SAMPLE || a->noise == PERTURB_NOISE_GAUSS;
+    const float *z = taped ? b->tp.z + at : r->row[0];
     if (a->noise == PERTURB_NOISE_MEAN) rows_mean_softplus(r->row[0], slope, b->tp.z + at, row);
+    if (a->noise == PERTURB_NOISE_UNIT)
+        rows_unit_softplus(r->row[0], slope, b->tp.z + at, perturb_eps(r->row[3], a, u.n, y), row);
     memset(r->sums, 0, (size_t)s.c * sizeof *r->sums);
     rows_direct_gradient(dx, dx != r->row[2] && b->add_dx, d, r->sums, b->dy + at, b->x + at, z, b->tp.s, s.w, s.c, a);
     for (int i = 0; inside && i < s.c; i++) ds[i] += (double)r->sums[i];
@@ -180,7 +183,7 @@ void perturb_backward(float *dx, int add_dx, double *dphi, const float *dy, cons
     perturb_scratch sc = perturb_scratch_of(scratch, s);
     /* Backward only reads the tape. */
     pass b = {.a = a, .phi = phi, .x = x, .dy = dy, .coef = sc.coef, .tp = perturb_tape_of((float *)(size_t)tape, s), .dx = dx,
-              .add_dx = add_dx, .want_phi = dphi != NULL, .through_alpha = a->noise != PERTURB_NOISE_NONE && a->t != 0};
+              .add_dx = add_dx, .want_phi = dphi != NULL, .through_alpha = a->noise != PERTURB_NOISE_NONE && a->noise != PERTURB_NOISE_GAUSS && a->t != 0};
     float channels = 1 / (float)s.c;
     mirror(b.first, phi + PHI_E1_SELF, 1, 1);
     mirror(b.first + 9, phi + PHI_E1_ALL, 1, channels);

@@ -104,7 +104,13 @@ double perturb_scale_input(const double *m, const double *v, const float *phi, c
     return sum;
 }
 
-/* z of row y into z, in place of alpha where the noise is sampled; the row of z to apply is returned. */
+const float *perturb_eps(float *room, const perturb_args *a, int n, int y) {
+    if (a->eps) return a->eps + perturb_at(a->s, n, y);
+    rng_normal_row(room, (size_t)a->s.w * (size_t)a->s.c, a->key, (uint32_t)n * (uint32_t)a->s.h + (uint32_t)y);
+    return room;
+}
+
+/* z of row y into z, in place of alpha where the noise is a plain sample; the row of z to apply is returned. */
 static const float *noise_row(const perturb_room *r, float *z, const float *phi, const perturb_args *a, int n, int y) {
     shape4 s = a->s;
     size_t row = (size_t)s.w * (size_t)s.c;
@@ -114,10 +120,29 @@ static const float *noise_row(const perturb_room *r, float *z, const float *phi,
         rows_mean_softplus(r->row[1], NULL, z, row);
         return r->row[1];
     }
-    const float *eps = a->eps ? a->eps + perturb_at(s, n, y) : r->row[1];
-    if (!a->eps) rng_normal_row(r->row[1], row, a->key, (uint32_t)n * (uint32_t)s.h + (uint32_t)y);
+    const float *eps = perturb_eps(r->row[1], a, n, y);
+    if (a->noise == PERTURB_NOISE_UNIT) {
+        rows_unit_softplus(r->row[2], NULL, z, eps, row);
+        return r->row[2];
+    }
     rows_softplus(z, eps, row);
     return z;
+}
+
+/* One unit of y where z does not depend on x. */
+static void multiply_free(const perturb_room *r, perturb_unit u, float *y, const perturb_tape *keep, const float *x, const float *scale,
+                          const perturb_args *a) {
+    size_t row = (size_t)a->s.w * (size_t)a->s.c;
+    for (size_t i = 0; i < row; i++) r->row[0][i] = 1;
+    for (int h = u.top; h < u.end; h++) {
+        size_t at = perturb_at(a->s, u.n, h);
+        float *z = keep && a->noise == PERTURB_NOISE_GAUSS ? keep->z + at : r->row[0];
+        if (a->noise == PERTURB_NOISE_GAUSS) {
+            const float *eps = perturb_eps(r->row[1], a, u.n, h);
+            for (size_t i = 0; i < row; i++) z[i] = 1 + a->sd * eps[i];
+        }
+        rows_apply(y + at, x + at, z, scale, a->s.w, a->s.c, a);
+    }
 }
 
 /* One unit of y. */
@@ -125,12 +150,8 @@ static void multiply(const perturb_room *r, perturb_unit u, float *y, const pert
                      const float *phi, const perturb_args *a) {
     shape4 s = a->s;
     size_t row = (size_t)s.w * (size_t)s.c;
-    if (a->noise == PERTURB_NOISE_NONE) {
-        for (size_t i = 0; i < row; i++) r->row[0][i] = 1;
-        for (int h = u.top; h < u.end; h++) {
-            size_t at = perturb_at(s, u.n, h);
-            rows_apply(y + at, x + at, r->row[0], scale, s.w, s.c, a);
-        }
+    if (a->noise == PERTURB_NOISE_NONE || a->noise == PERTURB_NOISE_GAUSS) {
+        multiply_free(r, u, y, keep, x, scale, a);
         return;
     }
     for (int i = X; i <= R; i++) {

@@ -30,7 +30,7 @@ static inline size_t perturb_at(shape4 s, int n, int y) {
 static inline size_t perturb_round(size_t floats) { return (floats + 15) / 16 * 16; }     /* 64 bytes: one cache line */
 
 /* The tape: the m, v (4,C) that gave s, in double because a saturated s hangs on their last digits; z of every element (alpha where
- * the noise is its mean); per picture the features f (4,C); s (C); and the signs of the five convolutions of x, a byte an element
+ * the noise is its mean, or divided by it); per picture the features f (4,C); s (C); and the signs of the five convolutions of x, a byte an element
  * (rows_mask): a byte read costs much less than 45 products done again. */
 typedef struct { double *m, *v; float *z, *f, *s; uint8_t *mask; } perturb_tape;
 static inline size_t perturb_tape_floats(shape4 s) {
@@ -131,6 +131,8 @@ void perturb_load(perturb_ring ring, const perturb_ring *map, const float *x, sh
 /* Row y of relu(E1(x)) and its channel mean from those of x; zeros outside the picture. */
 void perturb_first(const perturb_room *r, perturb_ring out, perturb_ring out_map, perturb_ring in, perturb_ring in_map,
                    const float *phi, shape4 s, int y);
+/* eps of row y of picture n: the caller's, or drawn into `room`. */
+const float *perturb_eps(float *room, const perturb_args *a, int n, int y);
 /* The sigmoid's argument for one channel, from m, v (4,C). */
 double perturb_scale_input(const double *m, const double *v, const float *phi, const perturb_args *a, int channel);
 int perturb_threads(shape4 s);

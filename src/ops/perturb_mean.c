@@ -74,6 +74,32 @@ static void without_slope(float *restrict z, const float *restrict alpha, size_t
     }
 }
 
+/* With F the mean and F' its slope: d(softplus(u)/F) = (sigmoid(u) - z F') / F. */
+VEC_CLONES
+static void unit_with_slope(float *restrict z, float *restrict dz, const float *restrict alpha, const float *restrict eps, size_t n) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        float slope, u = alpha[i] + eps[i], mean = at(alpha[i], &slope);
+        z[i] = vec_softplus(u) / mean;
+        dz[i] = (vec_sigmoid(u) - z[i] * slope) / mean;
+    }
+}
+
+VEC_CLONES
+static void unit_without_slope(float *restrict z, const float *restrict alpha, const float *restrict eps, size_t n) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        float slope;
+        z[i] = vec_softplus(alpha[i] + eps[i]) / at(alpha[i], &slope);
+    }
+}
+
+void rows_unit_softplus(float *z, float *slope, const float *alpha, const float *eps, size_t n) {
+    pthread_once(&once, fill);
+    if (slope) unit_with_slope(z, slope, alpha, eps, n);
+    else unit_without_slope(z, alpha, eps, n);
+}
+
 void rows_mean_softplus(float *z, float *slope, const float *alpha, size_t n) {
     pthread_once(&once, fill);
     if (slope) with_slope(z, slope, alpha, n);

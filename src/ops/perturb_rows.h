@@ -45,5 +45,7 @@ void rows_direct_gradient(float *dx, int add, float *dz, float *ds, const float 
 void rows_noise_gradient(float *dz, const float *z, size_t n);
 /* z = E[softplus(alpha + eps)]; slope (may be NULL): its derivative. */
 void rows_mean_softplus(float *z, float *slope, const float *alpha, size_t n);
+/* z = softplus(alpha + eps) / E[softplus(alpha + eps)]; slope (may be NULL): its derivative to alpha. */
+void rows_unit_softplus(float *z, float *slope, const float *alpha, const float *eps, size_t n);
 void rows_multiply(float *x, const float *by, size_t n);
 #endif

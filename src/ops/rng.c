@@ -110,3 +110,25 @@ float rng_normal(rng_stream *r) {
     vec_turn((float)(rng_u32(r) >> 8) * 0x1p-24f, &s, &c);
     return sqrtf(-2 * vec_log(u)) * c;
 }
+
+/* ln of a Gamma(a) variable: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000, with a uniform to the power
+ * 1/a where a < 1. The logarithm, as small a give numbers far below the least double. */
+static double log_gamma(rng_stream *r, double a) {
+    double boost = 0;
+    if (a < 1) {
+        boost = log(((double)rng_u32(r) + 0.5) * 0x1p-32) / a;
+        a += 1;
+    }
+    double d = a - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (;;) {
+        double x = (double)rng_normal(r), v = 1 + c * x;
+        if (v <= 0) continue;
+        v = v * v * v;
+        if (log(((double)rng_u32(r) + 0.5) * 0x1p-32) < 0.5 * x * x + d - d * v + d * log(v)) return boost + log(d * v);
+    }
+}
+
+double rng_beta(rng_stream *r, double a) {
+    double x = log_gamma(r, a), y = log_gamma(r, a);
+    return 1 / (1 + exp(y - x));
+}

@@ -11,7 +11,7 @@
 typedef struct { uint32_t k0, k1; } rng_key_t;
 
 /* What a stream is for; part of every key, so that no two uses share numbers. */
-enum { RNG_INIT = 1, RNG_NOISE, RNG_DROPOUT, RNG_SHUFFLE, RNG_AUGMENT, RNG_SPLIT, RNG_PHI, RNG_TEST };
+enum { RNG_INIT = 1, RNG_NOISE, RNG_DROPOUT, RNG_SHUFFLE, RNG_AUGMENT, RNG_SPLIT, RNG_PHI, RNG_TEST, RNG_MIX };
 
 /* The key of stream `use`, item (a, b), under `seed`. Distinct arguments give unrelated keys. */
 rng_key_t rng_key(uint64_t seed, int use, uint64_t a, uint64_t b);
@@ -33,4 +33,5 @@ uint32_t rng_u32(rng_stream *r);
 float rng_uniform(rng_stream *r, float lo, float hi);       /* in [lo,hi) */
 uint32_t rng_below(rng_stream *r, uint32_t n);              /* unbiased, 0 .. n-1; n > 0 */
 float rng_normal(rng_stream *r);                            /* N(0,1) */
+double rng_beta(rng_stream *r, double a);                   /* Beta(a,a), a > 0 */
 #endif

@@ -63,7 +63,8 @@ augment classifier_augment(const cfg_file *cfg, const network *net) {
         .w = net->w, .h = net->h, .c = net->c, .crop_pad = x.crop_pad, .flip = x.flip,
         .angle = net->angle, .aspect = net->aspect, .hue = net->hue, .saturation = net->saturation,
         .exposure = net->exposure, .min_crop = (int)(net->min_ratio * (float)net->w),
-        .max_crop = (int)(net->max_ratio * (float)net->w),
+        .max_crop = (int)(net->max_ratio * (float)net->w), .cutout = x.cutout, .label_smooth = x.label_smooth, .mixup = x.mixup,
+        .cutmix = x.cutmix,
     };
 }
 

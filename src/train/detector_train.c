@@ -167,6 +167,8 @@ static void tell_pictures(const run *r) {
 static int augmentation(run *r, char *err) {
     const network *net = r->l.c.net;
     cfg_net_extra x = cfg_get_net_extra(r->l.c.cfg);
+    if (x.cutout || x.label_smooth > 0 || x.mixup > 0 || x.cutmix > 0)
+        fprintf(stderr, "%s: warning: cutout, label_smooth_eps, mixup and cutmix are for classifiers: ignored\n", r->l.c.cfg->path);
     r->aug = (det_augment){
         .w = net->w, .h = net->h, .c = net->c, .boxes = heads_max_boxes(net), .jitter = heads_jitter(net), .hue = net->hue,
         .saturation = net->saturation, .exposure = net->exposure, .flip = x.flip, .random = heads_random(net),

@@ -38,7 +38,7 @@ static double theta_norm(const network *net) {
 float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gradient) {
     host_net *h = host_of(net);
     engine_mode mode = {
-        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
+        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .dropblock = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
         .seed = host_seed_of(h), .draw = draw,
     };
     host_set_mode(h, &mode);

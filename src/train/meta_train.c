@@ -83,10 +83,11 @@ static int open_loaders(meta_run *r, char *err) {
         meta_task_run *t = &r->tasks[k];
         if (!t->mine) continue;
         network *net = t->c.net;
-        augment aug = classifier_augment(t->c.cfg, net);
+        augment aug = classifier_augment(t->c.cfg, net), check = aug;
+        check.label_smooth = check.mixup = check.cutmix = 0;        /* phi is judged by true labels */
         uint64_t s = task_seed(r->seed, k), step = (uint64_t)r->step;
         t->train_loader = loader_new(t->train, &aug, s, step * (uint64_t)net->subdivisions, net->batch, 1);
-        t->check_loader = loader_new(t->check, &aug, s + 1, step, net->batch, 1);
+        t->check_loader = loader_new(t->check, &check, s + 1, step, net->batch, 1);
         if (t->train_loader && t->check_loader) continue;
         snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name, net->batch);
         bad = -1;

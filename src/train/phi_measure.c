@@ -112,14 +112,17 @@ static void find_scales(view *v, int on) {
 static void add_layer(view *v, const cfg_perturb *p, phi_layer *l) {
     size_t n = shape_len(v->s), ch = (size_t)v->s.c, seen = 0;
     double multiplier = 0, noise = 0;
-    find_scales(v, p->scale);
-    if (p->noise) view_run(v, PERTURB_NOISE_SAMPLE, 0);
+    int gaussian = p->noise == PERTURB_KIND_GAUSSIAN, learned = p->noise && !gaussian;
+    find_scales(v, p->scale && !gaussian);
+    if (learned) view_run(v, PERTURB_NOISE_SAMPLE, 0);
     for (size_t i = 0; i < n; i++) {
-        noise_moments z = {1, 0};
+        noise_moments z = {1, gaussian ? (double)p->sd : 0};
         if (v->x[i] == 0) continue;
-        if (p->noise) {
+        if (learned) {
             double soft = fmax((double)v->y[i] / (double)v->x[i], 1e-10);
             z = phi_noise(soft + log(-expm1(-soft)));      /* alpha from softplus(alpha) */
+            if (p->noise == PERTURB_KIND_MEAN) z.sd = 0;
+            if (p->noise == PERTURB_KIND_UNIT) z = (noise_moments){1, z.sd / z.mean};
         }
         multiplier += (double)v->scale[i % ch] * z.mean;
         noise += z.sd / z.mean;
@@ -168,7 +171,8 @@ static int take_maps(view *v, const cfg_perturb *p, phi_map *map) {
     int channel[PHI_MAPS_EACH] = {0, 0};
     liveliest(v, channel);
     rng_normal_row(v->eps, shape_len(v->s), rng_key(1, RNG_TEST, (uint64_t)p->layer, 0), 0);
-    view_run(v, p->noise ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_NONE, p->scale);
+    v->args.sd = p->sd;
+    view_run(v, perturb_noise_of((perturb_kind)p->noise, 1), p->scale && p->noise != PERTURB_KIND_GAUSSIAN);
     for (int k = 0; k < PHI_MAPS_EACH; k++) {
         float *to = malloc(3 * plane * sizeof *to);
         map[k] = (phi_map){p->layer, channel[k], v->s.h, v->s.w, to, to + plane, to + 2 * plane};
