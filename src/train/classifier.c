@@ -26,7 +26,7 @@ int network_with_data(classifier *c, const classifier_args *a, int load_flags, n
     if (!c->cfg) return -1;
     c->data = data_file_read(a->data, err);
     if (!c->data || (a->phi && set_phi(c->cfg, a->phi, err))) goto fail;
-    c->net = host_open(c->cfg, a->weights && a->image, err);
+    c->net = host_open(c->cfg, a->cfg_text || (a->weights && a->image), err);
     if (!c->net) goto fail;
     c->h = host_of(c->net);
     if (fits(c, a, err)) goto fail;
