@@ -57,7 +57,7 @@ static void put_differences(FILE *f, const compare_source *from, const compare_r
         put_text(f, rows[i].network->name);
         fprintf(f, "' %d", place[i]);
     }
-    fprintf(f, ")\nset multiplot layout %d,1\nset xrange [-0.6:%g]\nset grid y\nset xzeroaxis lt 1 lc rgb '#000000'\nset key outside right noenhanced\n",
+    fprintf(f, ")\nset multiplot layout %d,1\nset lmargin 10\nset xrange [-0.6:%g]\nset grid y\nset xzeroaxis lt 1 lc rgb '#000000'\nset key outside right noenhanced\n",
             METRICS, pairs - 0.4);
     for (int m = 0; m < METRICS; m++) {
         for (int k = 0; k < count; k++) {
