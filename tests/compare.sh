@@ -362,7 +362,9 @@ spoiled "seeds" "bad.suite:1: seeds" 's/^seeds=1,2,3/seeds=1,,3/'
 spoiled "phi of a plain cfg" "needs cfg=perturb" "s|^against=plain|phi=$T/p.phi|"
 spoiled "no results" "results= is missing" '/^results=/d'
 spoiled "another section" "only [target], [network] and [method]" 's/^\[target\]/[task]/'
-spoiled "a missing phi" "none.phi" 's|^phi=.*|phi=none.phi|'
+spoiled "a missing phi" "were left out, as files are missing (-list tells all): tiny/net/phi/1: none.phi" 's|^phi=.*|phi=none.phi|'
+check "the others are there" grep -q ': 18 of 26 cells are there' <("$MP" compare "$T/bad.suite" 2>/dev/null)
+refused "one of them alone" "none.phi" "$MP" compare "$T/bad.suite" -cell tiny/net/phi/1
 spoiled "a missing network" "none.cfg" 's|^plain=.*|plain=none.cfg|'
 spoiled "weights of another network" "1 cell could not be finished" "s|^weights=.*|weights=$T/p.phi|"
 check "and why" grep -q 'tiny/net/tuned/2: .*p.phi: its layers do not fit this network' "$T/err"

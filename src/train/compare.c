@@ -62,7 +62,7 @@ static int run_all(run *r, char *err) {
     for (int i = 0; i < r->n && !rc; i++) {
         const suite_cell *c = &r->cells[i];
         if (report_stop_asked()) rc = 1;
-        if (rc || line_of(r, c) || !claims_take(r->claims, c->hash)) continue;
+        if (rc || !c->hash || line_of(r, c) || !claims_take(r->claims, c->hash)) continue;
         rc = run_cell(r, c, err);
         claims_leave(r->claims, c->hash);
     }
@@ -77,7 +77,16 @@ static int count_done(const run *r) {
 
 /* All ranks come here; each tells of its own failures, rank 0 of the whole. */
 static int run_suite(run *r, char *err) {
+    const suite_cell *without = NULL;
+    int left_out = 0;
+    for (int i = r->n - 1; i >= 0; i--) if (!r->cells[i].hash) without = &r->cells[i], left_out++;
+    /* Those that miss a phi that is still being learned must not keep the others waiting. */
+    if (without && ranks_id() == 0) fprintf(stderr, "%d of %d cells are left out, as files are missing: %s: %s\n", left_out, r->n, without->id, without->why);
     int rc = run_all(r, err), bad = rc < 0;
+    if (!bad && without) {
+        snprintf(err, ERR_LEN, "%d of %d cells were left out, as files are missing (-list tells all): %s: %.700s", left_out, r->n, without->id, without->why);
+        bad = 1;
+    }
     if (!bad && r->failed) {
         snprintf(err, ERR_LEN, "%d cell%s could not be finished (see above); the others are in %s", r->failed, r->failed > 1 ? "s" : "",
                  r->suite->all.results);
@@ -147,6 +156,10 @@ static int run_again(run *r, const char *name, char *err) {
     const suite_cell *c = find_cell(r, name, err);
     cJSON *line = NULL;
     if (!c) return -1;
+    if (!c->hash) {
+        memcpy(err, c->why, ERR_LEN);
+        return -1;
+    }
     const cJSON *was = line_of(r, c);
     int threads = was ? (int)number(was, "threads") : r->suite->all.threads;
     omp_set_num_threads(threads);
@@ -170,11 +183,10 @@ static int run_again(run *r, const char *name, char *err) {
 }
 
 static int serve(run *r, const compare_args *a, char *err) {
-    int lenient = a->list || a->table || a->plot;
     r->suite = suite_file_read(a->suite, err);
     if (!r->suite) return -1;
     omp_set_num_threads(r->suite->all.threads);
-    r->cells = suite_cells(r->suite, lenient, &r->n, err);
+    r->cells = suite_cells(r->suite, &r->n, err);
     if (!r->cells || read_lines(r, err)) return -1;
     if (a->cell) return run_again(r, a->cell, err);
     if (a->list) list_cells(r);

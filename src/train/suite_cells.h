@@ -13,7 +13,7 @@ typedef struct {
     char why[ERR_LEN];
 } suite_cell;
 
-/* All cells, in the order in which they run. lenient: what is missing (data, phi, weights) is left to `why`. NULL and err. */
-suite_cell *suite_cells(const suite_file *s, int lenient, int *n, char *err);
+/* All cells, in the order in which they run; files that are missing (data, phi, weights) are left to `why`. NULL and err. */
+suite_cell *suite_cells(const suite_file *s, int *n, char *err);
 void suite_cells_free(suite_cell *cells, int n);
 #endif
