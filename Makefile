@@ -31,6 +31,14 @@ $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 $(BUILD)/train/ranks.o: CFLAGS += $(MPI_CFLAGS)
 $(BUILD)/metaperturb $(BUILD)/tests/%: LDLIBS += $(MPI_LIBS) -lzip
 
+# The state of the sources, for the lines of `compare`.
+$(BUILD)/commit_name.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define COMMIT_NAME "%s"\n' "$$(git describe --always --dirty --abbrev=10 --exclude '*' 2>/dev/null || echo unknown)" >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/train/commit.o: $(BUILD)/commit_name.h
+$(BUILD)/train/commit.o: CFLAGS += -I$(BUILD)
+
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
@@ -82,5 +90,5 @@ help:
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests layers asan clean help
+.PHONY: all tests layers asan clean help FORCE
 .SECONDARY:

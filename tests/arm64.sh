@@ -9,7 +9,7 @@ if ! command -v $CC >/dev/null; then
     exit
 fi
 flags=(-std=c11 -D_GNU_SOURCE -O3 -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Werror
-       -Wno-unused-parameter -Wno-format-truncation -Isrc -Itests)
+       -Wno-unused-parameter -Wno-format-truncation -Isrc -Itests -Ibuild)
 # Headers of libraries are this machine's, behind those of arm64's own C library; only what is linked below needs arm64's libraries.
 behind=(-idirafter /usr/lib/darknet/include -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)")
 read -ra mpi <<<"$(pkg-config --cflags-only-I ompi-c | sed 's/-I/-idirafter /g')"

@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "train/bench.h"
 #include "train/classifier.h"
+#include "train/compare.h"
 #include "train/detector.h"
 #include "train/meta.h"
 #include "train/phi_tool.h"
@@ -42,6 +43,11 @@ static int run_meta(const options *o, char *err) {
         .threads = o->threads, .skip_bad = o->skip_bad, .steps = o->steps, .resume = o->resume,
     };
     return meta_train(&a, err);
+}
+
+static int run_compare(const options *o, char *err) {
+    compare_args a = {.suite = o->positional[0], .cell = o->cell, .plot = o->plot, .list = o->list, .table = o->table};
+    return compare(&a, err);
 }
 
 static bench_args bench_args_of(const options *o) {
@@ -144,6 +150,7 @@ static const struct {
     {"detector", "test", "DATA CFG WEIGHTS IMAGE", "the boxes of one image, printed and drawn", CMD_DET_TEST, 4, 4, run_detector_test},
     {"detector", "map", "DATA CFG WEIGHTS", "average precision, precision and recall on all test images", CMD_DET_MAP, 3, 3, run_detector_map},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, run_meta},
+    {"compare", "", "SUITE", "train and test many networks, and tell what a method gains", CMD_COMPARE, 1, 1, run_compare},
     {"bench", "step", "CFG", "time training steps", CMD_BENCH, 1, 1, run_bench_step},
     {"bench", "meta", "CFG", "time steps of meta-training: theta's and phi's, one task", CMD_BENCH, 1, 1, run_bench_meta},
     {"bench", "predict", "CFG", "time forward passes", CMD_BENCH, 1, 1, run_bench_predict},
@@ -165,8 +172,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static void usage(FILE *f) {
     fprintf(f, "metaperturb: MetaPerturb for Darknet networks\n\n");
     for (int i = 0; i < COMMANDS; i++) {
-        fprintf(f, "  metaperturb %s %s %s\n      %s\n", commands[i].group, commands[i].name, commands[i].usage,
-                commands[i].what);
+        fprintf(f, "  metaperturb %s %s%s%s\n      %s\n", commands[i].group, commands[i].name, commands[i].name[0] ? " " : "",
+                commands[i].usage, commands[i].what);
     }
     fprintf(f, "\nmetaperturb GROUP COMMAND --help lists the options of one.\n");
 }
@@ -194,12 +201,13 @@ int main(int argc, char **argv) {
         return 0;
     }
     for (int i = 0; i < COMMANDS; i++) {
-        if (argc < 3 || strcmp(argv[1], commands[i].group) || strcmp(argv[2], commands[i].name)) continue;
-        int bad = options_parse(&o, commands[i].id, commands[i].min, commands[i].max, argc - 3, argv + 3, err);
+        int words = commands[i].name[0] ? 3 : 2;       /* of the command itself */
+        if (argc < words || strcmp(argv[1], commands[i].group) || (words == 3 && strcmp(argv[2], commands[i].name))) continue;
+        int bad = options_parse(&o, commands[i].id, commands[i].min, commands[i].max, argc - words, argv + words, err);
         if (bad || o.help) {
             if (bad) fprintf(stderr, "metaperturb: %s\n", err);
             else {
-                printf("metaperturb %s %s %s\n    %s\n", commands[i].group, commands[i].name, commands[i].usage,
+                printf("metaperturb %s %s%s%s\n    %s\n", commands[i].group, commands[i].name, words == 3 ? " " : "", commands[i].usage,
                        commands[i].what);
                 options_help(commands[i].id);
             }

@@ -361,6 +361,12 @@ int cfg_set_classes(cfg_file *c, int classes, char *err) {
     return 0;
 }
 
+int cfg_knows(const char *section, const char *key) {
+    const cfg_kind *k = cfg_kind_find(section);
+    const cfg_key *t = k && !strcmp(k->name, section) ? cfg_key_find(k, key) : NULL;
+    return t && t->owner != CFG_FORK && t->owner != CFG_FORK_MODEL;
+}
+
 /* ---- text for the host ---- */
 
 static void put_section(FILE *f, const cfg_section *s) {
@@ -378,12 +384,17 @@ static void put_section(FILE *f, const cfg_section *s) {
     }
 }
 
-char *cfg_for_host(const cfg_file *c) {
+static void put_whole(FILE *f, const cfg_section *s) {
+    fprintf(f, "[%s]\n", s->type);
+    for (int i = 0; i < s->n; i++) fprintf(f, "%s=%s\n", s->options[i].key, s->options[i].val);
+}
+
+static char *to_text(const cfg_file *c, void (*put)(FILE *f, const cfg_section *s)) {
     char *text = NULL;
     size_t len;
     FILE *f = open_memstream(&text, &len);
     if (!f) return NULL;
-    for (int i = 0; i < c->n; i++) put_section(f, &c->sections[i]);
+    for (int i = 0; i < c->n; i++) put(f, &c->sections[i]);
     int bad = ferror(f);
     if (fclose(f) || bad) {
         free(text);
@@ -391,3 +402,6 @@ char *cfg_for_host(const cfg_file *c) {
     }
     return text;
 }
+
+char *cfg_for_host(const cfg_file *c) { return to_text(c, put_section); }
+char *cfg_text(const cfg_file *c) { return to_text(c, put_whole); }

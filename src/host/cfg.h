@@ -65,8 +65,13 @@ double cfg_get_num(const cfg_file *c, int section, const char *key, double def);
  * [convolutional], before the [softmax]. -1 and err if the network does not end that way. */
 int cfg_set_classes(cfg_file *c, int classes, char *err);
 
+/* Has a section of this name (in full) such a key, with an effect here? Keys that only another Darknet heeds: 0. */
+int cfg_knows(const char *section, const char *key);
+
 /* The cfg for the unmodified host, as text (malloc'd; NULL: no memory). */
 char *cfg_for_host(const cfg_file *c);
+/* All of it as text, one form whatever blanks and comments the file had (malloc'd; NULL: no memory). */
+char *cfg_text(const cfg_file *c);
 
 /* Layers as the host counts them: [net] and [meta_shared] are none. */
 int cfg_layer_count(const cfg_file *c);

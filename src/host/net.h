@@ -65,6 +65,11 @@ enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
  * if HOST_PARTIAL_OK, with a line on stderr. HOST_CLEAR: seen and optimizer state start anew. 0, or -1 and err. */
 int host_load(network *net, const char *path, int flags, char *err);
 
+/* What fine-tuning begins with: the file's stock part (no trailer) up to the last layer with weights, whose weights too are taken if
+ * their number is this network's; else it keeps those it has, and the file must hold that layer with another number of outputs. Steps count
+ * from 0. 0, or -1 and err with nothing changed: another network's file, or one cut short. */
+int host_load_body(network *net, const char *path, char *err);
+
 /* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or `resume` is set (optimizer
  * state, so that training goes on bit for bit). Temporary file, sync, rename. 0, or -1 and err. */
 int host_save(network *net, const char *path, int resume, char *err);

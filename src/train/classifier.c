@@ -22,15 +22,16 @@ static int set_phi(cfg_file *c, const char *phi, char *err) {
 
 int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err) {
     memset(c, 0, sizeof *c);
-    c->cfg = cfg_read(a->cfg, err);
+    c->cfg = a->cfg_text ? cfg_read_text(a->cfg, a->cfg_text, err) : cfg_read(a->cfg, err);
     if (!c->cfg) return -1;
     c->data = data_file_read(a->data, err);
     if (!c->data || (a->phi && set_phi(c->cfg, a->phi, err))) goto fail;
-    c->net = host_open(c->cfg, a->weights && a->image, err);
+    c->net = host_open(c->cfg, a->cfg_text || (a->weights && a->image), err);
     if (!c->net) goto fail;
     c->h = host_of(c->net);
     if (fits(c, a, err)) goto fail;
     host_init(c->net, a->seed);
+    if (a->body && host_load_body(c->net, a->body, err)) goto fail;
     if (a->weights && host_load(c->net, a->weights, load_flags, err)) goto fail;
     if (a->seed_given) host_seed(c->h, a->seed);
     return 0;
@@ -86,7 +87,7 @@ static void predict(network *net, float *X, uint64_t batch, int samples, float *
         memcpy(p, network_predict(net, X), n * sizeof(float));
         return;
     }
-    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(h)};
+    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(h), .dropout = samples > 0};
     memset(p, 0, n * sizeof(float));
     for (int s = 0; s < passes; s++) {
         m.seed = host_seed_of(h);
@@ -118,6 +119,10 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
 }
 
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err) {
+    return classifier_measure_keep(net, s, samples, top, m, NULL, err);
+}
+
+int classifier_measure_keep(network *net, const dataset *s, int samples, int top, metrics *m, float *keep, char *err) {
     int B = net->batch, k = top < net->outputs ? top : net->outputs;
     float *X = calloc((size_t)B * (size_t)net->inputs, sizeof(float));
     float *y = calloc((size_t)B * (size_t)net->outputs, sizeof(float));
@@ -132,6 +137,8 @@ int classifier_measure(network *net, const dataset *s, int samples, int top, met
         int n = s->n - first < B ? s->n - first : B;
         batch_test(s, net->w, net->h, net->c, first, n, X, y, labels);
         predict(net, X, (uint64_t)(first / B), samples, p);
+        size_t outputs = (size_t)net->outputs;
+        if (keep) memcpy(keep + (size_t)first * outputs, p, (size_t)n * outputs * sizeof *p);
         for (int i = 0; i < n && !bad; i++) {
             const float *q = p + (size_t)i * (size_t)net->outputs;
             for (int c = 0; c < net->outputs; c++) bad |= !isfinite(q[c]);

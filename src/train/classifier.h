@@ -8,6 +8,7 @@
 
 typedef struct {
     const char *data, *cfg, *weights, *image;   /* file names; weights may be NULL for training */
+    const char *cfg_text, *body;                /* not NULL: the text in place of the file cfg; weights to begin with (host_load_body) */
     const char *phi, *backup, *json;            /* NULL: as the cfg and .data file say; no JSON */
     uint64_t seed;
     int seed_given, threads;
@@ -21,13 +22,20 @@ int classifier_train(const classifier_args *a, char *err);
 int classifier_valid(const classifier_args *a, char *err);
 int classifier_predict(const classifier_args *a, char *err);
 
+/* The same training on a train list that is loaded already, without any file, report or line; `then` gets the trained network.
+ * 0; 1: a signal stopped it, and `then` was not called; -1 and err. */
+typedef struct classifier classifier;
+typedef struct { long steps; double seconds, loss; } classifier_trained;
+typedef int (*classifier_then)(void *of, const classifier *c, const classifier_trained *t, char *err);
+int classifier_train_in_memory(const classifier_args *a, const dataset *train, classifier_then then, void *of, char *err);
+
 /* A cfg with its network: opened, seeded, weights loaded; what all three and meta-training share. */
-typedef struct {
+struct classifier {
     cfg_file *cfg;
     data_file *data;
     network *net;
     host_net *h;
-} classifier;
+};
 int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err);
 /* The same for a network of any kind: fits says, before weights are loaded, whether network and data belong together. */
 typedef int (*network_fits)(const classifier *c, const classifier_args *a, char *err);
@@ -46,6 +54,8 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
 /* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. Also of a network that the
  * host runs alone. */
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);
+/* The same, with all probabilities stored in keep (s->n, outputs); NULL: not kept. */
+int classifier_measure_keep(network *net, const dataset *s, int samples, int top, metrics *m, float *keep, char *err);
 
 /* Noise of tests must not meet that of training under the same seed: the draws of pass s of a batch have the top bit set. */
 static inline uint64_t test_draw(uint64_t batch, int samples, int s) {

@@ -4,7 +4,8 @@
 
 typedef struct {
     loop l;                     /* first: the loop hands it back */
-    dataset *train, *valid;
+    const dataset *train;
+    dataset *loaded, *valid;    /* loaded: train, where it is ours to free */
     loader *loader;
 } run;
 
@@ -37,7 +38,7 @@ static int start(run *r, char *err) {
     const classifier_args *a = l->a;
     if (classifier_open(&l->c, a, HOST_PARTIAL_OK | (a->clear ? HOST_CLEAR : 0), err) || loop_prepare(l, err)) return -1;
     network *net = l->c.net;
-    r->train = dataset_load(l->c.data, DATA_TRAIN, net->c, a->threads, a->skip_bad, err);
+    if (!r->train) r->train = r->loaded = dataset_load(l->c.data, DATA_TRAIN, net->c, a->threads, a->skip_bad, err);
     if (!r->train) return -1;
     l->images = r->train->n;
     if (a->every) r->valid = dataset_load(l->c.data, DATA_VALID, net->c, a->threads, a->skip_bad, err);
@@ -45,18 +46,31 @@ static int start(run *r, char *err) {
     augment aug = classifier_augment(l->c.cfg, net);
     r->loader = loader_new(r->train, &aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch, net->batch, 1);
     if (!r->loader) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
-    printf("%s: %d images, %d classes, %d skipped; steps %ld to %ld of batch %d, seed %llu\n", a->data, r->train->n,
+    if (!l->in_memory) printf("%s: %d images, %d classes, %d skipped; steps %ld to %ld of batch %d, seed %llu\n", a->data, r->train->n,
            r->train->classes, r->train->skipped, l->first, l->steps, net->batch * net->subdivisions,
            (unsigned long long)host_seed_of(l->c.h));
     return r->loader ? 0 : -1;
 }
 
+static void end(run *r) {
+    loader_free(r->loader);
+    dataset_free(r->loaded);
+    dataset_free(r->valid);
+    classifier_close(&r->l.c);
+}
+
 int classifier_train(const classifier_args *a, char *err) {
     run r = {.l = {.a = a, .job = &job}};
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : 0;
-    loader_free(r.loader);
-    dataset_free(r.train);
-    dataset_free(r.valid);
-    classifier_close(&r.l.c);
+    end(&r);
+    return bad;
+}
+
+int classifier_train_in_memory(const classifier_args *a, const dataset *train, classifier_then then, void *of, char *err) {
+    run r = {.l = {.a = a, .job = &job, .in_memory = 1}, .train = train};
+    int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : r.l.step < r.l.steps;
+    classifier_trained t = {r.l.step, r.l.seconds, r.l.average};
+    if (!bad) bad = then(of, &r.l.c, &t, err);
+    end(&r);
     return bad;
 }

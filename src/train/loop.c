@@ -47,7 +47,7 @@ static int nan_error(const loop *l, float loss, char *err) {
 }
 
 static void log_step(loop *l, float loss, float rate, double seconds, long images) {
-    if (report_due(l->step, l->steps, &l->last_line)) {
+    if (!l->in_memory && report_due(l->step, l->steps, &l->last_line)) {
         double done = (double)(l->step - l->first), left = (double)(l->steps - l->step);
         char eta[32];
         report_duration((report_now() - l->start) / done * left, eta);
@@ -94,7 +94,7 @@ static int one_step(loop *l, char *err) {
     l->average = l->step == l->first + 1 ? (double)loss : 0.9 * l->average + 0.1 * (double)loss;
     log_step(l, loss, rate, report_now() - t0, (long)*net->seen);
     if (l->a->every && (l->step % l->a->every == 0 || l->step == l->steps) && validate(l, err)) return -1;
-    if (l->step < l->steps && (l->step % BACKUP_STEPS == 0 || report_now() - l->last_backup > BACKUP_SECONDS)) {
+    if (l->step < l->steps && !l->in_memory && (l->step % BACKUP_STEPS == 0 || report_now() - l->last_backup > BACKUP_SECONDS)) {
         return bad_layer(net) >= 0 ? nan_error(l, loss, err) : loop_save(l, l->job->backup, 1, err);
     }
     return 0;
@@ -108,16 +108,17 @@ int loop_prepare(loop *l, char *err) {
     }
     l->first = l->step = (long)get_current_batch(net);
     l->steps = net->max_batches;
-    if (l->first < l->steps) return name_outputs(l, err);
+    if (l->first < l->steps) return l->in_memory ? 0 : name_outputs(l, err);
     snprintf(err, ERR_LEN, "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
              l->a->weights, l->first, l->steps);
     return -1;
 }
 
 static int finish(loop *l, char *err) {
-    double seconds = report_now() - l->start;
     int stopped = l->step < l->steps;
     if (!stopped && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) && l->job->collect(l, err)) return -1;
+    double seconds = l->seconds = report_now() - l->start;
+    if (l->in_memory) return 0;
     if (loop_save(l, stopped ? l->job->backup : l->job->final, stopped, err)) return -1;
     char took[32];
     printf("%s %s after %ld steps, %s\n", stopped ? "stopped: state in" : "trained:", l->saved, l->step,

@@ -1,0 +1,59 @@
+/* body.c - the weights that fine-tuning begins with: a stock file's, the last layer's only where they fit; see net.h */
+#include "host/files.h"
+#include "host/net_internal.h"
+
+enum { HEAD_NEW = 12 + 8, HEAD_OLD = 12 + 4 };      /* version, images seen: 64 bits since 0.2 */
+
+/* The last layer that has weights; -1: none, or one whose weights cannot be counted. */
+static int last_with_weights(const network *net) {
+    int last = -1;
+    for (int i = 0; i < net->n; i++) {
+        long long k = host_layer_floats(&net->layers[i]);
+        if (k < 0) return -1;
+        if (k > 0) last = i;
+    }
+    return last;
+}
+
+/* Bytes from the start of the file to the end of layer `n` - 1. */
+static size_t bytes_before(const network *net, const unsigned char *p, int n) {
+    int v[2];
+    memcpy(v, p, sizeof v);
+    long long k = v[0] * 10 + v[1] >= 2 ? HEAD_NEW : HEAD_OLD;
+    for (int i = 0; i < n; i++) k += 4 * host_layer_floats(&net->layers[i]);
+    return (size_t)k;
+}
+
+/* How many outputs the file's last layer has: what lies behind it is nothing, or a sound trailer. -1: no number does. */
+static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each, const char *path) {
+    char ignored[ERR_LEN];
+    for (long long k = 0; at <= len; k++, at += each) {
+        if (!host_trailer(p + at, len - at, path, NULL, NULL, ignored)) return k;
+    }
+    return -1;
+}
+
+int host_load_body(network *net, const char *path, char *err) {
+    size_t len;
+    int head = last_with_weights(net);
+    unsigned char *p = file_slurp(path, &len, err);
+    if (!p) return -1;
+    long long found = -1, own = 0;
+    if (head >= 0 && len >= HEAD_NEW) {
+        const layer *l = &net->layers[head];
+        own = l->type == CONVOLUTIONAL ? l->n : l->outputs;
+        found = outputs_of(p, len, bytes_before(net, p, head), (size_t)(4 * host_layer_floats(l) / own), path);
+    }
+    free(p);
+    if (found < 0) {
+        snprintf(err, ERR_LEN, "%s: its layers do not fit this network (only the outputs of the last one may be others): weights of another "
+                 "network, or a file cut short", path);
+        return -1;
+    }
+    host_net *h = host_of(net);
+    host_statistics_drop(h, net);
+    host_real_load(net, (char *)path, 0, found == own ? net->n : head);
+    *net->seen = 0;
+    engine_params_changed(host_engine(h));
+    return 0;
+}

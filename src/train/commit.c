@@ -1,0 +1,5 @@
+/* commit.c - see commit.h; make writes commit_name.h, and again only when it changes. */
+#include "train/commit.h"
+#include "commit_name.h"
+
+const char *program_commit(void) { return COMMIT_NAME; }

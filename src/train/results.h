@@ -1,0 +1,21 @@
+/* results.h - a file of lines of JSON that many processes append to, and who of them computes what.
+ *
+ * Each line is written in one piece, under a lock, and synced. A piece without its line end, which a death in the middle of writing may
+ * leave, is no line: readers pass over it, the next writer cuts it off. Who computes a cell holds a lock on one byte of FILE.lock, which the
+ * system gives back however the process ends. */
+#ifndef MP_RESULTS_H
+#define MP_RESULTS_H
+#include <cjson/cJSON.h>
+#include <stdint.h>
+
+/* All lines, in an array; empty where there is no file. NULL and err: a line that is no JSON object, named. */
+cJSON *results_read(const char *path, char *err);
+/* 0, or -1 and err. The folder is made if it is missing. */
+int results_append(const char *path, const cJSON *line, char *err);
+/* The last line with this hash, or NULL. */
+const cJSON *results_find(const cJSON *lines, uint64_t hash);
+
+int claims_open(const char *path, char *err);           /* a descriptor, or -1 and err; path: of the results */
+int claims_take(int claims, uint64_t hash);             /* 1: ours from now on; 0: somebody else's */
+void claims_leave(int claims, uint64_t hash);
+#endif

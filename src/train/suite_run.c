@@ -1,0 +1,126 @@
+/* suite_run.c - see suite_run.h */
+#include "train/suite_run.h"
+#include "host/files.h"
+#include "ops/temperature.h"
+#include "train/classifier.h"
+#include "train/commit.h"
+#include "train/report.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOP = 5 };
+
+void suite_images_free(suite_images *m) {
+    dataset_free(m->train);
+    dataset_free(m->valid);
+    memset(m, 0, sizeof *m);
+}
+
+static int load_images(suite_images *m, const suite_cell *c, int channels, int threads, char *err) {
+    if (m->target == c->target && m->channels == channels) return 0;
+    suite_images_free(m);
+    data_file *d = data_file_read(c->target->data, err);
+    if (d) m->train = dataset_load(d, DATA_TRAIN, channels, threads, 0, err);
+    if (m->train) m->valid = dataset_load(d, DATA_VALID, channels, threads, 0, err);
+    data_file_free(d);
+    if (!m->valid) {
+        suite_images_free(m);
+        return -1;
+    }
+    m->target = c->target;
+    m->channels = channels;
+    return 0;
+}
+
+typedef struct { const suite_cell *cell; const dataset *valid; cJSON *line, *seconds; } test;
+
+/* The figures of one pass with a temperature from the other half of the test images. */
+static int add_tempered(const test *t, const float *p, int classes, char *err) {
+    metrics m;
+    int n = t->valid->n, *truth = calloc((size_t)n, sizeof *truth);
+    float *scratch = calloc((size_t)classes, sizeof *scratch);
+    cJSON *o = cJSON_AddObjectToObject(t->line, "tempered");
+    int bad = !truth || !scratch || !o;
+    for (int i = 0; i < n && !bad; i++) truth[i] = t->valid->items[i].label;
+    if (bad) snprintf(err, ERR_LEN, "not enough memory to fit a temperature");
+    else {
+        cJSON_AddNumberToObject(o, "temperature", temperature_crossed(&m, p, truth, n, classes, TOP < classes ? TOP : classes, scratch));
+        report_metrics(o, &m);
+    }
+    free(truth);
+    free(scratch);
+    return bad ? -1 : 0;
+}
+
+static int measure(void *of, const classifier *c, const classifier_trained *r, char *err) {
+    test *t = of;
+    metrics m;
+    char crc[12];
+    size_t n = (size_t)t->valid->n * (size_t)c->net->outputs;
+    float *p = calloc(n, sizeof *p);
+    if (!p) {
+        snprintf(err, ERR_LEN, "not enough memory for the probabilities of %d images", t->valid->n);
+        return -1;
+    }
+    double start = report_now(), between;
+    int bad = classifier_measure_keep(c->net, t->valid, 0, TOP, &m, p, err);
+    between = report_now();
+    cJSON_AddNumberToObject(t->line, "loss", r->loss);
+    snprintf(crc, sizeof crc, "%08" PRIx32, file_crc32(p, n * sizeof *p));
+    cJSON_AddStringToObject(t->line, "outputs", crc);
+    report_metrics(t->line, &m);
+    cJSON_AddNumberToObject(t->seconds, "train", r->seconds);
+    cJSON_AddNumberToObject(t->seconds, "test", between - start);
+    if (!bad) bad = add_tempered(t, p, c->net->outputs, err);
+    free(p);
+    if (bad || !t->cell->samples) return bad;
+    between = report_now();
+    bad = classifier_measure(c->net, t->valid, t->cell->samples, TOP, &m, err);
+    report_metrics(cJSON_AddObjectToObject(t->line, "sampled"), &m);
+    cJSON_AddNumberToObject(t->seconds, "sampled", report_now() - between);
+    return bad;
+}
+
+static cJSON *begin_line(const suite_cell *c, int threads) {
+    char hash[20];
+    cJSON *j = cJSON_CreateObject();
+    snprintf(hash, sizeof hash, "%016" PRIx64, c->hash);
+    cJSON_AddStringToObject(j, "hash", hash);
+    cJSON_AddStringToObject(j, "target", c->target->name);
+    cJSON_AddStringToObject(j, "network", c->network->name);
+    cJSON_AddStringToObject(j, "method", c->method->name);
+    cJSON_AddNumberToObject(j, "seed", (double)c->seed);
+    cJSON_AddNumberToObject(j, "steps", c->steps);
+    cJSON_AddNumberToObject(j, "samples", c->samples);
+    cJSON_AddNumberToObject(j, "threads", threads);
+    cJSON_AddStringToObject(j, "commit", program_commit());
+    return j;
+}
+
+int suite_run(const suite_cell *c, int threads, suite_images *m, cJSON **out, char *err) {
+    cfg_file *cfg = cfg_read_text(c->network->cfg, c->text, err);
+    if (!cfg) return -1;
+    int channels = (int)cfg_get_num(cfg, 0, "channels", 0);
+    cfg_free(cfg);
+    if (load_images(m, c, channels, threads, err)) return -1;
+    test t = {.cell = c, .valid = m->valid, .line = begin_line(c, threads), .seconds = cJSON_CreateObject()};
+    classifier_args a = {.data = c->target->data, .cfg = c->network->cfg, .cfg_text = c->text, .body = c->weights[0] ? c->weights : NULL,
+                         .phi = c->phi[0] ? c->phi : NULL, .seed = c->seed, .seed_given = 1, .threads = threads, .top = TOP};
+    int bad = classifier_train_in_memory(&a, m->train, measure, &t, err);
+    cJSON_AddItemToObject(t.line, "seconds", t.seconds);
+    *out = t.line;
+    if (!bad) return 0;
+    cJSON_Delete(t.line);
+    *out = NULL;
+    return bad;
+}
+
+char *suite_run_figures(const cJSON *line) {
+    static const char *const others[] = {"seconds", "threads", "commit", "target", "network", "method"};
+    cJSON *j = cJSON_Duplicate(line, 1);
+    for (size_t i = 0; j && i < sizeof others / sizeof *others; i++) cJSON_DeleteItemFromObject(j, others[i]);
+    char *text = j ? cJSON_PrintUnformatted(j) : NULL;
+    cJSON_Delete(j);
+    return text;
+}
