@@ -318,8 +318,8 @@ refused "but no run without the data" "none.data" "$MP" compare "$T/elsewhere/s.
 
 # Whatever defines a cell moves its hash: a figure of phi, of the weights, an image, a key. What does not, does not.
 hashes() { "$MP" compare "$1" -list 2>&1 | awk -v c="$2" 'index($0, c) { print $1 }'; }
-moved() { local a b; a=$(hashes "$T/s.suite" "$2") b=$(hashes "$3" "$2"); [ -n "$a" ] && [ -n "$b" ] && [ "$a" != "$b" ] || bad "$1: the hash stayed $a $b"; ok; }
-stayed() { local a b; a=$(hashes "$T/s.suite" "$2") b=$(hashes "$3" "$2"); [ -n "$a" ] && [ "$a" = "$b" ] || bad "$1: the hash moved $a $b"; ok; }
+moved() { local a b; a=$(hashes "$T/s.suite" "$2") b=$(hashes "$3" "$2"); [ -n "$a" ] && [ -n "$b" ] && [ "$a" != "$b" ] && ok || bad "$1: the hash stayed $a $b"; }
+stayed() { local a b; a=$(hashes "$T/s.suite" "$2") b=$(hashes "$3" "$2"); [ -n "$a" ] && [ "$a" = "$b" ] && ok || bad "$1: the hash moved $a $b"; }
 sed 's/^batch=12/batch=6/' "$T/s.suite" >"$T/batch.suite"
 moved "another batch" tiny/net/plain/1 "$T/batch.suite"
 sed 's/^steps=24/steps=25/' "$T/s.suite" >"$T/steps.suite"
