@@ -1,6 +1,7 @@
 /* main.c - the commands, in Darknet's grammar. */
 #include "cli/convert.h"
 #include "cli/options.h"
+#include "train/attack.h"
 #include "train/bench.h"
 #include "train/classifier.h"
 #include "train/compare.h"
@@ -35,6 +36,14 @@ static int run_valid(const options *o, char *err) {
 static int run_predict(const options *o, char *err) {
     classifier_args a = classifier_args_of(o);
     return classifier_predict(&a, err);
+}
+
+static int run_attack(const options *o, char *err) {
+    attack_args a = {
+        .c = classifier_args_of(o), .norm = o->norm, .eps = o->eps, .transfer = o->transfer, .transfer_weights = o->transfer_weights,
+        .plot = o->plot, .beside = o->beside, .steps = o->steps, .images = o->images, .check = o->check, .step = o->step,
+    };
+    return classifier_attack(&a, err);
 }
 
 static int run_meta(const options *o, char *err) {
@@ -145,6 +154,7 @@ static const struct {
     {"classifier", "train", "DATA CFG [WEIGHTS]", "train a network", CMD_TRAIN, 2, 3, run_train},
     {"classifier", "valid", "DATA CFG WEIGHTS", "accuracy, NLL and ECE on all test images", CMD_VALID, 3, 3, run_valid},
     {"classifier", "predict", "DATA CFG WEIGHTS IMAGE", "the classes of one image", CMD_PREDICT, 4, 4, run_predict},
+    {"classifier", "attack", "DATA CFG WEIGHTS", "accuracy on test images changed to mislead it (PGD)", CMD_ATTACK, 3, 3, run_attack},
     {"detector", "train", "DATA CFG [WEIGHTS]", "train a network with [yolo] or [region] layers", CMD_DET_TRAIN, 2, 3, run_detector_train},
     {"detector", "valid", "DATA CFG WEIGHTS", "the boxes of all test images, in files as Darknet writes them", CMD_DET_VALID, 3, 3, run_detector_valid},
     {"detector", "test", "DATA CFG WEIGHTS IMAGE", "the boxes of one image, printed and drawn", CMD_DET_TEST, 4, 4, run_detector_test},

@@ -19,19 +19,31 @@ typedef struct {
 } option;
 
 #define AT(field) offsetof(options, field)
-enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT };
+enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK };
 
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
     {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
     {"-json", TEXT, AT(json), 0, 0, ALL & ~CMD_PHI_PLOT, "FILE", "write the results there, for scripts"},
     {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
-    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET, "FILE",
+    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET | CMD_ATTACK, "FILE",
      "phi of [meta_shared], in place of the cfg's"},
     {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, "DIR", "folder for weights (default: backup= of DATA)"},
     {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN | CMD_DET_TRAIN, "N", "test on the valid list every N steps"},
     {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET, "N",
      "noise samples averaged per test image (default 0: one deterministic pass)"},
+    {"-samples", INT, AT(samples), 0, 1000, CMD_ATTACK, "N",
+     "noise samples averaged in each gradient, and in the prediction attacked (default 0: the deterministic pass)"},
+    {"-norm", TEXT, AT(norm), 0, 0, CMD_ATTACK, "L", "linf (default), l2 or l1"},
+    {"-eps", TEXT, AT(eps), 0, 0, CMD_ATTACK, "E,E,..", "radii, as 0.01,0.02 or 2/255,4/255, pixels being 0..1 (default: eight)"},
+    {"-steps", INT, AT(steps), 1, 100000, CMD_ATTACK, "N", "steps of the attack (default 40)"},
+    {"-step", REAL, AT(step), 0, 10, CMD_ATTACK, "S", "length of a step in parts of eps (default 0.025, l1: 0.033, but at least 2.5/steps)"},
+    {"-images", INT, AT(images), 1, 1000000000, CMD_ATTACK, "N", "test images, evenly spread over the list (default: all)"},
+    {"-transfer", TEXT, AT(transfer), 0, 0, CMD_ATTACK, "CFG", "attack through the gradients of this network too"},
+    {"-transfer_weights", TEXT, AT(transfer_weights), 0, 0, CMD_ATTACK, "FILE", "the weights of that network"},
+    {"-check", FLAG, AT(check), 0, 0, CMD_ATTACK, NULL, "the largest radius again with 4 times the steps and 4 times the samples"},
+    {"-plot", TEXT, AT(plot), 0, 0, CMD_ATTACK, "FILE", "draw accuracy over radius as a PNG (broken line: -transfer)"},
+    {"-beside", TEXT, AT(beside), 0, 0, CMD_ATTACK, "FILE,FILE,..", "JSON files of earlier attacks, drawn in the same picture"},
     {"-samples", INT, AT(samples), 1, 100000, CMD_W_FOLD, "N", "noise samples averaged per test image, for the report (default 5)"},
     {"-calibrate", TEXT, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA", "a .data file: calibrate on its train list, test on its valid list"},
     {"-images", INT, AT(images), 2, 1000000000, CMD_W_FOLD, "N", "images of the train list to calibrate on (default 1000)"},
@@ -46,7 +58,7 @@ static const option table[] = {
     {"-out", TEXT, AT(out), 0, 0, CMD_META | CMD_DET_TEST | CMD_DET_VALID, "FILE",
      "phi file to write, in place of phi= of META; picture that test draws; name of the results of valid"},
     {"-out", TEXT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT, NULL,
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK, NULL,
      "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
     {"-list", FLAG, AT(list), 0, 0, CMD_COMPARE, NULL, "all cells with their hashes, and which are done"},
     {"-table", FLAG, AT(table), 0, 0, CMD_COMPARE, NULL, "tables (markdown) of what is there: means, differences with intervals, wins"},

@@ -79,7 +79,7 @@ float classifier_step(network *net, const batch_t *b) {
     return loss;
 }
 
-static void predict(network *net, float *X, uint64_t batch, int samples, float *p) {
+void classifier_outputs(network *net, float *X, uint64_t batch, int samples, float *p) {
     host_net *h = host_of(net);
     size_t n = (size_t)net->batch * (size_t)net->outputs;
     int passes = samples > 0 ? samples : 1;
@@ -136,7 +136,7 @@ int classifier_measure_keep(network *net, const dataset *s, int samples, int top
     for (int first = 0; !bad && first < s->n; first += B) {
         int n = s->n - first < B ? s->n - first : B;
         batch_test(s, net->w, net->h, net->c, first, n, X, y, labels);
-        predict(net, X, (uint64_t)(first / B), samples, p);
+        classifier_outputs(net, X, (uint64_t)(first / B), samples, p);
         size_t outputs = (size_t)net->outputs;
         if (keep) memcpy(keep + (size_t)first * outputs, p, (size_t)n * outputs * sizeof *p);
         for (int i = 0; i < n && !bad; i++) {
@@ -230,7 +230,7 @@ int classifier_predict(const classifier_args *a, char *err) {
     int bad = -1;
     if (X && p) {
         image_letterbox(&r, c.net->w, c.net->h, c.net->c, X);
-        predict(c.net, X, 0, a->samples, p);
+        classifier_outputs(c.net, X, 0, a->samples, p);
         bad = show_top(&c, p, a, err);
     } else {
         snprintf(err, ERR_LEN, "not enough memory to predict");

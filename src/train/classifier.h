@@ -51,6 +51,10 @@ augment classifier_augment(const cfg_file *cfg, const network *net);
 /* The running statistics of one pass (host/net.h), from 50 batches of training images. */
 int classifier_collect(network *net, const dataset *s, const augment *a, char *err);
 
+/* Probabilities p (net->batch, outputs) (=) of net->batch pictures X: the mean over `samples` draws of noise, 0: one deterministic pass.
+ * batch: its number in the test, of which the draws are made. Also of a network that the host runs alone. */
+void classifier_outputs(network *net, float *X, uint64_t batch, int samples, float *p);
+
 /* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. Also of a network that the
  * host runs alone. */
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);

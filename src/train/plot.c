@@ -47,6 +47,11 @@ static int run_gnuplot(int script, int picture, char *text, size_t len) {
     return bad ? -1 : status;
 }
 
+void plot_abort(plot *p) {
+    fclose(p->to);
+    file_out_abort(&p->out);
+}
+
 int plot_close(plot *p, char *err) {
     char said[256];
     int status = -1;

@@ -10,4 +10,5 @@ typedef struct { FILE *to; file_out out; } plot;
 int plot_open(plot *p, const char *path, int w, int h, char *err);
 /* Draws and closes. 0, or -1 and err (no gnuplot, what it complains of, no room); the file at path is then as it was. */
 int plot_close(plot *p, char *err);
+void plot_abort(plot *p);      /* instead: no picture, the file at path as it was */
 #endif
