@@ -79,6 +79,20 @@ layers:
 asan:
 	$(MAKE) BUILD=build/asan EXTRA="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
 
+# The perturbation's kernels and their test, for every architecture from Turing to Hopper; needs the CUDA Toolkit alone, no device.
+CUDA   ?= /usr/local/cuda
+NVCC   ?= $(CUDA)/bin/nvcc
+ARCHS  ?= 75 80 86 89 90
+NVFLAGS = -std=c++17 -O3 -lineinfo -Isrc -Xcompiler -Wall,-Wextra,-fPIC $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a))
+cuda: $(BUILD)/cuda/gpu_perturb
+
+$(BUILD)/cuda/perturb_cuda.o: src/ops/perturb_cuda.cu $(wildcard src/ops/*.h) Makefile
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) --threads 0 -c -o $@ $<
+
+$(BUILD)/cuda/gpu_perturb: tests/gpu_perturb.c $(BUILD)/cuda/perturb_cuda.o $(BUILD)/all.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -isystem $(CUDA)/include -o $@ $^ -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++ $(LDLIBS) $(MPI_LIBS) -lzip
+
 clean:
 	rm -rf $(BUILD)
 
@@ -87,8 +101,9 @@ help:
 	@echo "make tests      the test programs; scripts/test.sh runs them"
 	@echo "make layers     check that no room includes one below it"
 	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
+	@echo "make cuda       the perturbation's kernels and their test, in build/cuda (CUDA Toolkit)"
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests layers asan clean help FORCE
+.PHONY: all tests layers asan cuda clean help FORCE
 .SECONDARY:

@@ -5,12 +5,13 @@
  * (relative error 3e-8; beyond 16 h stands still, 3e-7 from its limit). It needs no table: loops over it are straight vector code.
  * The coefficients are made once: values by the trapezoidal rule in double, which for a smooth integrand that dies out like
  * a Gaussian converges faster than any power of the step, then interpolation at Chebyshev's points. */
+#include "ops/perturb_device.h"
 #include "ops/perturb_rows.h"
 #include "ops/vecmath.h"
 #include <math.h>
 #include <pthread.h>
 
-enum { DEGREE = 16 };
+enum { DEGREE = PERTURB_POLY - 1 };
 static const float REACH = 16, W_END = 0.0183156389f;       /* e^(-REACH/4) */
 static float poly[DEGREE + 1];      /* of t in [-1,1], linear in w */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -104,6 +105,13 @@ void rows_mean_softplus(float *z, float *slope, const float *alpha, size_t n) {
     pthread_once(&once, fill);
     if (slope) with_slope(z, slope, alpha, n);
     else without_slope(z, alpha, n);
+}
+
+void perturb_poly_of(perturb_poly *p) {
+    pthread_once(&once, fill);
+    memcpy(p->c, poly, sizeof poly);
+    p->reach = REACH;
+    p->w_end = W_END;
 }
 
 float perturb_mean_softplus(float alpha) {

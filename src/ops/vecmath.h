@@ -14,20 +14,27 @@
 #define VEC_CLONES
 #endif
 
-static inline float vec_bits(uint32_t u) {
+/* nvcc compiles the same functions for the device (ops/perturb_device.h). */
+#ifdef __CUDACC__
+#define VEC_INLINE static inline __host__ __device__
+#else
+#define VEC_INLINE static inline
+#endif
+
+VEC_INLINE float vec_bits(uint32_t u) {
     float f;
     memcpy(&f, &u, sizeof f);
     return f;
 }
 
-static inline uint32_t vec_word(float f) {
+VEC_INLINE uint32_t vec_word(float f) {
     uint32_t u;
     memcpy(&u, &f, sizeof u);
     return u;
 }
 
 /* e^x = 2^n (1 + q): returns q, which keeps its digits where it is small, and 2^n in two. x in [-87,88]. */
-static inline float vec_exp_parts(float x, float *two) {
+VEC_INLINE float vec_exp_parts(float x, float *two) {
     /* Adding and taking off 1.5 * 2^23 rounds to the nearest whole number without a call. */
     float n = x * 1.44269504f + 12582912.0f;
     uint32_t k = vec_word(n);
@@ -45,7 +52,7 @@ static inline float vec_exp_parts(float x, float *two) {
 }
 
 /* e^x; x below -87 counts as -87 (1.6e-38), above 88 as 88. */
-static inline float vec_exp(float x) {
+VEC_INLINE float vec_exp(float x) {
     x = x < -87 ? -87 : x;
     x = x > 88 ? 88 : x;
     float two, q = vec_exp_parts(x, &two);
@@ -53,14 +60,14 @@ static inline float vec_exp(float x) {
 }
 
 /* e^x - 1 for x <= 0, good to its last digits near 0 too; below -87 it is -1. */
-static inline float vec_expm1(float x) {
+VEC_INLINE float vec_expm1(float x) {
     x = x < -87 ? -87 : x;
     float two, q = vec_exp_parts(x, &two);
     return two * q + (two - 1);     /* near 0 two is 1 */
 }
 
 /* ln x for normal x > 0. */
-static inline float vec_log(float x) {
+VEC_INLINE float vec_log(float x) {
     uint32_t u = vec_word(x);
     /* m in [sqrt(1/2), sqrt(2)), so that ln m is small on both sides of 1. */
     int32_t e = (int32_t)(u - 0x3f3504f3u) >> 23;
@@ -74,7 +81,7 @@ static inline float vec_log(float x) {
 }
 
 /* ln(1 + e^u) = max(u,0) + ln(1 + e^-|u|); with s = v/(2+v), ln(1+v) = 2 artanh s keeps its digits for small v. */
-static inline float vec_softplus(float u) {
+VEC_INLINE float vec_softplus(float u) {
     float a = u < 0 ? u : -u, v = vec_exp(a), s = v / (2 + v), q = s * s;
     float p = 2.0f / 13;
     p = p * q + 2.0f / 11;
@@ -85,10 +92,10 @@ static inline float vec_softplus(float u) {
     return (u > 0 ? u : 0) + (p * q * s + 2 * s);
 }
 
-static inline float vec_sigmoid(float u) { return 1 / (1 + vec_exp(-u)); }
+VEC_INLINE float vec_sigmoid(float u) { return 1 / (1 + vec_exp(-u)); }
 
 /* Sine and cosine of 2 pi t, t in [0,1). */
-static inline void vec_turn(float t, float *sine, float *cosine) {
+VEC_INLINE void vec_turn(float t, float *sine, float *cosine) {
     float f = 4 * t, k = f + 12582912.0f;
     uint32_t q = vec_word(k);
     f -= k - 12582912.0f;                       /* quarter turns left, in [-1/2, 1/2] */

@@ -1,0 +1,391 @@
+/* perturb_device.h - the perturbation as a sequence of loops whose iterations know nothing of each other: what CUDA runs.
+ *
+ * Each loop is a function of (iteration, job). ops/perturb_cuda.cu launches it over a grid; on the CPU, with EACH as a plain loop, the same text is
+ * held against perturb.h's own code by tests/test_perturb_device.c, on machines without a GPU too. Noise, exponentials and logarithms are
+ * those of the CPU (rng.h, vecmath.h). Nothing is added up atomically: sums go through rows, then bands, in a fixed order, so that
+ * the same input gives the same bits.
+ *
+ * All pointers are the device's. See perturb.h for the mathematics and the meaning of perturb_args. */
+#ifndef MP_PERTURB_DEVICE_H
+#define MP_PERTURB_DEVICE_H
+#include "ops/perturb.h"
+#include "ops/vecmath.h"
+#include <math.h>
+
+enum { PERTURB_DEVICE_BAND = 8, PERTURB_DEVICE_CHUNK = 64, PERTURB_POLY = 17 };
+
+/* E[softplus(alpha + eps)] as ops/perturb_mean.c has it: a polynomial in t, linear in w = e^(-a/4). */
+typedef struct { float c[PERTURB_POLY], reach, w_end; } perturb_poly;
+void perturb_poly_of(perturb_poly *p);
+
+/* What lives on the device for one call. tape: z (alpha where a MEAN or UNIT pass follows it), mask, f, m, v, scale. */
+typedef struct {
+    perturb_args a;                 /* a.eps: the device's */
+    perturb_poly poly;
+    const float *x, *phi, *dy;
+    float *y, *dx, *run_m, *run_v;
+    double *dphi;
+    int add_dx, keep, through_alpha;
+    float *z, *f, *scale;           /* (N,H,W,C), (N,4,C), (C) */
+    unsigned char *mask;            /* (N,H,W,C): bits 0..3 conv3x3(x; K_k) > 0, bit 4 E1 > 0 */
+    double *m, *v;                  /* (4,C) */
+    /* Work: means over channels of x and r, sums of da and d1, (N,H,W) each; (N,H,W,C); (N,4,C); partial sums. */
+    float *xmean, *rmean, *dasum, *d1sum, *r, *da, *d1, *coef, *rows, *rows_map;
+    double *chunks, *per_channel;
+    /* Of one loop alone. */
+    const float *from;
+    float *to, factor;
+    size_t n_rows;
+    int width;
+} perturb_job;
+
+#define DEV VEC_INLINE
+
+DEV size_t dev_at(shape4 s, int n, int y, int x) { return (((size_t)n * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) * (size_t)s.c; }
+DEV int dev_bands(shape4 s) { return (s.h + PERTURB_DEVICE_BAND - 1) / PERTURB_DEVICE_BAND; }
+
+typedef struct { int n, y, x, c; } dev_place;
+DEV dev_place dev_place_of(size_t i, shape4 s) {
+    dev_place p;
+    p.c = (int)(i % (size_t)s.c);
+    i /= (size_t)s.c;
+    p.x = (int)(i % (size_t)s.w);
+    i /= (size_t)s.w;
+    p.y = (int)(i % (size_t)s.h);
+    p.n = (int)(i / (size_t)s.h);
+    return p;
+}
+
+/* conv3x3 at a place of a map of `step` channels; mirrored: the transposed convolution. */
+DEV float dev_conv(const float *in, shape4 s, dev_place p, int step, const float *k, int mirrored) {
+    float sum = 0;
+    const float *from = in + ((size_t)p.n * (size_t)s.h * (size_t)s.w) * (size_t)step + (step > 1 ? p.c : 0);
+    for (int dy = -1; dy <= 1; dy++) {
+        int y = p.y + dy;
+        if (y < 0 || y >= s.h) continue;
+        for (int dx = -1; dx <= 1; dx++) {
+            int x = p.x + dx, t = 3 * (dy + 1) + dx + 1;
+            if (x < 0 || x >= s.w) continue;
+            sum += k[mirrored ? 8 - t : t] * from[((size_t)y * (size_t)s.w + (size_t)x) * (size_t)step];
+        }
+    }
+    return sum;
+}
+
+/* As rng_normal_row: element j of the row, of n. */
+DEV void dev_threefry(uint32_t k0, uint32_t k1, uint32_t *px, uint32_t *py) {
+    const uint32_t key[3] = {k0, k1, 0x1bd11bdau ^ k0 ^ k1};
+    const int turns[8] = {13, 15, 26, 6, 17, 29, 16, 24};
+    uint32_t x = *px + k0, y = *py + k1;
+    for (int i = 0; i < 13; i++) {
+        x += y;
+        y = y << turns[i % 8] | y >> (32 - turns[i % 8]);
+        y ^= x;
+        if (i % 4 == 3) {
+            uint32_t g = (uint32_t)i / 4 + 1;
+            x += key[g % 3];
+            y += key[(g + 1) % 3] + g;
+        }
+    }
+    *px = x;
+    *py = y;
+}
+
+DEV float dev_normal(rng_key_t key, uint32_t row, size_t j, size_t n) {
+    size_t half = (n + 1) / 2, block = j < half ? j : j - half;
+    uint32_t x = (uint32_t)block, y = row;
+    dev_threefry(key.k0, key.k1, &x, &y);
+    float u = ((float)(int32_t)(x >> 8) + 0.5f) * 0x1p-24f, s, c;
+    vec_turn((float)(int32_t)(y >> 8) * 0x1p-24f, &s, &c);
+    return sqrtf(-2 * vec_log(u)) * (j < half ? c : s);
+}
+
+DEV float dev_eps(const perturb_job *b, dev_place p) {
+    shape4 s = b->a.s;
+    if (b->a.eps) return b->a.eps[dev_at(s, p.n, p.y, p.x) + (size_t)p.c];
+    return dev_normal(b->a.key, (uint32_t)p.n * (uint32_t)s.h + (uint32_t)p.y, (size_t)p.x * (size_t)s.c + (size_t)p.c,
+                      (size_t)s.w * (size_t)s.c);
+}
+
+DEV float dev_mean_softplus(const perturb_poly *q, float alpha, float *slope) {
+    float a = alpha < 0 ? -alpha : alpha, near = a < q->reach ? a : q->reach, w = vec_exp(-0.25f * near), decay = vec_exp(-a);
+    float stretch = 2 / (1 - q->w_end), t = stretch * (w - q->w_end) - 1, h = 0, dh = 0;
+    for (int k = PERTURB_POLY - 1; k >= 0; k--) {
+        dh = dh * t + h;
+        h = h * t + q->c[k];
+    }
+    float rest = decay * (h + (a < q->reach ? 0.25f * stretch * w * dh : 0));
+    *slope = alpha > 0 ? 1 - rest : rest;
+    return (alpha > 0 ? alpha : 0) + decay * h;
+}
+
+/* ---- forward --------------------------------------------------------------------------------------------------- */
+
+/* to = factor * sum over channels of from. One iteration a pixel. */
+DEV void dev_channel_sum(size_t i, const perturb_job *b) {
+    size_t c = (size_t)b->a.s.c;
+    float sum = 0;
+    for (size_t k = 0; k < c; k++) sum += b->from[i * c + k];
+    b->to[i] = b->factor * sum;
+}
+
+/* r = relu(E1(x)), and its sign for backward. One an element, as below where nothing else is said. */
+DEV void dev_first(size_t i, const perturb_job *b) {
+    dev_place p = dev_place_of(i, b->a.s);
+    float v = dev_conv(b->xmean, b->a.s, p, 1, b->phi + PHI_E1_ALL, 0)
+            + dev_conv(b->x, b->a.s, p, b->a.s.c, b->phi + PHI_E1_SELF, 0);
+    b->r[i] = v > 0 ? v : 0;
+    if (b->keep) b->mask[i] = (unsigned char)((b->a.scale && b->a.batch_stats ? b->mask[i] & 15 : 0) | (v > 0 ? 16 : 0));
+}
+
+/* Sums of the features over a band of rows: rows (N,bands,4,C). One a (picture, band, channel). */
+DEV void dev_features(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    int c = (int)(i % (size_t)s.c), bands = dev_bands(s), band = (int)(i / (size_t)s.c % (size_t)bands);
+    int n = (int)(i / (size_t)s.c / (size_t)bands), top = band * PERTURB_DEVICE_BAND;
+    int end = top + PERTURB_DEVICE_BAND < s.h ? top + PERTURB_DEVICE_BAND : s.h;
+    float sum[PERTURB_K] = {0, 0, 0, 0};
+    for (int y = top; y < end; y++) for (int x = 0; x < s.w; x++) {
+        dev_place p = {n, y, x, c};
+        unsigned bits = 0;
+        for (int k = 0; k < PERTURB_K; k++) {
+            float f = dev_conv(b->x, s, p, s.c, b->phi + PHI_K + 9 * k, 0);
+            sum[k] += f > 0 ? f : 0;
+            bits |= f > 0 ? 1u << k : 0u;
+        }
+        if (b->keep) b->mask[dev_at(s, n, y, x) + (size_t)c] = (unsigned char)bits;
+    }
+    for (int k = 0; k < PERTURB_K; k++)
+        b->rows[(((size_t)n * (size_t)bands + (size_t)band) * PERTURB_K + (size_t)k) * (size_t)s.c + (size_t)c] = sum[k];
+}
+
+/* f (N,4,C) from the bands. One a (picture, k, channel). */
+DEV void dev_feature_mean(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    size_t each = PERTURB_K * (size_t)s.c, n = i / each, bands = (size_t)dev_bands(s);
+    double sum = 0;
+    for (size_t k = 0; k < bands; k++) sum += (double)b->rows[(n * bands + k) * each + i % each];
+    b->f[i] = (float)(sum / ((double)s.h * s.w));
+}
+
+/* m, v over the batch, or the running ones, which move. One a (k, channel). */
+DEV void dev_statistics(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    size_t each = PERTURB_K * (size_t)s.c, at = i % (size_t)s.c * PERTURB_K + i / (size_t)s.c;      /* running: (C,4) */
+    if (!b->a.batch_stats) {
+        b->m[i] = (double)b->run_m[at];
+        b->v[i] = (double)b->run_v[at];
+        return;
+    }
+    double mean = 0, var = 0;
+    for (int n = 0; n < s.n; n++) mean += (double)b->f[(size_t)n * each + i];
+    mean /= s.n;
+    for (int n = 0; n < s.n; n++) {
+        double d = (double)b->f[(size_t)n * each + i] - mean;
+        var += d * d;
+    }
+    b->m[i] = mean;
+    b->v[i] = s.n > 1 ? var / (s.n - 1) : 0;
+    b->run_m[at] = (1 - b->a.momentum) * b->run_m[at] + b->a.momentum * (float)mean;
+    if (s.n > 1) b->run_v[at] = (1 - b->a.momentum) * b->run_v[at] + b->a.momentum * (float)b->v[i];
+}
+
+/* The sigmoid's argument. */
+DEV double dev_scale_input(const perturb_job *b, size_t channel) {
+    const float *w = b->phi + PHI_W;
+    double sum = (double)w[8] * (double)b->a.c_feature + (double)w[9] * (double)b->a.h_feature;
+    for (size_t k = 0; k < PERTURB_K; k++) {
+        size_t at = k * (size_t)b->a.s.c + channel;
+        sum += (double)w[k] * b->m[at] + (double)w[PERTURB_K + k] * b->v[at];
+    }
+    return sum;
+}
+
+/* One a channel. */
+DEV void dev_scale(size_t i, const perturb_job *b) { b->scale[i] = b->a.scale ? (float)(1 / (1 + exp(-dev_scale_input(b, i)))) : 1; }
+
+/* y, and on the tape z, or alpha where the noise is its mean or divided by it. */
+DEV void dev_apply(size_t i, const perturb_job *b) {
+    const perturb_args *a = &b->a;
+    dev_place p = dev_place_of(i, a->s);
+    float alpha = 0, z = 1, slope, kept;
+    int learned = a->noise != PERTURB_NOISE_NONE && a->noise != PERTURB_NOISE_GAUSS;
+    if (learned) alpha = dev_conv(b->rmean, a->s, p, 1, b->phi + PHI_E2_ALL, 0) + dev_conv(b->r, a->s, p, a->s.c, b->phi + PHI_E2_SELF, 0);
+    if (a->noise == PERTURB_NOISE_SAMPLE) z = vec_softplus(alpha + dev_eps(b, p));
+    if (a->noise == PERTURB_NOISE_MEAN) z = dev_mean_softplus(&b->poly, alpha, &slope);
+    if (a->noise == PERTURB_NOISE_UNIT) z = vec_softplus(alpha + dev_eps(b, p)) / dev_mean_softplus(&b->poly, alpha, &slope);
+    if (a->noise == PERTURB_NOISE_GAUSS) z = 1 + a->sd * dev_eps(b, p);
+    kept = a->noise == PERTURB_NOISE_MEAN || a->noise == PERTURB_NOISE_UNIT ? alpha : z;
+    if (b->keep && a->noise != PERTURB_NOISE_NONE) b->z[i] = kept;
+    float v = b->x[i] * (1 + a->t * (b->scale[p.c] * z - 1));
+    v = v > a->clip ? a->clip : v;
+    b->y[i] = v > 0 ? v : a->slope * v;
+}
+
+/* ---- backward -------------------------------------------------------------------------------------------------- */
+
+/* z and dz/dalpha from the tape. */
+DEV float dev_taped(const perturb_job *b, size_t i, dev_place p, float *slope) {
+    float kept = b->a.noise == PERTURB_NOISE_NONE ? 1 : b->z[i];
+    *slope = 0;
+    if (b->a.noise == PERTURB_NOISE_SAMPLE) *slope = -vec_expm1(-kept);
+    if (b->a.noise == PERTURB_NOISE_MEAN) return dev_mean_softplus(&b->poly, kept, slope);
+    if (b->a.noise == PERTURB_NOISE_UNIT) {
+        float rise, u = kept + dev_eps(b, p), mean = dev_mean_softplus(&b->poly, kept, &rise), z = vec_softplus(u) / mean;
+        *slope = (vec_sigmoid(u) - z * rise) / mean;
+        return z;
+    }
+    return kept;
+}
+
+/* dx through the multiplier, dalpha, and a band's part of d/ds: rows (N,bands,C). One a (picture, band, channel). */
+DEV void dev_direct(size_t i, const perturb_job *b) {
+    const perturb_args *a = &b->a;
+    shape4 s = a->s;
+    int c = (int)(i % (size_t)s.c), bands = dev_bands(s), band = (int)(i / (size_t)s.c % (size_t)bands);
+    int n = (int)(i / (size_t)s.c / (size_t)bands), top = band * PERTURB_DEVICE_BAND;
+    int end = top + PERTURB_DEVICE_BAND < s.h ? top + PERTURB_DEVICE_BAND : s.h;
+    float scale = b->scale[c], ds = 0;
+    for (int y = top; y < end; y++) for (int x = 0; x < s.w; x++) {
+        dev_place p = {n, y, x, c};
+        size_t at = dev_at(s, n, y, x) + (size_t)c;
+        float slope, z = dev_taped(b, at, p, &slope), m = 1 + a->t * (scale * z - 1), v = b->x[at] * m;
+        float g = v > 0 ? b->dy[at] : a->slope * b->dy[at];
+        g = v > a->clip ? 0 : g;
+        float h = g * b->x[at] * a->t;
+        ds += h * z;
+        if (b->through_alpha) b->da[at] = h * scale * slope;
+        if (b->dx) b->dx[at] = b->add_dx ? b->dx[at] + g * m : g * m;
+    }
+    b->rows[i] = ds;
+}
+
+/* The gradient before E1's relu. */
+DEV void dev_second_back(size_t i, const perturb_job *b) {
+    dev_place p = dev_place_of(i, b->a.s);
+    float v = dev_conv(b->dasum, b->a.s, p, 1, b->phi + PHI_E2_ALL, 1) / (float)b->a.s.c
+            + dev_conv(b->da, b->a.s, p, b->a.s.c, b->phi + PHI_E2_SELF, 1);
+    b->d1[i] = b->mask[i] & 16 ? v : 0;
+}
+
+DEV void dev_first_back(size_t i, const perturb_job *b) {
+    dev_place p = dev_place_of(i, b->a.s);
+    b->dx[i] += dev_conv(b->d1sum, b->a.s, p, 1, b->phi + PHI_E1_ALL, 1) / (float)b->a.s.c
+              + dev_conv(b->d1, b->a.s, p, b->a.s.c, b->phi + PHI_E1_SELF, 1);
+}
+
+/* d/ds over the batch, then per_channel (C,10): this channel's part of w's gradient; chunks (8,C): dm/B and 2 dv/(B-1). One a channel. */
+DEV void dev_scale_back(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    size_t c = (size_t)s.c, rows = (size_t)s.n * (size_t)dev_bands(s);
+    const float *w = b->phi + PHI_W;
+    double ds = 0;
+    for (size_t k = 0; k < rows; k++) ds += (double)b->rows[k * c + i];
+    double e = exp(-fabs(dev_scale_input(b, i))), dpre = ds * e / ((1 + e) * (1 + e)), *out = b->per_channel + i * 10;
+    for (size_t k = 0; k < PERTURB_K; k++) {
+        out[k] = dpre * b->m[k * c + i];
+        out[PERTURB_K + k] = dpre * b->v[k * c + i];
+        b->chunks[k * c + i] = dpre * (double)w[k] / s.n;
+        b->chunks[(PERTURB_K + k) * c + i] = s.n > 1 ? 2 * dpre * (double)w[PERTURB_K + k] / (s.n - 1) : 0;
+    }
+    out[8] = dpre * (double)b->a.c_feature;
+    out[9] = dpre * (double)b->a.h_feature;
+}
+
+/* w's gradient. One a weight (10). */
+DEV void dev_w_gradient(size_t i, const perturb_job *b) {
+    for (int c = 0; c < b->a.s.c; c++) b->dphi[PHI_W + i] += b->per_channel[(size_t)c * 10 + i];
+}
+
+/* coef (N,4,C): what every pixel of a feature above 0 gets. One each. */
+DEV void dev_feature_coef(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    size_t each = PERTURB_K * (size_t)s.c, k = i % each;
+    float area = 1 / ((float)s.h * (float)s.w);
+    b->coef[i] = area * ((float)b->chunks[k] + (float)b->chunks[each + k] * (float)((double)b->f[i] - b->m[k]));
+}
+
+/* The gradient that flows into feature k at a place. */
+DEV float dev_feature_delta(const perturb_job *b, int n, int y, int x, int c, int k) {
+    shape4 s = b->a.s;
+    if (y < 0 || y >= s.h || x < 0 || x >= s.w || !(b->mask[dev_at(s, n, y, x) + (size_t)c] >> k & 1)) return 0;
+    return b->coef[((size_t)n * PERTURB_K + (size_t)k) * (size_t)s.c + (size_t)c];
+}
+
+DEV void dev_features_back(size_t i, const perturb_job *b) {
+    dev_place p = dev_place_of(i, b->a.s);
+    float sum = 0;
+    for (int t = 0; t < 9; t++) {
+        for (int k = 0; k < PERTURB_K; k++)
+            sum += b->phi[PHI_K + 9 * k + t] * dev_feature_delta(b, p.n, p.y - (t / 3 - 1), p.x - (t % 3 - 1), p.c, k);
+    }
+    b->dx[i] += sum;
+}
+
+/* ---- phi's own gradient ---------------------------------------------------------------------------------------- */
+
+/* acc[t] += d * (in, one of `step` channels, under tap t). */
+DEV void dev_taps(float acc[9], float d, const float *in, shape4 s, dev_place p, int step) {
+    const float *from = in + ((size_t)p.n * (size_t)s.h * (size_t)s.w) * (size_t)step + (step > 1 ? p.c : 0);
+    for (int t = 0; t < 9; t++) {
+        int y = p.y + t / 3 - 1, x = p.x + t % 3 - 1;
+        if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
+        acc[t] += d * from[((size_t)y * (size_t)s.w + (size_t)x) * (size_t)step];
+    }
+}
+
+/* rows (N,bands,C; 54): E1 self, E2 self, K. One a (picture, band, channel). */
+DEV void dev_phi_rows(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    int c = (int)(i % (size_t)s.c), bands = dev_bands(s), band = (int)(i / (size_t)s.c % (size_t)bands);
+    int n = (int)(i / (size_t)s.c / (size_t)bands), top = band * PERTURB_DEVICE_BAND;
+    int end = top + PERTURB_DEVICE_BAND < s.h ? top + PERTURB_DEVICE_BAND : s.h;
+    float acc[54];
+    for (int t = 0; t < 54; t++) acc[t] = 0;
+    for (int y = top; y < end; y++) for (int x = 0; x < s.w; x++) {
+        dev_place p = {n, y, x, c};
+        size_t at = dev_at(s, n, y, x) + (size_t)c;
+        if (b->through_alpha) {
+            dev_taps(acc, b->d1[at], b->x, s, p, s.c);
+            dev_taps(acc + 9, b->da[at], b->r, s, p, s.c);
+        }
+        for (int k = 0; b->a.scale && b->a.batch_stats && k < PERTURB_K; k++) {
+            float d = dev_feature_delta(b, n, y, x, c, k);
+            if (d != 0) dev_taps(acc + 18 + 9 * k, d, b->x, s, p, s.c);
+        }
+    }
+    for (int t = 0; t < 54; t++) b->rows[i * 54 + (size_t)t] = acc[t];
+}
+
+/* rows_map (N,H; 18): E1 all, E2 all. One a row of a picture. */
+DEV void dev_phi_maps(size_t i, const perturb_job *b) {
+    shape4 s = b->a.s;
+    float acc[18];
+    for (int t = 0; t < 18; t++) acc[t] = 0;
+    for (int x = 0; x < s.w; x++) {
+        dev_place p = {(int)(i / (size_t)s.h), (int)(i % (size_t)s.h), x, 0};
+        size_t at = i * (size_t)s.w + (size_t)x;
+        dev_taps(acc, b->d1sum[at], b->xmean, s, p, 1);
+        dev_taps(acc + 9, b->dasum[at], b->rmean, s, p, 1);
+    }
+    for (int t = 0; t < 18; t++) b->rows_map[i * 18 + (size_t)t] = acc[t];
+}
+
+/* chunks: sums of up to 64 rows of `from` (n_rows, width). One a (chunk, column). */
+DEV void dev_chunk(size_t i, const perturb_job *b) {
+    size_t w = (size_t)b->width, first = i / w * PERTURB_DEVICE_CHUNK, end = first + PERTURB_DEVICE_CHUNK;
+    double sum = 0;
+    for (size_t k = first; k < (end < b->n_rows ? end : b->n_rows); k++) sum += (double)b->from[k * w + i % w];
+    b->chunks[i] = sum;
+}
+
+/* Columns into phi's gradient: of 54 E1 self, E2 self, K; of 18 E1 all, E2 all. One a column. */
+DEV void dev_columns(size_t i, const perturb_job *b) {
+    size_t w = (size_t)b->width, n = (b->n_rows + PERTURB_DEVICE_CHUNK - 1) / PERTURB_DEVICE_CHUNK, to;
+    double sum = 0;
+    for (size_t k = 0; k < n; k++) sum += b->chunks[k * w + i];
+    if (w == 18) to = i < 9 ? PHI_E1_ALL + i : PHI_E2_ALL + i - 9;
+    else to = i < 9 ? PHI_E1_SELF + i : i < 18 ? PHI_E2_SELF + i - 9 : PHI_K + i - 18;
+    b->dphi[to] += sum;
+}
+#endif

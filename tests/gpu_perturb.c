@@ -1,0 +1,189 @@
+/* gpu_perturb.c - the perturbation's kernels on a CUDA device (ops/perturb_cuda.h) against the CPU's own code: outputs, running statistics, all
+ * gradients, drawn noise, to 1e-5; the same bits twice; and how many bytes a second they move beside a plain copy. Built by `make cuda`, run by
+ * tests/gpu.sh; without a device every check is a counted skip. With a file name as argument the speeds are written there as JSON. */
+#include "ops/perturb_cuda.h"
+#include "test.h"
+#include <cuda_runtime_api.h>
+#include <omp.h>
+
+static const double LIMIT = 1e-5;
+
+static void must(cudaError_t e, const char *what) {
+    if (e == cudaSuccess) return;
+    printf("gpu_perturb: %s: %s\n", what, cudaGetErrorString(e));
+    exit(1);
+}
+
+static void *device_of(const void *host, size_t bytes) {
+    void *p = NULL;
+    must(cudaMalloc(&p, bytes), "cudaMalloc");
+    must(host ? cudaMemcpy(p, host, bytes, cudaMemcpyHostToDevice) : cudaMemset(p, 0xff, bytes), "copy to the device");
+    return p;
+}
+
+typedef struct { float *y, *dx, *rm, *rv; double dphi[PHI_LEN]; } side;
+
+static side side_new(shape4 s) {
+    size_t n = shape_len(s), c = 4 * (size_t)s.c;
+    side r = {.y = calloc(n, sizeof(float)), .dx = calloc(n, sizeof(float)), .rm = calloc(c, sizeof(float)), .rv = malloc(c * sizeof(float))};
+    for (size_t i = 0; i < c; i++) r.rv[i] = 1;
+    for (size_t i = 0; i < n; i++) r.dx[i] = 0.01f * (float)(i % 7);
+    return r;
+}
+
+static void side_free(side *r) {
+    free(r->y);
+    free(r->dx);
+    free(r->rm);
+    free(r->rv);
+}
+
+static side on_cpu(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
+    side r = side_new(a->s);
+    float *tape = malloc(perturb_tape_len(a->s) * sizeof *tape), *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
+    perturb_forward(r.y, tape, r.rm, r.rv, x, phi, a, scratch);
+    perturb_backward(r.dx, add, r.dphi, dy, tape, x, phi, a, scratch);
+    free(tape);
+    free(scratch);
+    return r;
+}
+
+static side on_gpu(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
+    side r = side_new(a->s);
+    size_t n = shape_len(a->s) * sizeof(float), c = 4 * (size_t)a->s.c * sizeof(float);
+    void *X = device_of(x, n), *DY = device_of(dy, n), *P = device_of(phi, PHI_LEN * sizeof *phi), *Y = device_of(NULL, n), *DX = device_of(r.dx, n);
+    void *RM = device_of(r.rm, c), *RV = device_of(r.rv, c), *D = device_of(r.dphi, sizeof r.dphi);
+    void *T = device_of(NULL, perturb_cuda_tape_bytes(a->s)), *W = device_of(NULL, perturb_cuda_work_bytes(a->s));
+    const char *bad = perturb_cuda_forward(Y, T, 1, RM, RV, X, P, a, W, NULL);
+    if (!bad) bad = perturb_cuda_backward(DX, add, D, DY, T, X, P, a, W, NULL);
+    CHECK(!bad, "%s", bad);
+    must(cudaDeviceSynchronize(), "kernels");
+    must(cudaMemcpy(r.y, Y, n, cudaMemcpyDeviceToHost), "y");
+    must(cudaMemcpy(r.dx, DX, n, cudaMemcpyDeviceToHost), "dx");
+    must(cudaMemcpy(r.rm, RM, c, cudaMemcpyDeviceToHost), "mean");
+    must(cudaMemcpy(r.rv, RV, c, cudaMemcpyDeviceToHost), "variance");
+    must(cudaMemcpy(r.dphi, D, sizeof r.dphi, cudaMemcpyDeviceToHost), "dphi");
+    void *all[] = {X, DY, P, Y, DX, RM, RV, D, T, W};
+    for (int i = 0; i < 10; i++) cudaFree(all[i]);
+    return r;
+}
+
+static double apart(const float *a, const float *b, size_t n) {
+    double *d = malloc(n * sizeof *d);
+    for (size_t i = 0; i < n; i++) d[i] = (double)b[i];
+    double r = t_rel(a, d, n);
+    free(d);
+    return r;
+}
+
+static float *normal(size_t n, uint64_t k) {
+    float *x = malloc(n * sizeof *x);
+    rng_normal_row(x, n, rng_key(12, RNG_TEST, k, 0), 0);
+    return x;
+}
+
+static void compare(const side *g, const side *r, shape4 s, const char *what) {
+    size_t n = shape_len(s);
+    float f[PHI_LEN];
+    for (int i = 0; i < PHI_LEN; i++) f[i] = (float)g->dphi[i];
+    double y = apart(g->y, r->y, n), dx = apart(g->dx, r->dx, n), rm = apart(g->rm, r->rm, 4 * (size_t)s.c), rv = apart(g->rv, r->rv, 4 * (size_t)s.c);
+    CHECK(y < LIMIT && dx < LIMIT && rm < LIMIT && rv < LIMIT, "%s, %dx%dx%dx%d: y %g, dx %g, mean %g, variance %g", what, s.n, s.h, s.w, s.c, y, dx, rm, rv);
+    static const int part[] = {PHI_E1_SELF, PHI_E1_ALL, PHI_E2_SELF, PHI_E2_ALL, PHI_K, PHI_W, PHI_LEN};
+    for (int i = 0; i < 6; i++) {
+        double p = t_rel(f + part[i], r->dphi + part[i], (size_t)(part[i + 1] - part[i]));
+        CHECK(p < 2 * LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c, part[i], p);
+    }
+}
+
+static void one(shape4 s, perturb_noise noise, int scale, int batch, float slope, float clip, int add, int device) {
+    static const char *const names[] = {"no noise", "noise", "mean", "unit", "gaussian"};
+    if (!device) {
+        SKIP("%s, %dx%dx%dx%d: no CUDA device", names[noise], s.n, s.h, s.w, s.c);
+        return;
+    }
+    size_t n = shape_len(s);
+    float *x = normal(n, 1), *dy = normal(n, 2), *phi = normal(PHI_LEN, 3);
+    for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
+    perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = clip, .slope = slope, .noise = noise, .scale = scale,
+                      .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}, .sd = 0.6f};
+    side r = on_cpu(&a, x, dy, phi, add), g = on_gpu(&a, x, dy, phi, add), again = on_gpu(&a, x, dy, phi, add);
+    compare(&g, &r, s, names[noise]);
+    CHECK(!memcmp(g.y, again.y, n * sizeof *g.y) && !memcmp(g.dx, again.dx, n * sizeof *g.dx) && !memcmp(g.dphi, again.dphi, sizeof g.dphi),
+          "%s: not the same bits twice", names[noise]);
+    side_free(&r);
+    side_free(&g);
+    side_free(&again);
+    free(x);
+    free(dy);
+    free(phi);
+}
+
+/* Milliseconds of the best of 5 rounds of 10. */
+typedef struct { perturb_args a; void *x, *dy, *phi, *y, *dx, *rm, *rv, *dphi, *tape, *work; size_t bytes; } timed;
+static void step(const timed *t, int copy) {
+    if (copy) {
+        must(cudaMemcpyAsync(t->y, t->x, t->bytes, cudaMemcpyDeviceToDevice, NULL), "copy");
+        return;
+    }
+    const char *bad = perturb_cuda_forward(t->y, t->tape, 1, t->rm, t->rv, t->x, t->phi, &t->a, t->work, NULL);
+    if (!bad) bad = perturb_cuda_backward(t->dx, 0, t->dphi, t->dy, t->tape, t->x, t->phi, &t->a, t->work, NULL);
+    CHECK(!bad, "%s", bad);
+}
+
+static float best_of(const timed *t, int copy) {
+    cudaEvent_t from, to;
+    float best = INFINITY;
+    must(cudaEventCreate(&from), "event");
+    must(cudaEventCreate(&to), "event");
+    for (int round = 0; round < 5; round++) {
+        float ms;
+        must(cudaEventRecord(from, NULL), "event");
+        for (int k = 0; k < 10; k++) step(t, copy);
+        must(cudaEventRecord(to, NULL), "event");
+        must(cudaEventSynchronize(to), "event");
+        must(cudaEventElapsedTime(&ms, from, to), "event");
+        if (ms / 10 < best) best = ms / 10;
+    }
+    cudaEventDestroy(from);
+    cudaEventDestroy(to);
+    return best;
+}
+
+/* Must move: x and y forward; x, dy and dx backward: five tensors. A copy moves two. */
+static void speed(const char *json) {
+    shape4 s = {128, 32, 32, 64};
+    size_t n = shape_len(s);
+    float *x = normal(n, 1), *dy = normal(n, 2), *phi = normal(PHI_LEN, 3), rv[4 * 64];
+    for (int i = 0; i < 4 * 64; i++) rv[i] = 1;
+    timed t = {.bytes = n * sizeof(float), .x = device_of(x, n * sizeof(float)), .dy = device_of(dy, n * sizeof(float)),
+               .phi = device_of(phi, PHI_LEN * sizeof(float)), .y = device_of(NULL, n * sizeof(float)), .dx = device_of(NULL, n * sizeof(float)),
+               .rm = device_of(rv, sizeof rv), .rv = device_of(rv, sizeof rv), .dphi = device_of(NULL, PHI_LEN * sizeof(double)),
+               .tape = device_of(NULL, perturb_cuda_tape_bytes(s)), .work = device_of(NULL, perturb_cuda_work_bytes(s)),
+               .a = {.s = s, .c_feature = 1, .h_feature = 1, .t = 1, .clip = 100, .slope = 0, .noise = PERTURB_NOISE_SAMPLE, .scale = 1,
+                     .batch_stats = 1, .momentum = 0.1f, .key = {1, 2}}};
+    float copy = best_of(&t, 1), ms = best_of(&t, 0);
+    double floor_ms = 2.5 * (double)copy;
+    printf("128x32x32x64 forward and backward: %.3f ms; a copy %.3f ms; %.2f times what must move\n", (double)ms, (double)copy, (double)ms / floor_ms);
+    FILE *f = json ? fopen(json, "w") : NULL;
+    if (f) fprintf(f, "{\"perturb_ms\": %.4f, \"copy_ms\": %.4f, \"ratio\": %.4f}\n", (double)ms, (double)copy, (double)ms / floor_ms);
+    if (f) fclose(f);
+    free(x);
+    free(dy);
+    free(phi);
+}
+
+int main(int argc, char **argv) {
+    static const shape4 shapes[] = {{3, 9, 7, 5}, {1, 1, 1, 1}, {1, 8, 8, 1}, {2, 17, 3, 16}, {4, 1, 6, 3}, {1, 33, 5, 20}, {8, 32, 32, 64}};
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess) devices = 0;
+    omp_set_num_threads(2);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        for (int noise = PERTURB_NOISE_NONE; noise <= PERTURB_NOISE_GAUSS; noise++)
+            one(shapes[i], (perturb_noise)noise, 1, 1, 0, INFINITY, 0, devices > 0);
+        one(shapes[i], PERTURB_NOISE_SAMPLE, 1, 0, 0.1f, INFINITY, 1, devices > 0);
+        one(shapes[i], PERTURB_NOISE_SAMPLE, 0, 1, 1, 1.5f, 1, devices > 0);
+    }
+    if (devices > 0) speed(argc > 1 ? argv[1] : NULL);
+    else SKIP("bytes a second: no CUDA device");
+    return t_done("gpu");
+}
