@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=$1 data=$2 cfg=$3 phi=$4 weights=${5:-}
 steps=${STEPS:-400} batch=${BATCH:-16} rate=${RATE:-0.0005} seeds=${SEEDS:-1 2 3}
-MP=build/metaperturb out=out/detectors/$name
+MP=${MP:-build/metaperturb} out=out/detectors/$name
 mkdir -p "$out"
 classes=$(sed -n 's/^classes *= *//p' "$data")
 

@@ -10,6 +10,7 @@ typedef struct {
     const double *eps;                  /* (n,c,h,w); of SAMPLE, UNIT and GAUSS */
     const double *run_mean, *run_var;   /* (c,4), read when batch_stats is 0 */
     double sd;
+    int two_sided;
 } ref_perturb_args;
 
 /* out (n,c,h,w) from x; mean, var (c,4), may be NULL: those that were used. */

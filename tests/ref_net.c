@@ -201,7 +201,7 @@ static map perturb(const ref_net *r, int i, map in) {
     ref_perturb_args a = {
         .n = r->batch, .c = in.c, .h = in.h, .w = in.w, .t = r->t, .clip = r->clip, .slope = 1, .c_feature = in.c / r->c_norm,
         .h_feature = in.h / r->h_norm, .noise = p->noise ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_NONE, .scale = p->scale,
-        .batch_stats = 1, .eps = eps,
+        .batch_stats = 1, .eps = eps, .two_sided = 1,
     };
     ref_perturb(out.v, in.v, r->phi, &a, NULL, NULL);
     for (size_t k = 0; k < n; k++) out.v[k] = act(out.v[k], (ACTIVATION)p->act);

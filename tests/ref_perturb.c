@@ -92,6 +92,7 @@ void ref_perturb(double *out, const double *x, const double phi[PHI_LEN], const 
                 size_t at = (size_t)(b * image + c * area + i);
                 double z = noise(al[c * area + i], a, at), y = x[at] * (1 + a->t * (s * z - 1));
                 y = y < a->clip ? y : a->clip;
+                if (a->two_sided && y < -a->clip) y = -a->clip;
                 out[at] = y > 0 ? y : a->slope * y;
             }
         }

@@ -146,6 +146,7 @@ static void test_perturb(void) {
                           .7f,
                           (k < 8 || other || k & 4) && !gaussian ? .9f : INFINITY,
                           1,
+                          1,
                           other ? others[k - 16] : d.noise ? m.noise : PERTURB_NOISE_NONE,
                           d.scale && !gaussian,
                           k < 8 || other,

@@ -59,9 +59,9 @@ static world *make(const mode *q, int number) {
     }
     w->a = (perturb_args){.s = s, .c_feature = 0.7f, .h_feature = 0.3f, .t = q->t, .clip = q->clip, .slope = slopes[number % 3],
                           .noise = (perturb_noise)q->noise,
-                          .scale = q->scale, .batch_stats = q->batch, .momentum = 0.1f, .eps = w->eps, .key = {7, 9}, .sd = 0.6f};
+                          .scale = q->scale, .batch_stats = q->batch, .momentum = 0.1f, .eps = w->eps, .key = {7, 9}, .sd = 0.6f, .two_sided = number % 2};
     w->ra = (ref_perturb_args){s.n, s.c, s.h, s.w, (double)q->t, (double)q->clip, (double)w->a.slope, (double)w->a.c_feature, (double)w->a.h_feature,
-                               q->noise, q->scale, q->batch, w->epsd, w->rmd, w->rvd, (double)w->a.sd};
+                               q->noise, q->scale, q->batch, w->epsd, w->rmd, w->rvd, (double)w->a.sd, w->a.two_sided};
     return w;
 }
 

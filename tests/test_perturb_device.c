@@ -103,7 +103,7 @@ static void one(shape4 s, perturb_noise noise, int scale, int batch, float slope
     size_t n = shape_len(s);
     float *x = normal(n, 1), *dy = normal(n, 2), *phi = normal(PHI_LEN, 3);
     for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
-    perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = clip, .slope = slope, .noise = noise, .scale = scale,
+    perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = clip, .two_sided = s.c % 2, .slope = slope, .noise = noise, .scale = scale,
                       .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}, .sd = 0.6f};
     side r = reference(&a, x, dy, phi, add), d = loops(&a, x, dy, phi, add);
     compare(&d, &r, s, names[noise]);

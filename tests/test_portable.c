@@ -56,7 +56,7 @@ static void one_perturb(shape4 s, perturb_noise noise, int batch, float slope) {
     size_t n = shape_len(s);
     float *x = normal(n, 1), *dy = normal(n, 2), *phi = normal(PHI_LEN, 3), f[PHI_LEN], p[PHI_LEN];
     for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
-    perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = 3, .slope = slope, .noise = noise, .scale = 1,
+    perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = 3, .two_sided = 1, .slope = slope, .noise = noise, .scale = 1,
                       .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}};
     side fast = run(0, &a, x, dy, phi), plain = run(1, &a, x, dy, phi);
     for (int i = 0; i < PHI_LEN; i++) f[i] = (float)fast.dphi[i], p[i] = (float)plain.dphi[i];

@@ -26,7 +26,7 @@ static perturb_args args_of(const node *n, const engine_mode *m) {
     (void)act_slope(d->activation, &slope);
     return (perturb_args){
         .s = n->s, .slope = slope, .c_feature = (float)n->s.c / d->c_norm, .h_feature = (float)n->s.h / d->h_norm, .t = m->t,
-        .clip = (m->perturb_batch || d->clip_test) && !gaussian ? d->clip : INFINITY,
+        .clip = (m->perturb_batch || d->clip_test) && !gaussian ? d->clip : INFINITY, .two_sided = 1,
         .noise = perturb_noise_of((perturb_kind)d->noise, m->noise == PERTURB_NOISE_SAMPLE), .sd = d->sd,
         .scale = d->scale && !gaussian, .batch_stats = m->perturb_batch, .momentum = d->momentum, .eps = n->eps,
         .key = rng_key(m->seed, RNG_NOISE, m->draw, (uint64_t)n->id),

@@ -6,7 +6,10 @@
  *   f_bck = mean over h,w of relu( conv3x3(x_bc; K_k) )                           k = 0..3
  *   m_ck, v_ck = mean and unbiased variance of f over the batch (v = 0 if B = 1)  or the running ones
  *   s_c   = sigmoid( w . [ m_c (4), v_c (4), C/C_norm, H/H_norm ] )
- *   v     = min( x * (1 + t*(s_c*z - 1)), clip )         out = v > 0 ? v : slope*v
+ *   v     = x * (1 + t*(s_c*z - 1)), at most clip           out = v > 0 ? v : slope*v
+ *
+ * The authors bound v from above alone, which is the same before a relu (two_sided=0). Where maps keep their sign (the sums of a detector's trunk), what has no
+ * bound below grows from block to block until it is no number.
  *
  * Convolutions are cross-correlations. Tensors are NHWC (shape.h). (=) overwrites, (+=) accumulates.
  * Nothing here allocates, prints or fails; wrong sizes are asserted. Both use OpenMP threads; the result depends
@@ -49,6 +52,7 @@ typedef struct {
     float h_feature;        /* H / H_norm */
     float t;                /* annealing, 0..1 */
     float clip;             /* INFINITY: none */
+    int two_sided;          /* v is bounded by -clip too */
     float slope;            /* of the activation below 0; 1: no activation, 0: relu */
     perturb_noise noise;
     int scale;              /* 0: s = 1, the ablation scale=0 */

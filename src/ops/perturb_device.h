@@ -219,6 +219,7 @@ DEV void dev_apply(size_t i, const perturb_job *b) {
     if (b->keep && a->noise != PERTURB_NOISE_NONE) b->z[i] = kept;
     float v = b->x[i] * (1 + a->t * (b->scale[p.c] * z - 1));
     v = v > a->clip ? a->clip : v;
+    v = a->two_sided && v < -a->clip ? -a->clip : v;
     b->y[i] = v > 0 ? v : a->slope * v;
 }
 
@@ -251,7 +252,7 @@ DEV void dev_direct(size_t i, const perturb_job *b) {
         size_t at = dev_at(s, n, y, x) + (size_t)c;
         float slope, z = dev_taped(b, at, p, &slope), m = 1 + a->t * (scale * z - 1), v = b->x[at] * m;
         float g = v > 0 ? b->dy[at] : a->slope * b->dy[at];
-        g = v > a->clip ? 0 : g;
+        g = v > a->clip || (a->two_sided && v < -a->clip) ? 0 : g;
         float h = g * b->x[at] * a->t;
         ds += h * z;
         if (b->through_alpha) b->da[at] = h * scale * slope;

@@ -4,6 +4,7 @@
  * ROWS_LANES gives straight vector code, c itself handles what does not divide. */
 #include "ops/perturb_rows.h"
 #include "ops/vecmath.h"
+#include <math.h>
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -210,14 +211,17 @@ void rows_softplus(float *restrict alpha, const float *restrict eps, size_t n) {
     for (size_t i = 0; i < n; i++) alpha[i] = vec_softplus(alpha[i] + eps[i]);
 }
 
+static float lowest(const perturb_args *a) { return a->two_sided ? -a->clip : -INFINITY; }
+
 INLINE void apply(float *restrict y, const float *restrict x, const float *restrict z, const float *restrict s, size_t w, size_t c,
-                  size_t L, float t, float clip, float slope) {
+                  size_t L, float t, float clip, float low, float slope) {
     for (size_t p = 0; p < w; p++) for (size_t o = 0; o < c; o += L) {
         SIMD
         for (size_t i = o; i < o + L; i++) {
             size_t j = p * c + i;
             float v = x[j] * (1 + t * (s[i] * z[j] - 1));
             v = v > clip ? clip : v;        /* a NaN stays one */
+            v = v < low ? low : v;
             y[j] = v > 0 ? v : slope * v;
         }
     }
@@ -226,19 +230,19 @@ INLINE void apply(float *restrict y, const float *restrict x, const float *restr
 VEC_CLONES
 void rows_apply(float *y, const float *x, const float *z, const float *s, int w, int c, const perturb_args *a) {
     size_t n = (size_t)c;
-    if (c % ROWS_LANES) apply(y, x, z, s, (size_t)w, n, n, a->t, a->clip, a->slope);
-    else apply(y, x, z, s, (size_t)w, n, ROWS_LANES, a->t, a->clip, a->slope);
+    if (c % ROWS_LANES) apply(y, x, z, s, (size_t)w, n, n, a->t, a->clip, lowest(a), a->slope);
+    else apply(y, x, z, s, (size_t)w, n, ROWS_LANES, a->t, a->clip, lowest(a), a->slope);
 }
 
 INLINE void direct(float *restrict dx, int add, float *restrict dz, float *restrict ds, const float *restrict dy,
                    const float *restrict x, const float *restrict z, const float *restrict s, size_t w, size_t c, size_t L, float t,
-                   float clip, float slope) {
+                   float clip, float low, float slope) {
     for (size_t p = 0; p < w; p++) for (size_t o = 0; o < c; o += L) {
         SIMD
         for (size_t i = o; i < o + L; i++) {
             size_t j = p * c + i;
             float m = 1 + t * (s[i] * z[j] - 1), v = x[j] * m, g = v > 0 ? dy[j] : slope * dy[j];
-            g = v > clip ? 0 : g;
+            g = v > clip || v < low ? 0 : g;
             float h = g * x[j] * t;
             ds[i] += h * z[j];
             dz[j] = h * s[i];
@@ -251,10 +255,10 @@ VEC_CLONES
 void rows_direct_gradient(float *dx, int add, float *dz, float *ds, const float *dy, const float *x, const float *z, const float *s,
                           int w, int c, const perturb_args *a) {
     size_t n = (size_t)c, wide = (size_t)w;
-    float t = a->t, clip = a->clip, slope = a->slope;
-    if (c % ROWS_LANES) direct(dx, add, dz, ds, dy, x, z, s, wide, n, n, t, clip, slope);
-    else if (add) direct(dx, 1, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip, slope);
-    else direct(dx, 0, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip, slope);
+    float t = a->t, clip = a->clip, low = lowest(a), slope = a->slope;
+    if (c % ROWS_LANES) direct(dx, add, dz, ds, dy, x, z, s, wide, n, n, t, clip, low, slope);
+    else if (add) direct(dx, 1, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip, low, slope);
+    else direct(dx, 0, dz, ds, dy, x, z, s, wide, n, ROWS_LANES, t, clip, low, slope);
 }
 
 VEC_CLONES

@@ -36,7 +36,7 @@ void rows_mask_apply(float *d, const uint8_t *mask, size_t n);
 
 /* z = softplus(alpha + eps), in place of alpha. */
 void rows_softplus(float *alpha, const float *eps, size_t n);
-/* v = min(x * (1 + t*(s*z - 1)), clip) with s[channel]; y = v > 0 ? v : slope*v. t, clip and slope are those of a. */
+/* v = x * (1 + t*(s*z - 1)), at most clip (two_sided: in size), with s[channel]; y = v > 0 ? v : slope*v. t, the bounds and slope are those of a. */
 void rows_apply(float *y, const float *x, const float *z, const float *s, int w, int c, const perturb_args *a);
 /* With g = dy * activation' where v was not clipped, else 0: dx (+)= g * (1 + t*(s*z - 1)); dz = g*x*t*s; ds[channel] += g*x*t*z. */
 void rows_direct_gradient(float *dx, int add, float *dz, float *ds, const float *dy, const float *x, const float *z, const float *s,
