@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A detector trained on a small set with and without [perturb], the same steps and seeds: compare_detectors.sh NAME DATA CFG PHI [WEIGHTS]
 # CFG: a plain YOLO cfg for any number of classes; its heads are set to DATA's. PHI: a phi file. WEIGHTS: to start from, a backbone say
-# (`metaperturb weights partial`). From the environment: STEPS (400), BATCH (16), RATE (0.0005), SEEDS ("1 2 3"), WHERE (residual).
+# (`metaperturb weights partial`). From the environment: STEPS (400), BATCH (16), RATE (0.0005), SEEDS ("1 2 3"), WHERE (residual), METHODS ("plain phi unit"; unit: the noise
+# divided by its mean, without s: [perturb] noise=unit scale=0).
 # Writes out/detectors/NAME: a JSON file for each run, table.md, curves.png. A run whose JSON is there is not made again.
 set -euo pipefail
-[ $# = 4 ] || [ $# = 5 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+[ $# = 4 ] || [ $# = 5 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=$1 data=$2 cfg=$3 phi=$4 weights=${5:-}
 steps=${STEPS:-400} batch=${BATCH:-16} rate=${RATE:-0.0005} seeds=${SEEDS:-1 2 3}
@@ -30,16 +31,17 @@ awk -v classes="$classes" -v steps="$steps" -v batch="$batch" -v rate="$rate" '
         }
     }' "$cfg" >"$out/plain.cfg"
 "$MP" cfg attach "$out/plain.cfg" "$out/phi.cfg" -where "${WHERE:-residual}" -phi "$(realpath "$phi")"
+sed 's/^\[perturb\]$/&\nnoise=unit\nscale=0/' "$out/phi.cfg" >"$out/unit.cfg"
 
 for seed in $seeds; do
-    for method in plain phi; do
+    for method in ${METHODS:-plain phi unit}; do
         run=$out/$method-$seed
         [ ! -s "$run.map.json" ] || continue
         echo "$name: $method, seed $seed, $steps steps"
         # shellcheck disable=SC2086
         "$MP" detector train "$data" "$out/$method.cfg" $weights ${weights:+-clear} -seed "$seed" -backup "$run" -json "$run.json" >"$run.log" 2>&1 ||
             { tail -n 2 "$run.log" >&2; exit 1; }
-        [ $method = plain ] || "$MP" detector map "$data" "$out/phi.cfg" "$run/phi_final.weights" -samples 5 -json "$run.map5.json" >/dev/null 2>&1
+        [ "$method" = plain ] || "$MP" detector map "$data" "$out/$method.cfg" "$run/${method}_final.weights" -samples 5 -json "$run.map5.json" >/dev/null 2>&1
         "$MP" detector map "$data" "$out/$method.cfg" "$run/${method}_final.weights" -json "$run.map.json" >/dev/null 2>&1
     done
 done

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 folder, name = sys.argv[1:3]
-rows = (("plain, one pass", "plain", "map"), ("[perturb], one pass", "phi", "map"), ("[perturb], 5 samples", "phi", "map5"))
+rows = (("plain, one pass", "plain", "map"), ("[perturb], one pass", "phi", "map"), ("[perturb], 5 samples", "phi", "map5"),
+        ("[perturb] noise=unit scale=0, one pass", "unit", "map"), ("[perturb] noise=unit scale=0, 5 samples", "unit", "map5"))
 
 
 def figures(method, kind):
@@ -40,11 +41,12 @@ with open(f"{folder}/table.md", "w") as f:
 script = ["set terminal pngcairo size 900,500 font 'DejaVu Sans,10'", f"set output '{folder}/curves.png'", "set grid", "set xlabel 'step'",
           "set ylabel 'loss (mean of the last steps)'", "set logscale y"]
 plots = []
-for method, color in (("plain", "#555555"), ("phi", "#c03010")):
+titles = {"plain": "plain", "phi": "[perturb]", "unit": "[perturb] noise=unit scale=0"}
+for method, color in (("plain", "#555555"), ("phi", "#c03010"), ("unit", "#2060b0")):
     for k, path in enumerate(sorted(p for p in glob.glob(f"{folder}/{method}-*.json") if ".map" not in p)):
         block = f"${method}{k}"
         script.append(f"{block} << EOD\n" + "\n".join(f"{r['step']} {r['average']}" for r in json.load(open(path))["log"]) + "\nEOD")
-        plots.append(f"{block} u 1:2 w l lw 1.5 lc rgb '{color}' " + (f"title '{'plain' if method == 'plain' else '[perturb]'}'" if k == 0 else "notitle"))
+        plots.append(f"{block} u 1:2 w l lw 1.5 lc rgb '{color}' " + (f"title '{titles[method]}'" if k == 0 else "notitle"))
 script.append("plot " + ", ".join(plots))
 try:
     subprocess.run(["gnuplot"], input="\n".join(script), text=True, check=True)

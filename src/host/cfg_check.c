@@ -29,91 +29,15 @@ static long long num(const walk *x, const char *key, double def) {
 
 static const cfg_section *section(const walk *x) { return &x->c->sections[x->sec]; }
 
-/* Where a key stands, for messages; the section's own line if it is not given. */
-static int line_of(const cfg_file *c, int sec, const char *key) {
-    const cfg_section *s = &c->sections[sec];
-    for (int i = 0; i < s->n; i++) {
-        if (!strcmp(s->options[i].key, key)) return s->options[i].line;
-    }
-    return s->line;
-}
-
-#define FAIL(key, fmt, ...) cfg_fail(x->err, x->c, key ? line_of(x->c, x->sec, key) : section(x)->line, \
+#define FAIL(key, fmt, ...) cfg_fail(x->err, x->c, key ? cfg_key_line(x->c, x->sec, key) : section(x)->line, \
                                      "[%s] (layer %d) " fmt, section(x)->type, x->layer, __VA_ARGS__)
 
-/* ---- [net] ---- */
-
-#define NET_FAIL(key, ...) cfg_fail(err, c, line_of(c, 0, key), "[net] " __VA_ARGS__)
-
-static int count(const char *list) {
-    double d;
-    return cfg_list(list, &d, 1);
-}
-
-static int check_steps(const cfg_file *c, char *err) {
-    const char *steps = cfg_get(c, 0, "steps"), *scales = cfg_get(c, 0, "scales");
-    if (!steps || !scales)
-        return NET_FAIL("policy", "policy=steps needs steps= and scales=; %s is missing", steps ? "scales" : "steps");
-    int n = count(steps), m = count(scales);
-    if (n != m) return NET_FAIL("scales", "%d steps but %d scales: there must be one scale for each step", n, m);
-    double *at = malloc((size_t)n * sizeof *at);
-    if (!at) return NET_FAIL("steps", "no memory to check the steps");
-    cfg_list(steps, at, n);
-    int bad = 0;
-    for (int i = 1; i < n && !bad; i++) bad = at[i] <= at[i - 1];
-    free(at);
-    return bad ? NET_FAIL("steps", "steps=%.100s must rise", steps) : 0;
-}
-
-static int check_policy(const cfg_file *c, char *err) {
-    static const char *const needs[][3] = {
-        {"step", "step", "scale"}, {"exp", "gamma", NULL}, {"sigmoid", "gamma", "step"}, {"poly", "max_batches", NULL}};
-    const char *policy = cfg_get(c, 0, "policy");
-    if (!policy) return 0;
-    if (!strcmp(policy, "steps")) return check_steps(c, err);
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
-        if (strcmp(policy, needs[i][0])) continue;
-        for (int k = 1; k < 3 && needs[i][k]; k++) {
-            if (!cfg_get(c, 0, needs[i][k]))
-                return NET_FAIL("policy", "policy=%s needs %s=, which is missing", policy, needs[i][k]);
-        }
-        if (i == 3 && cfg_get_num(c, 0, "max_batches", 0) < 1)
-            return NET_FAIL("max_batches", "policy=poly divides by max_batches, which must be at least 1");
-    }
-    return 0;
-}
-
-/* A value without its switch would be without effect, and nobody would notice. */
-static int check_switches(const cfg_file *c, char *err) {
-    static const char *const pairs[][2] = {{"mixup_alpha", "mixup"}, {"cutmix_alpha", "cutmix"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        if (cfg_get(c, 0, pairs[i][0]) && !cfg_get(c, 0, pairs[i][1]))
-            return NET_FAIL(pairs[i][0], "%s without %s=1 does nothing; add it", pairs[i][0], pairs[i][1]);
-    }
-    return 0;
-}
-
-static int check_net(walk *x) {
-    const cfg_file *c = x->c;
-    char *err = x->err;
-    double batch = cfg_get_num(c, 0, "batch", 1), sub = cfg_get_num(c, 0, "subdivisions", 1);
-    double w = cfg_get_num(c, 0, "width", 0), h = cfg_get_num(c, 0, "height", 0), ch = cfg_get_num(c, 0, "channels", 0);
-    double inputs = cfg_get_num(c, 0, "inputs", 0);
-    if (fmod(batch, sub) != 0)
-        return NET_FAIL("subdivisions", "batch=%.0f is not a multiple of subdivisions=%.0f", batch, sub);
-    int given = (w > 0) + (h > 0) + (ch > 0);
-    if (given != 3 && (given || inputs == 0))
-        return NET_FAIL("inputs", "%s%s is missing: give width, height and channels%s",
-                        w > 0 ? (h > 0 ? "channels" : "height") : "width", "", given ? "" : ", or inputs alone");
-    if (given == 3 && inputs > 0 && inputs != w * h * ch)
-        return NET_FAIL("inputs", "inputs=%.0f is not width x height x channels = %.0f", inputs, w * h * ch);
-    if (given == 3) inputs = w * h * ch;
-    x->minibatch = batch / sub * cfg_get_num(c, 0, "time_steps", 1);
-    if (inputs * x->minibatch > INT_MAX)
-        return NET_FAIL("batch", "%.0f inputs times %.0f per mini-batch are more than the host can count", inputs,
-                        x->minibatch);
-    x->in = (shape){(long long)w, (long long)h, (long long)ch, (long long)inputs, given == 3, 0};
-    return check_policy(c, err) ? -1 : check_switches(c, err);
+static int take_net(walk *x) {
+    cfg_input in = {0};
+    int bad = cfg_check_net(x->c, &in, x->err);     /* what it found before a problem holds: the walk may go on */
+    x->minibatch = in.minibatch;
+    x->in = (shape){in.w, in.h, in.c, in.inputs, in.picture, 0};
+    return bad;
 }
 
 /* ---- results of a layer ---- */
@@ -234,7 +158,7 @@ static int shortcut(walk *x) {
 static int route(walk *x) {
     const char *list = cfg_get(x->c, x->sec, "layers");
     if (!list) return FAIL(NULL, "%s", "layers= is missing: which layers shall be joined?");
-    int n = count(list), from;
+    int n = cfg_list_length(list), from;
     double *at = malloc((size_t)n * sizeof *at);
     if (!at) return FAIL("layers", "%s", "no memory to check the list");
     cfg_list(list, at, n);
@@ -292,8 +216,8 @@ static int softmax(walk *x) {
 
 static int check_anchors(walk *x, long long numbers) {
     const char *anchors = cfg_get(x->c, x->sec, "anchors");
-    if (anchors && count(anchors) != numbers)
-        return FAIL("anchors", "%d numbers in anchors=; num=%lld needs %lld", count(anchors), num(x, "num", 1),
+    if (anchors && cfg_list_length(anchors) != numbers)
+        return FAIL("anchors", "%d numbers in anchors=; num=%lld needs %lld", cfg_list_length(anchors), num(x, "num", 1),
                     numbers);
     return 0;
 }
@@ -432,7 +356,7 @@ static int one_section(walk *x) {
         x->meta = x->sec;
         const char *phi = cfg_get(x->c, x->sec, "phi");
         if (phi && strlen(phi) + strlen(x->c->path) > 4095)
-            return cfg_fail(x->err, x->c, line_of(x->c, x->sec, "phi"), "[meta_shared] phi=: the path is too long");
+            return cfg_fail(x->err, x->c, cfg_key_line(x->c, x->sec, "phi"), "[meta_shared] phi=: the path is too long");
         return 0;
     }
     if (k->id == CFG_S_PERTURB && !x->perturbs) x->perturbs = x->sec;
@@ -478,7 +402,7 @@ static int walk_all(walk *x) {
     if (cfg_kind_find(c->sections[0].type)->id != CFG_S_NET)
         return cfg_fail(x->err, c, c->sections[0].line, "the first section must be [net], not [%s]",
                         c->sections[0].type);
-    if (check_net(x)) {
+    if (take_net(x)) {
         if (tell(x, c->sections[0].refused)) return -1;
         x->in.picture = x->in.guess = 1;
     }
@@ -499,7 +423,7 @@ static int walk_all(walk *x) {
         return cfg_fail(x->err, c, c->sections[x->perturbs].line,
                         "[perturb] cannot stand in a network with recurrent layers");
     if (x->dropblock && x->recurrent)
-        return cfg_fail(x->err, c, line_of(c, x->dropblock, "dropblock"), "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
+        return cfg_fail(x->err, c, cfg_key_line(c, x->dropblock, "dropblock"), "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
     return 0;
 }
 

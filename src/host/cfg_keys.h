@@ -58,4 +58,14 @@ int cfg_check(const cfg_file *c, char *err);
 int cfg_check_all(const cfg_file *c, FILE *out);
 /* Numbers of a checked list; returns how many there are and stores up to max. */
 int cfg_list(const char *val, double *out, int max);
+/* ---- shared by cfg_check.c and cfg_check_net.c ---- */
+
+/* Where a key stands, for messages; the section's own line if it is not given. */
+int cfg_key_line(const cfg_file *c, int sec, const char *key);
+int cfg_list_length(const char *list);
+
+/* What the first layer gets. minibatch: pictures (times time steps) that the host allocates for. picture: w, h and c are given. */
+typedef struct { long long w, h, c, inputs; int picture; double minibatch; } cfg_input;
+/* Checks [net]. 0, or -1 and err. */
+int cfg_check_net(const cfg_file *c, cfg_input *in, char *err);
 #endif
