@@ -2,11 +2,9 @@
  * gradients, drawn noise, to 1e-5; the same bits twice; and how many bytes a second they move beside a plain copy. Built by `make cuda`, run by
  * tests/gpu.sh; without a device every check is a counted skip. With a file name as argument the speeds are written there as JSON. */
 #include "ops/perturb_cuda.h"
-#include "test.h"
+#include "sides.h"
 #include <cuda_runtime_api.h>
 #include <omp.h>
-
-static const double LIMIT = 1e-5;
 
 static void must(cudaError_t e, const char *what) {
     if (e == cudaSuccess) return;
@@ -19,33 +17,6 @@ static void *device_of(const void *host, size_t bytes) {
     must(cudaMalloc(&p, bytes), "cudaMalloc");
     must(host ? cudaMemcpy(p, host, bytes, cudaMemcpyHostToDevice) : cudaMemset(p, 0xff, bytes), "copy to the device");
     return p;
-}
-
-typedef struct { float *y, *dx, *rm, *rv; double dphi[PHI_LEN]; } side;
-
-static side side_new(shape4 s) {
-    size_t n = shape_len(s), c = 4 * (size_t)s.c;
-    side r = {.y = calloc(n, sizeof(float)), .dx = calloc(n, sizeof(float)), .rm = calloc(c, sizeof(float)), .rv = malloc(c * sizeof(float))};
-    for (size_t i = 0; i < c; i++) r.rv[i] = 1;
-    for (size_t i = 0; i < n; i++) r.dx[i] = 0.01f * (float)(i % 7);
-    return r;
-}
-
-static void side_free(side *r) {
-    free(r->y);
-    free(r->dx);
-    free(r->rm);
-    free(r->rv);
-}
-
-static side on_cpu(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
-    side r = side_new(a->s);
-    float *tape = malloc(perturb_tape_len(a->s) * sizeof *tape), *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
-    perturb_forward(r.y, tape, r.rm, r.rv, x, phi, a, scratch);
-    perturb_backward(r.dx, add, r.dphi, dy, tape, x, phi, a, scratch);
-    free(tape);
-    free(scratch);
-    return r;
 }
 
 static side on_gpu(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
@@ -68,33 +39,6 @@ static side on_gpu(const perturb_args *a, const float *x, const float *dy, const
     return r;
 }
 
-static double apart(const float *a, const float *b, size_t n) {
-    double *d = malloc(n * sizeof *d);
-    for (size_t i = 0; i < n; i++) d[i] = (double)b[i];
-    double r = t_rel(a, d, n);
-    free(d);
-    return r;
-}
-
-static float *normal(size_t n, uint64_t k) {
-    float *x = malloc(n * sizeof *x);
-    rng_normal_row(x, n, rng_key(12, RNG_TEST, k, 0), 0);
-    return x;
-}
-
-static void compare(const side *g, const side *r, shape4 s, const char *what) {
-    size_t n = shape_len(s);
-    float f[PHI_LEN];
-    for (int i = 0; i < PHI_LEN; i++) f[i] = (float)g->dphi[i];
-    double y = apart(g->y, r->y, n), dx = apart(g->dx, r->dx, n), rm = apart(g->rm, r->rm, 4 * (size_t)s.c), rv = apart(g->rv, r->rv, 4 * (size_t)s.c);
-    CHECK(y < LIMIT && dx < LIMIT && rm < LIMIT && rv < LIMIT, "%s, %dx%dx%dx%d: y %g, dx %g, mean %g, variance %g", what, s.n, s.h, s.w, s.c, y, dx, rm, rv);
-    static const int part[] = {PHI_E1_SELF, PHI_E1_ALL, PHI_E2_SELF, PHI_E2_ALL, PHI_K, PHI_W, PHI_LEN};
-    for (int i = 0; i < 6; i++) {
-        double p = t_rel(f + part[i], r->dphi + part[i], (size_t)(part[i + 1] - part[i]));
-        CHECK(p < 2 * LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c, part[i], p);
-    }
-}
-
 static void one(shape4 s, perturb_noise noise, int scale, int batch, float slope, float clip, int add, int device) {
     static const char *const names[] = {"no noise", "noise", "mean", "unit", "gaussian"};
     if (!device) {
@@ -106,8 +50,8 @@ static void one(shape4 s, perturb_noise noise, int scale, int batch, float slope
     for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
     perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = clip, .two_sided = s.c % 2, .slope = slope, .noise = noise, .scale = scale,
                       .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}, .sd = 0.6f};
-    side r = on_cpu(&a, x, dy, phi, add), g = on_gpu(&a, x, dy, phi, add), again = on_gpu(&a, x, dy, phi, add);
-    compare(&g, &r, s, names[noise]);
+    side r = side_reference(&a, x, dy, phi, add), g = on_gpu(&a, x, dy, phi, add), again = on_gpu(&a, x, dy, phi, add);
+    side_compare(&g, &r, s, names[noise]);
     CHECK(!memcmp(g.y, again.y, n * sizeof *g.y) && !memcmp(g.dx, again.dx, n * sizeof *g.dx) && !memcmp(g.dphi, again.dphi, sizeof g.dphi),
           "%s: not the same bits twice", names[noise]);
     side_free(&r);

@@ -2,7 +2,7 @@
  * ops/perturb.h: outputs, tape, running statistics and all gradients, for every kind of noise, odd sizes, one channel, one pixel, one
  * picture. The order of iterations is turned round in a second run, which must give the same bits: no iteration may need another of its loop. */
 #include "ops/perturb.h"
-#include "test.h"
+#include "sides.h"
 #include <omp.h>
 
 static int turned;
@@ -11,42 +11,6 @@ static int turned;
         for (size_t i_ = 0, n_ = (n); i_ < n_; i_++) loop(turned ? n_ - 1 - i_ : i_, &(job)); \
     } while (0)
 #include "ops/perturb_device_run.h"
-
-static const double LIMIT = 1e-5;
-
-typedef struct { float *y, *dx, *rm, *rv; double dphi[PHI_LEN]; } side;
-
-static side side_new(shape4 s) {
-    side r = {0};
-    size_t n = shape_len(s);
-    r.y = malloc(n * sizeof(float));
-    r.dx = malloc(n * sizeof(float));
-    r.rm = calloc(4 * (size_t)s.c, sizeof(float));
-    r.rv = malloc(4 * (size_t)s.c * sizeof(float));
-    for (int i = 0; i < 4 * s.c; i++) {
-        r.rm[i] = 0.1f * (float)(i % 5);
-        r.rv[i] = 1;
-    }
-    for (size_t i = 0; i < n; i++) r.dx[i] = 0.01f * (float)(i % 7);
-    return r;
-}
-
-static void side_free(side *r) {
-    free(r->y);
-    free(r->dx);
-    free(r->rm);
-    free(r->rv);
-}
-
-static side reference(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
-    side r = side_new(a->s);
-    float *tape = malloc(perturb_tape_len(a->s) * sizeof *tape), *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
-    perturb_forward(r.y, tape, r.rm, r.rv, x, phi, a, scratch);
-    perturb_backward(r.dx, add, r.dphi, dy, tape, x, phi, a, scratch);
-    free(tape);
-    free(scratch);
-    return r;
-}
 
 /* Tape and work begin as garbage: whatever is read before it is written shows. */
 static side loops(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
@@ -70,34 +34,6 @@ static side loops(const perturb_args *a, const float *x, const float *dy, const 
     return r;
 }
 
-static double apart(const float *a, const float *b, size_t n) {
-    double *d = malloc(n * sizeof *d);
-    for (size_t i = 0; i < n; i++) d[i] = (double)b[i];
-    double r = t_rel(a, d, n);
-    free(d);
-    return r;
-}
-
-static float *normal(size_t n, uint64_t k) {
-    float *x = malloc(n * sizeof *x);
-    rng_normal_row(x, n, rng_key(12, RNG_TEST, k, 0), 0);
-    return x;
-}
-
-static void compare(const side *d, const side *r, shape4 s, const char *what) {
-    size_t n = shape_len(s);
-    float f[PHI_LEN];
-    for (int i = 0; i < PHI_LEN; i++) f[i] = (float)d->dphi[i];
-    double y = apart(d->y, r->y, n), dx = apart(d->dx, r->dx, n), rm = apart(d->rm, r->rm, 4 * (size_t)s.c), rv = apart(d->rv, r->rv, 4 * (size_t)s.c);
-    CHECK(y < LIMIT && dx < LIMIT && rm < LIMIT && rv < LIMIT, "%s, %dx%dx%dx%d: y %g, dx %g, mean %g, variance %g", what, s.n, s.h, s.w, s.c, y, dx, rm, rv);
-    static const int part[] = {PHI_E1_SELF, PHI_E1_ALL, PHI_E2_SELF, PHI_E2_ALL, PHI_K, PHI_W, PHI_LEN};
-    for (int i = 0; i < 6; i++) {
-        size_t len = (size_t)(part[i + 1] - part[i]);
-        double p = t_rel(f + part[i], r->dphi + part[i], len);
-        CHECK(p < 2 * LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c, part[i], p);
-    }
-}
-
 static void one(shape4 s, perturb_noise noise, int scale, int batch, float slope, float clip, int add) {
     static const char *const names[] = {"no noise", "noise", "mean", "unit", "gaussian"};
     size_t n = shape_len(s);
@@ -105,8 +41,8 @@ static void one(shape4 s, perturb_noise noise, int scale, int batch, float slope
     for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
     perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = clip, .two_sided = s.c % 2, .slope = slope, .noise = noise, .scale = scale,
                       .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}, .sd = 0.6f};
-    side r = reference(&a, x, dy, phi, add), d = loops(&a, x, dy, phi, add);
-    compare(&d, &r, s, names[noise]);
+    side r = side_reference(&a, x, dy, phi, add), d = loops(&a, x, dy, phi, add);
+    side_compare(&d, &r, s, names[noise]);
     turned = 1;
     side t = loops(&a, x, dy, phi, add);
     turned = 0;

@@ -3,7 +3,7 @@
 #include "ops/activation.h"
 #include "ops/optim.h"
 #include "ops/perturb.h"
-#include "test.h"
+#include "sides.h"
 #include <omp.h>
 
 __typeof__(perturb_forward) portable_perturb_forward;
@@ -14,26 +14,10 @@ __typeof__(adam_step) portable_adam_step;
 __typeof__(act_forward) portable_act_forward;
 __typeof__(act_backward) portable_act_backward;
 
-static const double LIMIT = 1e-5;
+typedef struct { float *y, *dx, *tape, rm[4 * 96], rv[4 * 96]; double dphi[PHI_LEN]; } sides;
 
-static double apart(const float *a, const float *b, size_t n) {
-    double *d = malloc(n * sizeof *d);
-    for (size_t i = 0; i < n; i++) d[i] = (double)b[i];
-    double r = t_rel(a, d, n);
-    free(d);
-    return r;
-}
-
-static float *normal(size_t n, uint64_t k) {
-    float *x = malloc(n * sizeof *x);
-    rng_normal_row(x, n, rng_key(11, RNG_TEST, k, 0), 0);
-    return x;
-}
-
-typedef struct { float *y, *dx, *tape, rm[4 * 96], rv[4 * 96]; double dphi[PHI_LEN]; } side;
-
-static side run(int portable, const perturb_args *a, const float *x, const float *dy, const float *phi) {
-    side r = {0};
+static sides run(int portable, const perturb_args *a, const float *x, const float *dy, const float *phi) {
+    sides r = {0};
     size_t n = shape_len(a->s), tape = perturb_tape_len(a->s);
     float *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
     r.y = malloc(n * sizeof *r.y);
@@ -46,7 +30,7 @@ static side run(int portable, const perturb_args *a, const float *x, const float
     return r;
 }
 
-static void drop(side *r) {
+static void drop(sides *r) {
     free(r->y);
     free(r->dx);
     free(r->tape);
@@ -58,7 +42,7 @@ static void one_perturb(shape4 s, perturb_noise noise, int batch, float slope) {
     for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
     perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = 3, .two_sided = 1, .slope = slope, .noise = noise, .scale = 1,
                       .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}};
-    side fast = run(0, &a, x, dy, phi), plain = run(1, &a, x, dy, phi);
+    sides fast = run(0, &a, x, dy, phi), plain = run(1, &a, x, dy, phi);
     for (int i = 0; i < PHI_LEN; i++) f[i] = (float)fast.dphi[i], p[i] = (float)plain.dphi[i];
     double e[] = {apart(fast.y, plain.y, n), apart(fast.dx, plain.dx, n), apart(f, p, PHI_LEN), apart(fast.rm, plain.rm, 4 * (size_t)s.c),
                   apart(fast.rv, plain.rv, 4 * (size_t)s.c)};
