@@ -3,13 +3,21 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* In float: gcc 12 for arm64 cannot compile the same loop over doubles made of floats. */
+static double largest(const float *v, size_t d) {
+    float s = 0;
+    for (size_t i = 0; i < d; i++) {
+        float a = fabsf(v[i]);
+        s = a > s ? a : s;
+    }
+    return (double)s;
+}
+
 double ball_norm(ball_kind k, const float *v, size_t d) {
     double s = 0;
-    for (size_t i = 0; i < d; i++) {
-        double a = fabs((double)v[i]);
-        if (k == BALL_LINF) s = fmax(s, a);
-        else s += k == BALL_L2 ? a * a : a;
-    }
+    if (k == BALL_LINF) return largest(v, d);
+    if (k == BALL_L1) for (size_t i = 0; i < d; i++) s += fabs((double)v[i]);
+    else for (size_t i = 0; i < d; i++) s += (double)v[i] * (double)v[i];
     return k == BALL_L2 ? sqrt(s) : s;
 }
 
