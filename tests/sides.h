@@ -61,7 +61,7 @@ static inline void side_compare(const side *d, const side *r, shape4 s, const ch
     CHECK(y < LIMIT && dx < LIMIT && rm < LIMIT && rv < LIMIT, "%s, %dx%dx%dx%d: y %g, dx %g, mean %g, variance %g", what, s.n, s.h, s.w, s.c, y, dx, rm, rv);
     for (int i = 0; i < 6; i++) {
         double p = t_rel(f + part[i], r->dphi + part[i], (size_t)(part[i + 1] - part[i]));
-        CHECK(p < 2 * LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c, part[i], p);
+        CHECK(p < LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c, part[i], p);
     }
 }
 #endif
