@@ -39,6 +39,7 @@ refused "a fraction without its end" "radii above 0" attack -eps 1/
 refused "transfer without weights" "belong together" attack -transfer "$T/plain.cfg"
 sed 's/^height=32/height=28/' "$T/plain.cfg" >"$T/small.cfg"
 refused "another size" "same width" attack -transfer "$T/small.cfg" -transfer_weights "$P"
+refused "a step of 0" "must have a length" attack -step 0
 refused "beside without plot" "-plot FILE" attack -beside "$T/linf.json"
 refused "no results to draw" "no results" attack -steps 1 -eps 0.1 -plot "$T/none.png" -beside "$T/valid.json"
 refused "another norm to draw" "share no axis" attack -steps 1 -eps 0.1 -plot "$T/none.png" -beside "$T/l2.json"

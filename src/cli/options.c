@@ -135,7 +135,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 }
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
-    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45};
+    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45, .step = -1};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

@@ -19,7 +19,7 @@ typedef struct {
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume, images, points, negatives, map, list, table;
     int check;
-    double thresh, nms, step;   /* thresh < 0: the command's own */
+    double thresh, nms, step;   /* thresh, step < 0: the command's own */
     const char *json, *phi, *backup, *out, *data, *where, *calibrate, *like, *cell, *plot, *norm, *eps, *transfer, *transfer_weights, *beside;
 } options;
 

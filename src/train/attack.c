@@ -72,6 +72,11 @@ static int read_args(attack *t, char *err) {
         snprintf(err, ERR_LEN, "-beside names runs to draw with this one: say where with -plot FILE");
         return -1;
     }
+    if (a->step == 0) {
+        snprintf(err, ERR_LEN, "-step 0: a step must have a length");
+        return -1;
+    }
+    if (a->beside && attack_plot_check(a, err)) return -1;
     t->norm = (ball_kind)k;
     return read_eps(t, a->eps ? a->eps : norms[k].eps, err);
 }

@@ -17,7 +17,7 @@ typedef struct {
     int steps;                  /* of PGD; 0: 40 */
     int images;                 /* test images, evenly spread over the list; 0: all */
     int check;                  /* the largest radius again with 4 times the steps and with 4 times the samples */
-    double step;                /* length of a step in parts of eps; 0: 0.025, in L1 0.033, but at least 2.5 / steps */
+    double step;                /* length of a step in parts of eps; below 0: 0.025, in L1 0.033, but at least 2.5 / steps */
 } attack_args;
 
 /* Prints a table and writes c.json. 0, or -1 and one sentence in err. */
@@ -35,6 +35,8 @@ typedef struct {
     double transfer_top1;                   /* pictures made against the other network; -1: none */
 } attack_row;
 
+/* Whether the runs in `beside` can be drawn: asked before hours of work. 0, or -1 and err. */
+int attack_plot_check(const attack_args *a, char *err);
 /* Draws rows, and the runs in `beside`, as curves. 0, or -1 and err. */
 int attack_plot(const attack_args *a, const attack_row *rows, int n, char *err);
 #endif

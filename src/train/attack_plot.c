@@ -61,6 +61,18 @@ static int put_beside(FILE *f, const attack_args *a, char name[CURVES][64], char
     return n;
 }
 
+int attack_plot_check(const attack_args *a, char *err) {
+    char name[CURVES][64];
+    FILE *nowhere = fopen("/dev/null", "w");
+    if (!nowhere) {
+        snprintf(err, ERR_LEN, "/dev/null cannot be opened");
+        return -1;
+    }
+    int curves = put_beside(nowhere, a, name, err);
+    fclose(nowhere);
+    return curves < 0 ? -1 : 0;
+}
+
 int attack_plot(const attack_args *a, const attack_row *rows, int n, char *err) {
     char name[CURVES][64] = {""};
     plot p;
