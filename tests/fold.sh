@@ -116,6 +116,18 @@ check "partial: outputs of a picture" test "$(wc -l <"$T/ours")" = 2048
 check "partial: libdarknet.so gives our outputs" close "$T/ours" "$T/c.out" 1e-4
 by_opencv "partial" "$T/ours" "$T/first.cfg" "$T/p.weights" 1e-4
 
+# What one g and b a channel cannot follow, training makes good; without it the files hold the closed form.
+"$MP" weights fold "$T/tiny.cfg" "$T/w/tiny.weights" "$T/bare.cfg" "$T/bare.weights" -calibrate "$D" -distill 0 -json "$T/bare.json" >"$T/bare.txt" 2>/dev/null
+"$MP" weights fold "$T/tiny.cfg" "$T/w/tiny.weights" "$T/again.cfg" "$T/again.weights" -calibrate "$D" -json "$T/f.json" >"$T/log" 2>/dev/null
+check "distill 0: not trained" test "$(grep -c steps "$T/bare.txt")" = 0
+check "distill: said and counted" json "d['distill'] == 500 and d['kl'][1] < 0.5 * d['kl'][0]"
+check "distill: nearer to deterministic inference" python3 -c "
+import json, sys
+f, bare = (json.load(open('$T/' + n + '.json')) for n in ('f', 'bare'))
+sys.exit(not (bare['distill'] == 0 and f['difference'] < 0.7 * bare['difference']))"
+seen() { "$MP" weights info "$1" | grep -o '[1-9][0-9]* images seen'; }
+check "distill: images seen stay those of training" test "$(seen "$T/again.weights")" = "$(seen "$T/w/tiny.weights")"
+
 foldit() { "$MP" weights fold "$@" -calibrate "$D"; }
 W=$T/w/tiny.weights
 # Baselines beside or in place of phi, without batch norm: no key of ours reaches the stock cfg, and Gaussian dropout is the identity.
@@ -123,6 +135,7 @@ keys='mixup=1\nlabel_smooth_eps=.1\ncutout=6\nema_alpha=.9'
 sed -e "s/^crop_pad=4/&\\n$keys/" -e 's/^\[perturb\]/&\nnoise=gaussian\nsd=.5/' -e 's/^\[avgpool\]/[dropout]\ndropblock=1\n\n&/' "$T/exact.cfg" >"$T/base.cfg"
 check "baselines: folds" foldit "$T/base.cfg" "$T/w/exact.weights" "$T/base-f.cfg" "$T/base-f.weights" -json "$T/base.json" >/dev/null 2>&1
 if grep -qE "mixup|smooth|cutout|ema|dropblock|noise|sd=|crop_pad" "$T/base-f.cfg"; then bad "baselines: keys of ours in a stock cfg"; else ok; fi
+check "distill: nothing to learn, nothing done" python3 -c "import json; exit(json.load(open('$T/base.json'))['distill'] != 0)"
 check "baselines: noise of mean 1 folds exactly" python3 -c "import json; exit(not 0 <= json.load(open('$T/base.json'))['difference'] < 1e-5)"
 check "baselines: detached" "$MP" cfg detach "$T/base.cfg" "$T/base-d.cfg" >/dev/null
 check "baselines: and checked" "$MP" cfg check "$T/base-d.cfg" >/dev/null

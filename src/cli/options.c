@@ -47,6 +47,7 @@ static const option table[] = {
     {"-samples", INT, AT(samples), 1, 100000, CMD_W_FOLD, "N", "noise samples averaged per test image, for the report (default 5)"},
     {"-calibrate", TEXT, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA", "a .data file: calibrate on its train list, test on its valid list"},
     {"-images", INT, AT(images), 2, 1000000000, CMD_W_FOLD, "N", "images of the train list to calibrate on (default 1000)"},
+    {"-distill", INT, AT(distill), 0, 1000000, CMD_W_FOLD, "N", "train a folded classifier N steps towards the deterministic outputs (default 500; 0: not)"},
     {"-where", TEXT, AT(where), 0, 0, CMD_CFG_ATTACH, "W", "residual, conv, all, or layers as 2,5,8 (default: residual, else conv)"},
     {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N", "classes shown, or counted as right (default 5)"},
     {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
@@ -135,7 +136,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 }
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
-    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45, .step = -1};
+    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45, .step = -1, .distill = -1};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

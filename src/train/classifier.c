@@ -79,6 +79,18 @@ float classifier_step(network *net, const batch_t *b) {
     return loss;
 }
 
+float classifier_pass(network *net, const batch_t *b) {
+    float *X = net->input, *y = net->truth;
+    net->input = b->X;
+    net->truth = b->truth;
+    net->train = 1;
+    forward_network(net);
+    backward_network(net);
+    net->input = X;
+    net->truth = y;
+    return *net->cost / (float)net->batch;
+}
+
 void classifier_outputs(network *net, float *X, uint64_t batch, int samples, float *p) {
     host_net *h = host_of(net);
     size_t n = (size_t)net->batch * (size_t)net->outputs;

@@ -68,4 +68,6 @@ static inline uint64_t test_draw(uint64_t batch, int samples, int s) {
 
 /* One training step's batch through the host's train_network_datum, without copying it. Mean loss of an image. */
 float classifier_step(network *net, const batch_t *b);
+/* Forward and backward in the mode that is set, without an update. Mean loss of an image. */
+float classifier_pass(network *net, const batch_t *b);
 #endif

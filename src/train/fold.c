@@ -3,6 +3,7 @@
 #include "data/batch.h"
 #include "host/files.h"
 #include "train/detector.h"
+#include "train/fold_distill.h"
 #include "train/fold_net.h"
 #include "train/report.h"
 #include <math.h>
@@ -13,6 +14,7 @@ enum { BATCHES = 50 };          /* at least, of a classifier: as many as trainin
 enum { SWEEPS = 2, SWEEP_BATCHES = 16 };
 static const double SWEEP_STEP = 0.6;
 static const float MAP_THRESH = 0.25f, MAP_NMS = 0.45f;      /* as `detector map` without options */
+enum { DISTILL = 500 };         /* steps by default */
 enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; images on which outputs are compared */
 
 typedef struct {
@@ -25,6 +27,8 @@ typedef struct {
     fold_images images;
     int classifier;             /* ends in a [softmax] over the data's classes */
     int detector;               /* has [yolo] or [region] */
+    int distilled;              /* steps of fold_distill */
+    double kl[2];
 } job;
 
 /* ---- images ---------------------------------------------------------------------------------------------------- */
@@ -106,6 +110,10 @@ static int open_all(job *j, char *err) {
     if (!j->cfg || !(j->data = data_file_read(a->data, err))) return -1;
     j->classifier = ends_in_softmax(j->cfg);
     j->detector = has_boxes(j->cfg);
+    if (!j->classifier && a->distill > 0) {
+        snprintf(err, ERR_LEN, "-distill %d: %s does not end in [softmax]; only classifiers are trained after folding", a->distill, a->cfg);
+        return -1;
+    }
     if (!j->classifier) limit_batch(j->cfg);
     j->net = host_open(j->cfg, 1, err);
     if (!j->net || host_load(j->net, a->weights, 0, err)) return -1;
@@ -173,6 +181,17 @@ static int fit(job *j, char *err) {
     return bad;
 }
 
+static int distill(job *j, char *err) {
+    int steps = j->a->distill < 0 ? DISTILL : j->a->distill;
+    if (!j->classifier || !steps) return 0;
+    j->distilled = fold_distill(j->net, j->plain, &j->images, steps, j->kl, err);
+    if (j->distilled < 0) return -1;
+    if (!j->distilled) printf("the folded network's outputs agree with deterministic inference already: not trained\n");
+    else printf("%d steps towards the deterministic outputs: KL divergence of an image %.4f in the first tenth, %.4f in the last\n", j->distilled,
+                j->kl[0], j->kl[1]);
+    return 0;
+}
+
 /* The plain network in memory, then both files, or neither. */
 static int make_plain(job *j, char *err) {
     const fold_args *a = j->a;
@@ -182,7 +201,7 @@ static int make_plain(job *j, char *err) {
     if (text) j->plain = open_plain(j, text, &j->plain_cfg, err);
     if (j->plain) {
         fold_weights(j->plan, j->plain);
-        bad = fold_statistics(j->plain, &j->images, err) || !finite_net(j->plain, a->cfg, err)
+        bad = fold_statistics(j->plain, &j->images, err) || distill(j, err) || !finite_net(j->plain, a->cfg, err)
             || host_save(j->plain, a->out_weights, 0, err) ? -1 : 0;
         if (!bad && (bad = write_cfg(a->out_cfg, text, err))) unlink(a->out_weights);
     }
@@ -287,6 +306,8 @@ static int report(const job *j, char *err) {
     }
     network *host = c ? host_open_alone(c, a->out_weights, err) : NULL;
     cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "distill", j->distilled);
+    if (j->distilled) cJSON_AddItemToObject(json, "kl", cJSON_CreateDoubleArray(j->kl, 2));
     int bad = !host ? -1 : report_outputs(j, host, json, err);
     if (!bad && j->valid) bad = report_classifier(j, host, json, err);
     if (!bad && j->detector && j->data->valid[0]) bad = report_detector(j, host, json, err);

@@ -13,7 +13,8 @@
  * channels) takes the place of [perturb]. docs/fold.md compares this with other averages.
  * Batch norm statistics are then collected anew on the calibration images as the new network runs, and every
  * filter is rescaled to rolling variance 1: other programs add their epsilon elsewhere (OpenCV inside the root), which
- * changes channels of small variance. */
+ * changes channels of small variance.
+ * A classifier is then trained some steps towards the deterministic outputs (fold_distill.h). */
 #ifndef MP_FOLD_H
 #define MP_FOLD_H
 #include "host/cfg.h"
@@ -23,6 +24,7 @@ typedef struct {
     const char *cfg, *weights, *out_cfg, *out_weights, *data, *json;
     uint64_t seed;
     int images, samples, threads, skip_bad;
+    int distill;                /* steps of fold_distill.h, classifiers only; 0: none; < 0: 500 */
 } fold_args;
 
 /* Writes out_cfg and out_weights, then tests three networks on the valid list (top-1, NLL, ECE, or mAP): `samples` noise samples, one

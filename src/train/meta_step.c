@@ -1,19 +1,7 @@
 /* meta_step.c - see meta_step.h */
 #include "train/meta_step.h"
+#include "train/classifier.h"
 #include <math.h>
-
-/* Forward and backward on one batch; the mean loss of an image. */
-static float pass(network *net, const batch_t *b) {
-    float *X = net->input, *y = net->truth;
-    net->input = b->X;
-    net->truth = b->truth;
-    net->train = 1;
-    forward_network(net);
-    backward_network(net);
-    net->input = X;
-    net->truth = y;
-    return *net->cost / (float)net->batch;
-}
 
 static double sum_of_squares(const float *u, size_t n) {
     double sum = 0;
@@ -43,7 +31,7 @@ float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gra
     };
     host_set_mode(h, &mode);
     *net->seen += (size_t)net->batch;
-    float loss = pass(net, b);
+    float loss = classifier_pass(net, b);
     *gradient = 0;
     if (*net->seen / (size_t)net->batch % (size_t)net->subdivisions) return loss;
     *gradient = theta_norm(net);
@@ -71,7 +59,7 @@ float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PH
     double *d = host_phi_update(h);
     memset(d, 0, PHI_LEN * sizeof *d);
     host_set_mode(h, &mode);
-    float loss = pass(net, b);
+    float loss = classifier_pass(net, b);
     *accuracy = part_right(net, b);
     for (int k = 0; k < PHI_LEN; k++) sum[k] += d[k] / net->batch;
     memset(d, 0, PHI_LEN * sizeof *d);
