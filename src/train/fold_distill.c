@@ -3,7 +3,7 @@
 #include "train/classifier.h"
 #include <math.h>
 
-static const double RATE = 3e-4;        /* docs/fold.md has another */
+static const double RATE = 3e-4;        /* docs/fold.md has 1e-3, too */
 static const double NOTHING = 1e-6;     /* of KL: float rounding, and Adam would follow it at full rate */
 
 /* Mean KL(p || q) of an image. */
