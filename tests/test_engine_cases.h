@@ -229,7 +229,7 @@ static void test_fold(void) {
                 continue;
             }
             g.t[1].p.weights[0] += 1, g.t[1].p.scales[1] *= 2, g.t[1].p.rolling_variance[2] += 3;
-            engine_params_changed(e);
+            engine_changed(e, NULL);
         }
         free(x), free(y);
         drop(&g, e);

@@ -76,7 +76,7 @@ static void optimizers(void) {
     CHECK(fabs((double)w - want) < 1e-5, "step 2: %.8f, by hand %.8f", (double)w, want);
     /* Darknet's SGD: update 8 - 0.5*4*1 = 6, w = 1 + 0.1/4*6 = 1.15, update kept 0.9*6 */
     float sw = 1, su = 8;
-    sgd_step(&sw, &su, 1, 0.1f, 0.9f, 0.5f, 4);
+    sgd_step(&sw, &su, 1, &(sgd_args){0.1f, 0.9f, 0.5f}, 4);
     CHECK(fabs((double)sw - 1.15) < 1e-6 && fabs((double)su - 5.4) < 1e-6, "SGD: %f %f", (double)sw, (double)su);
 }
 

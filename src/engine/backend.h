@@ -39,6 +39,7 @@ typedef struct node {
     double loss;
     const float *eps;
     void *state;                /* the back end's own */
+    float *shown;               /* what engine_output made, where the output itself is not the caller's to read */
 } node;
 
 typedef struct {
@@ -50,17 +51,30 @@ typedef struct {
 } node_ops;
 
 typedef struct {
-    float *(*alloc)(size_t floats);             /* NULL: no memory */
-    void (*release)(float *p, size_t floats);
-    void (*from_nchw)(float *nhwc, const float *nchw, shape4 s, int add);
-    void (*to_nchw)(float *nchw, const float *nhwc, shape4 s, int add);
-    void (*zero)(float *p, size_t floats);
-    void (*copy)(float *y, const float *x, size_t floats, int add);    /* (=) or (+=) */
-    node_ops node[NODE_KINDS];                  /* input and foreign: all NULL */
+    /* e->own; NULL where there is nothing to open. */
+    void (*open)(engine *e);
+    void (*close)(engine *e);
+    float *(*alloc)(engine *e, size_t floats);          /* NULL: no memory */
+    void (*release)(engine *e, float *p, size_t floats);
+    /* nchw is the caller's memory, all else the table's. (=) or (+=). */
+    void (*from_nchw)(engine *e, float *nhwc, const float *nchw, shape4 s, int add);
+    void (*to_nchw)(engine *e, float *nchw, const float *nhwc, shape4 s, int add);
+    void (*zero)(engine *e, float *p, size_t floats);
+    void (*copy)(engine *e, float *y, const float *x, size_t floats, int add);
+    /* See engine.h, by the names engine_...; read and changed are NULL where the caller's arrays are used themselves. */
+    void (*read)(engine *e, const void *array);
+    void (*changed)(engine *e, const void *array);
+    void (*sgd)(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch);
+    void (*adam)(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
+    double (*squares)(engine *e, const engine_span *a, int n);
+    double (*loss)(engine *e, node *n);
+    const float *(*output)(engine *e, node *n);
+    node_ops node[NODE_KINDS];                          /* input and foreign: all NULL */
 } backend;
 
 struct engine {
     const backend *b;
+    void *own;                  /* the back end's */
     node *nodes;
     int n, cap;
     int planned, training;      /* shapes are valid; deltas exist too */

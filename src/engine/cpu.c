@@ -8,7 +8,8 @@
 
 enum { GRAIN = 4096, PAGE = 64, HUGE_PAGE = 2 << 20 };
 
-static float *take(size_t floats) {
+static float *take(engine *e, size_t floats) {
+    (void)e;
     if (floats > (SIZE_MAX - HUGE_PAGE) / sizeof(float)) return NULL;
     size_t bytes = floats * sizeof(float), align = bytes >= HUGE_PAGE ? HUGE_PAGE : PAGE;
     bytes = (bytes + align - 1) / align * align;
@@ -18,12 +19,16 @@ static float *take(size_t floats) {
     return p;
 }
 
-static void give(float *p, size_t floats) {
+static void give(engine *e, float *p, size_t floats) {
+    (void)e;
     (void)floats;
     free(p);
 }
 
-static void zero(float *p, size_t floats) { memset(p, 0, floats * sizeof *p); }
+static void zero(engine *e, float *p, size_t floats) {
+    (void)e;
+    memset(p, 0, floats * sizeof *p);
+}
 
 void engine_cpu_share(size_t n, size_t grain, size_t *from, size_t *to) {
     size_t t = (size_t)omp_get_thread_num(), all = (size_t)omp_get_num_threads();
@@ -105,7 +110,8 @@ CPU_CLONES static void transpose(float *restrict to, size_t to_step, const float
 }
 
 /* Pixels of one picture are cut too, so that a batch of one uses all cores. */
-static void from_nchw(float *nhwc, const float *nchw, shape4 s, int add) {
+static void from_nchw(engine *e, float *nhwc, const float *nchw, shape4 s, int add) {
+    (void)e;
     size_t hw = (size_t)s.h * (size_t)s.w, c = (size_t)s.c;
     #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < s.n; n++) {
@@ -116,7 +122,8 @@ static void from_nchw(float *nhwc, const float *nchw, shape4 s, int add) {
     }
 }
 
-static void to_nchw(float *nchw, const float *nhwc, shape4 s, int add) {
+static void to_nchw(engine *e, float *nchw, const float *nhwc, shape4 s, int add) {
+    (void)e;
     size_t hw = (size_t)s.h * (size_t)s.w, c = (size_t)s.c;
     #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < s.n; n++) {
@@ -127,13 +134,50 @@ static void to_nchw(float *nchw, const float *nhwc, shape4 s, int add) {
     }
 }
 
+static void copy(engine *e, float *y, const float *x, size_t floats, int add) {
+    (void)e;
+    engine_cpu_copy(y, x, floats, add);
+}
+
+static void sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch) {
+    (void)e;
+    sgd_step(w, update, n, a, batch);
+}
+
+static void adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch) {
+    (void)e;
+    adam_step(w, update, m, v, n, a, batch);
+}
+
+static double squares(engine *e, const engine_span *a, int n) {
+    double sum = 0;
+    (void)e;
+    for (int k = 0; k < n; k++) {
+        double part = 0;
+        for (size_t i = 0; i < a[k].len; i++) part += (double)a[k].p[i] * (double)a[k].p[i];
+        sum += part;
+    }
+    return sum;
+}
+
+static double loss(engine *e, node *n) {
+    (void)e;
+    return n->loss;
+}
+
+static const float *output(engine *e, node *n) {
+    (void)e;
+    return n->y.p;
+}
+
 #define OPS(name) {NULL, engine_cpu_##name##_forward, engine_cpu_##name##_backward, NULL}
 #define OPS_STATE(name) \
     {engine_cpu_##name##_plan, engine_cpu_##name##_forward, engine_cpu_##name##_backward, \
      engine_cpu_##name##_free}
 
 const backend engine_cpu = {
-    .alloc = take, .release = give, .from_nchw = from_nchw, .to_nchw = to_nchw, .zero = zero, .copy = engine_cpu_copy,
+    .alloc = take, .release = give, .from_nchw = from_nchw, .to_nchw = to_nchw, .zero = zero, .copy = copy,
+    .sgd = sgd, .adam = adam, .squares = squares, .loss = loss, .output = output,
     .node = {
         [NODE_CONV] = OPS_STATE(linear),
         [NODE_CONNECTED] = OPS_STATE(linear),

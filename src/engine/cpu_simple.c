@@ -75,7 +75,7 @@ void engine_cpu_shortcut_backward(engine *e, node *n, const engine_mode *m) {
     }
     float *db = engine_delta_of(e, n->in[1], &add_from);
     if (!db) return;
-    if (!add_from) e->b->zero(db, shape_len(from->s));
+    if (!add_from) e->b->zero(e, db, shape_len(from->s));
     add_meeting(n->delta->b.p, n->s, db, from->s, 1);
 }
 
@@ -141,7 +141,7 @@ void engine_cpu_upsample_backward(engine *e, node *n, const engine_mode *m) {
     int k = n->d.up.stride, add = 0;
     float scale = n->d.up.scale, *dx = engine_delta_of(e, n->in[0], &add);
     if (!dx) return;
-    if (!add) e->b->zero(dx, shape_len(in));
+    if (!add) e->b->zero(e, dx, shape_len(in));
     #pragma omp parallel for collapse(2) schedule(static)
     for (int b = 0; b < in.n; b++) {
         for (int y = 0; y < in.h; y++) {

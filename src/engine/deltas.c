@@ -61,7 +61,7 @@ float *engine_delta_of(engine *e, int in, int *add) {
     }
     const float *from;
     float *to = engine_delta_change(e, n, &from);
-    if (to != from) e->b->copy(to, from, len, 0);
+    if (to != from) e->b->copy(e, to, from, len, 0);
     return to;
 }
 
@@ -71,7 +71,7 @@ void engine_delta_pass(engine *e, node *n, int in) {
     if (to->delta) {
         int add;
         float *d = engine_delta_of(e, in, &add);
-        e->b->copy(d, n->delta->b.p, shape_len(n->s), 1);
+        e->b->copy(e, d, n->delta->b.p, shape_len(n->s), 1);
         return;
     }
     to->delta = n->delta;

@@ -13,6 +13,7 @@
 #ifndef MP_ENGINE_H
 #define MP_ENGINE_H
 #include "ops/activation.h"
+#include "ops/optim.h"
 #include "ops/perturb.h"
 #include "ops/rng.h"
 #include "ops/shape.h"
@@ -92,8 +93,19 @@ int engine_nodes(const engine *e);
  * Returns 0, or -1 when the shapes do not fit each other (err says which node). */
 int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len);
 
-/* The caller changed parameters (loaded a file, took an optimizer step): layouts made from them are stale. */
-void engine_params_changed(engine *e);
+/* Arrays of the caller that nodes or optimizer steps were given (parameters, updates, moments, statistics, phi) may have a newer twin on a
+ * device. read: the caller is about to look at `array`, or at all (NULL), which then hold what the engine holds. changed: it has written
+ * `array` (its beginning, as it was given), or any of them (NULL; whatever it did not write it has read before). */
+void engine_read(engine *e, const void *array);
+void engine_changed(engine *e, const void *array);
+
+/* One optimizer step of one array, as optim.h has it, where the array lives. */
+void engine_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch);
+void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
+
+/* Sum of the squares of all values of n arrays. */
+typedef struct { const float *p; size_t len; } engine_span;
+double engine_squares(engine *e, const engine_span *a, int n);
 
 void engine_forward(engine *e, int node, const engine_mode *m);
 void engine_backward(engine *e, int node, const engine_mode *m);
@@ -102,7 +114,7 @@ void engine_begin(engine *e);
 
 /* Labels of the coming forward, (batch, classes), or NULL. / Sum over the batch of the loss of a softmax node. */
 void engine_set_truth(engine *e, const float *truth);
-double engine_loss(const engine *e, int node);
+double engine_loss(engine *e, int node);
 
 /* The perturbation's noise for one node from outside (tests): (N,H,W,C), kept by pointer; NULL: drawn. */
 void engine_set_eps(engine *e, int node, const float *eps);
@@ -113,12 +125,12 @@ act_kind engine_perturb_act(engine *e, int node, act_kind a);
 
 /* Carry data across; `nchw` is Darknet's layout, (batch, c, h, w). */
 void engine_import(engine *e, int node, const float *nchw);                     /* output (=) */
-void engine_export(const engine *e, int node, float *nchw);                     /* (=) output */
+void engine_export(engine *e, int node, float *nchw);                           /* (=) output */
 void engine_import_delta(engine *e, int node, const float *nchw);               /* adds to the node's delta */
 void engine_export_delta(engine *e, int node, float *nchw, int add);    /* (=) or (+=); zeros if unwritten, or used by engine_backward */
 int engine_wants_input_delta(engine *e, int on);    /* compute the delta of node 0 too; returns the old setting */
 
-const float *engine_output(const engine *e, int node);  /* NHWC, for tests and reports */
+const float *engine_output(engine *e, int node);    /* NHWC, for tests and reports; until the next call for this node */
 
 /* Bytes held now, for reports. */
 size_t engine_bytes(const engine *e);

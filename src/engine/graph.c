@@ -19,7 +19,7 @@ _Noreturn void engine_die(const char *fmt, ...) {
 float *engine_need(engine *e, buffer *b, size_t len) {
     if (b->len >= len) return b->p;
     engine_drop(e, b);
-    b->p = e->b->alloc(len);
+    b->p = e->b->alloc(e, len);
     if (!b->p) {
         engine_die("out of memory: %.1f MB more on top of %.1f MB for the network; use a smaller batch "
                    "(more subdivisions) or a smaller picture", len * 4e-6, e->bytes * 1e-6);
@@ -31,7 +31,7 @@ float *engine_need(engine *e, buffer *b, size_t len) {
 
 void engine_drop(engine *e, buffer *b) {
     if (!b->p) return;
-    e->b->release(b->p, b->len);
+    e->b->release(e, b->p, b->len);
     e->bytes -= b->len * sizeof(float);
     *b = (buffer){0};
 }
@@ -41,6 +41,7 @@ engine *engine_new(void) {
     if (!e) engine_die("out of memory for a network");
     e->b = &engine_cpu;
     e->version = 1;
+    if (e->b->open) e->b->open(e);
     return e;
 }
 
@@ -59,11 +60,13 @@ void engine_free(engine *e) {
     engine_deltas_free(e);
     for (int i = 0; i < e->n; i++) {
         engine_drop(e, &e->nodes[i].y);
+        free(e->nodes[i].shown);
         free(e->nodes[i].in);
     }
     engine_drop(e, &e->library);
     engine_drop(e, &e->delta_tmp);
     engine_drop(e, &e->work);
+    if (e->b->close) e->b->close(e);
     free(e->nodes);
     free(e);
 }
@@ -234,7 +237,26 @@ int engine_plan(engine *e, int batch, int h, int w, int training, char *err, siz
     return 0;
 }
 
-void engine_params_changed(engine *e) { e->version++; }
+void engine_read(engine *e, const void *array) {
+    if (e->b->read) e->b->read(e, array);
+}
+
+void engine_changed(engine *e, const void *array) {
+    e->version++;
+    if (e->b->changed) e->b->changed(e, array);
+}
+
+void engine_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch) {
+    e->version++;
+    e->b->sgd(e, w, update, n, a, batch);
+}
+
+void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch) {
+    e->version++;
+    e->b->adam(e, w, update, m, v, n, a, batch);
+}
+
+double engine_squares(engine *e, const engine_span *a, int n) { return e->b->squares(e, a, n); }
 
 void engine_forward(engine *e, int i, const engine_mode *m) {
     assert(e->planned && i >= 0 && i < e->n && (e->training || !m->keep));
@@ -258,9 +280,9 @@ void engine_begin(engine *e) {
 
 void engine_set_truth(engine *e, const float *truth) { e->truth = truth; }
 
-double engine_loss(const engine *e, int i) {
+double engine_loss(engine *e, int i) {
     assert(i >= 0 && i < e->n && e->nodes[i].kind == NODE_SOFTMAX);
-    return e->nodes[i].loss;
+    return e->b->loss(e, &e->nodes[i]);
 }
 
 void engine_set_eps(engine *e, int i, const float *eps) {
@@ -277,25 +299,25 @@ act_kind engine_perturb_act(engine *e, int i, act_kind a) {
 
 void engine_import(engine *e, int i, const float *nchw) {
     assert(e->planned && i >= 0 && i < e->n);
-    e->b->from_nchw(e->nodes[i].y.p, nchw, e->nodes[i].s, 0);
+    e->b->from_nchw(e, e->nodes[i].y.p, nchw, e->nodes[i].s, 0);
 }
 
-void engine_export(const engine *e, int i, float *nchw) {
+void engine_export(engine *e, int i, float *nchw) {
     assert(e->planned && i >= 0 && i < e->n);
-    e->b->to_nchw(nchw, e->nodes[i].y.p, e->nodes[i].s, 0);
+    e->b->to_nchw(e, nchw, e->nodes[i].y.p, e->nodes[i].s, 0);
 }
 
 void engine_import_delta(engine *e, int i, const float *nchw) {
     int add_to = 0;
     assert(e->planned && e->training && i >= 0 && i < e->n);
     float *d = engine_delta_of(e, i, &add_to);
-    if (d) e->b->from_nchw(d, nchw, e->nodes[i].s, add_to);
+    if (d) e->b->from_nchw(e, d, nchw, e->nodes[i].s, add_to);
 }
 
 void engine_export_delta(engine *e, int i, float *nchw, int add_to) {
     assert(e->planned && i >= 0 && i < e->n);
     const node *n = &e->nodes[i];
-    if (n->delta) e->b->to_nchw(nchw, n->delta->b.p, n->s, add_to);
+    if (n->delta) e->b->to_nchw(e, nchw, n->delta->b.p, n->s, add_to);
     else if (!add_to) memset(nchw, 0, shape_len(n->s) * sizeof *nchw);
 }
 
@@ -305,9 +327,9 @@ int engine_wants_input_delta(engine *e, int on) {
     return old;
 }
 
-const float *engine_output(const engine *e, int i) {
+const float *engine_output(engine *e, int i) {
     assert(e->planned && i >= 0 && i < e->n);
-    return e->nodes[i].y.p;
+    return e->b->output(e, &e->nodes[i]);
 }
 
 size_t engine_bytes(const engine *e) { return e->bytes; }

@@ -51,9 +51,10 @@ int host_load_body(network *net, const char *path, char *err) {
         return -1;
     }
     host_net *h = host_of(net);
+    engine_read(host_engine(h), NULL);
     host_statistics_drop(h, net);
     host_real_load(net, (char *)path, 0, found == own ? net->n : head);
     *net->seen = 0;
-    engine_params_changed(host_engine(h));
+    engine_changed(host_engine(h), NULL);
     return 0;
 }

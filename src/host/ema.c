@@ -70,6 +70,7 @@ void host_ema_select(host_net *h, const network *net, int average) {
     if (h->stepped) {           /* a step has been taken, so the layers hold the live parameters */
         double n = (double)h->ema_steps, a = (1 + n) / (10 + n);
         if (a > h->ema_alpha) a = h->ema_alpha;
+        engine_read(h->e, NULL);
         host_statistics_select(h, net, 0);
         walk(h, net, visit_step, h->ema_steps ? (float)(1 - a) : 1);
         h->ema_steps++;
@@ -77,9 +78,10 @@ void host_ema_select(host_net *h, const network *net, int average) {
     }
     if (!h->ema_steps || average == h->ema_in) return;
     host_statistics_select(h, net, 0);
+    engine_read(h->e, NULL);
     walk(h, net, visit_swap, 0);
     h->ema_in = average;
-    engine_params_changed(h->e);
+    engine_changed(h->e, NULL);
 }
 
 void host_ema_for(host_net *h, const network *net, const engine_mode *m) {

@@ -168,13 +168,16 @@ void load_weights_upto(network *net, char *path, int start, int cutoff) {
         snprintf(err, sizeof err, "%s: cannot read weights: %s", path, strerror(errno));
         die(err);
     }
+    if (h) engine_read(h->e, NULL);
     host_real_load(net, path, start, cutoff);
-    if (h) engine_params_changed(h->e);
+    if (h) engine_changed(h->e, NULL);
 }
 
 void save_weights_upto(network *net, char *path, int cutoff) {
     char err[ERR_LEN];
-    if (!host_of(net) || cutoff < net->n) host_real_save(net, path, cutoff);
+    host_net *h = host_of(net);
+    if (h) engine_read(h->e, NULL);
+    if (!h || cutoff < net->n) host_real_save(net, path, cutoff);
     else if (host_save(net, path, 0, err)) die(err);
 }
 

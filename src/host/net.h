@@ -37,7 +37,11 @@ uint64_t host_seed_of(const host_net *h);
 
 /* phi of the network: PHI_LEN floats that forward reads, and minus its summed gradient (+=), to be cleared by the caller. */
 float *host_phi(host_net *h);
-double *host_phi_update(host_net *h);
+void host_phi_set(host_net *h, const float phi[PHI_LEN]);
+double *host_phi_update(host_net *h);               /* behind an engine_read of it */
+void host_phi_update_clear(host_net *h);
+/* Sum of the squares of all updates of theta: of minus its gradient, where no step with momentum has been taken. */
+double host_updates_squared(const network *net);
 int host_perturbs(const host_net *h);               /* number of [perturb] layers */
 const cfg_meta_shared *host_shared(const host_net *h);
 

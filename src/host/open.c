@@ -59,6 +59,7 @@ static void init_layer(layer *l, int feeds_head, rng_stream *r) {
 void host_init(network *net, uint64_t seed) {
     host_net *h = host_of(net);
     h->seed = seed;
+    engine_read(h->e, NULL);
     host_ema_drop(h);
     for (int i = 0; i < net->n; i++) {
         rng_stream r = rng_open(rng_key(seed, RNG_INIT, (uint64_t)i, 0));
@@ -66,5 +67,5 @@ void host_init(network *net, uint64_t seed) {
         init_layer(&net->layers[i], head, &r);
     }
     if (h->shared.present && !h->phi_from_file) phi_init(h->phi, h->shared.sigma, seed);
-    engine_params_changed(h->e);
+    engine_changed(h->e, NULL);
 }

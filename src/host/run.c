@@ -9,6 +9,18 @@ engine *host_engine(host_net *h) { return h->e; }
 int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
 float *host_phi(host_net *h) { return h->phi; }
 double *host_phi_update(host_net *h) { return h->dphi; }
+
+void host_phi_set(host_net *h, const float phi[PHI_LEN]) {
+    memcpy(h->phi, phi, sizeof h->phi);
+    engine_changed(h->e, h->phi);
+}
+
+void host_phi_update_clear(host_net *h) {
+    engine_read(h->e, h->dphi);
+    memset(h->dphi, 0, sizeof h->dphi);
+    engine_changed(h->e, h->dphi);
+}
+
 int host_has_one_pass(const host_net *h) { return h->one_pass; }
 int host_perturbs(const host_net *h) { return h->n_perturb; }
 const cfg_meta_shared *host_shared(const host_net *h) { return &h->shared; }
@@ -131,17 +143,36 @@ int host_tensors(const layer *l, host_tensor out[3]) {
     return 1;
 }
 
+double host_updates_squared(const network *net) {
+    host_net *h = host_of(net);
+    host_tensor t[3];
+    double sum = 0;
+    for (int i = 0; i < net->n; i++) {
+        if (h->layers[i].stock || !host_tensors(&net->layers[i], t)) continue;
+        engine_span a[3];
+        int n = 0;
+        for (int k = 0; k < 3; k++) if (t[k].n) a[n++] = (engine_span){t[k].update, t[k].n};
+        sum += engine_squares(h->e, a, n);
+    }
+    return sum;
+}
+
 static void update_phi(host_net *h, update_args a) {
     float u[PHI_LEN];
+    engine_read(h->e, h->phi);
+    engine_read(h->e, h->dphi);
     for (int k = 0; k < PHI_LEN; k++) u[k] = (float)h->dphi[k];
     if (a.adam) {
         adam_args aa = {a.learning_rate, a.B1, a.B2, a.eps, a.decay, a.t};
         adam_step(h->phi, u, h->phi_m, h->phi_v, PHI_LEN, &aa, a.batch);
         memset(h->dphi, 0, sizeof h->dphi);
     } else {
-        sgd_step(h->phi, u, PHI_LEN, a.learning_rate, a.momentum, a.decay, a.batch);
+        sgd_args sa = {a.learning_rate, a.momentum, a.decay};
+        sgd_step(h->phi, u, PHI_LEN, &sa, a.batch);
         for (int k = 0; k < PHI_LEN; k++) h->dphi[k] = u[k];
     }
+    engine_changed(h->e, h->phi);
+    engine_changed(h->e, h->dphi);
 }
 
 static int moments(host_layer *hl, const host_tensor t[3]) {
@@ -156,7 +187,6 @@ void host_run_update(layer l, update_args a) {
     host_net *h = host_slot(l.extra, &i);
     host_layer *hl = &h->layers[i];
     host_tensor t[3];
-    engine_params_changed(h->e);
     h->stepped = 1;
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
     if (!host_tensors(&l, t)) return;
@@ -170,9 +200,10 @@ void host_run_update(layer l, update_args a) {
         if (!t[k].n) continue;
         if (a.adam) {
             adam_args aa = {rate, a.B1, a.B2, a.eps, a.decay, a.t};
-            adam_step(t[k].w, t[k].update, hl->m + at, hl->v + at, t[k].n, &aa, a.batch);
+            engine_adam(h->e, t[k].w, t[k].update, hl->m + at, hl->v + at, t[k].n, &aa, a.batch);
         } else {
-            sgd_step(t[k].w, t[k].update, t[k].n, rate, a.momentum, t[k].is_weight ? a.decay : 0, a.batch);
+            sgd_args sa = {rate, a.momentum, t[k].is_weight ? a.decay : 0};
+            engine_sgd(h->e, t[k].w, t[k].update, t[k].n, &sa, a.batch);
         }
         at += t[k].n;
     }

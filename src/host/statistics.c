@@ -33,6 +33,7 @@ size_t host_statistics_len(const host_net *h, const network *net) {
 static void exchange(host_net *h, const network *net, int both) {
     float *p, *to = h->spare;
     size_t n;
+    engine_read(h->e, NULL);
     for (int k = 0; (n = array(h, net, k, &p)); k++) {
         for (size_t i = 0; i < n; i++) {
             float v = p[i];
@@ -41,7 +42,7 @@ static void exchange(host_net *h, const network *net, int both) {
         }
         to += n;
     }
-    engine_params_changed(h->e);
+    engine_changed(h->e, NULL);
 }
 
 void host_statistics_select(host_net *h, const network *net, int one_pass) {

@@ -202,6 +202,7 @@ int host_save(network *net, const char *path, int resume, char *err) {
     host_net *h = host_of(net);
     file_out o;
     if (file_out_open(&o, path, err)) return -1;
+    engine_read(h->e, NULL);
     host_ema_select(h, net, 1);
     host_statistics_select(h, net, 0);
     /* The host writes by name and checks nothing; its bytes are counted afterwards. */
@@ -381,6 +382,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
         }
         fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path, x.layers, net->n);
     }
+    engine_read(h->e, NULL);
     host_statistics_drop(h, net);
     host_ema_drop(h);
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
@@ -389,7 +391,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
         *net->seen = 0;
         h->t_infer = 1;
     }
-    engine_params_changed(h->e);
+    engine_changed(h->e, NULL);
     return 0;
 }
 
@@ -433,6 +435,7 @@ int host_save_first(network *net, int layers, const char *path, char *err) {
     struct stat st;
     long long want = 3 * (long long)sizeof(int) + (long long)sizeof(size_t);
     if (file_out_open(&o, path, err)) return -1;
+    engine_read(host_of(net)->e, NULL);
     host_real_save(net, o.tmp, layers);
     for (int i = 0; i < net->n && i < layers && want >= 0; i++) {
         long long k = host_layer_floats(&net->layers[i]);

@@ -14,11 +14,11 @@ static void sgd_chunk(float *w, float *u, size_t n, float step, float keep, floa
     }
 }
 
-void sgd_step(float *w, float *update, size_t n, float rate, float momentum, float decay, int batch) {
-    float step = rate / (float)batch, shrink = decay * (float)batch;
+void sgd_step(float *w, float *update, size_t n, const sgd_args *a, int batch) {
+    float step = a->rate / (float)batch, shrink = a->decay * (float)batch;
 #pragma omp parallel for schedule(static) if (n > CHUNK)
     for (size_t i = 0; i < n; i += CHUNK)
-        sgd_chunk(w + i, update + i, n - i < CHUNK ? n - i : CHUNK, step, momentum, shrink);
+        sgd_chunk(w + i, update + i, n - i < CHUNK ? n - i : CHUNK, step, a->momentum, shrink);
 }
 
 typedef struct { float scale, decay, b1, b2, step, root, eps; } adam_now;

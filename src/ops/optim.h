@@ -7,7 +7,8 @@
 
 /* Darknet's SGD (convolutional_layer.c, update): update -= decay*batch*w; w += rate/batch*update;
  * update *= momentum. decay is 0 for biases and scales there. */
-void sgd_step(float *w, float *update, size_t n, float rate, float momentum, float decay, int batch);
+typedef struct { float rate, momentum, decay; } sgd_args;
+void sgd_step(float *w, float *update, size_t n, const sgd_args *a, int batch);
 
 typedef struct { float rate, beta1, beta2, eps, decay; int t; } adam_args;   /* t: 1 at the first step */
 

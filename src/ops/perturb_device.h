@@ -9,7 +9,7 @@
 #ifndef MP_PERTURB_DEVICE_H
 #define MP_PERTURB_DEVICE_H
 #include "ops/perturb.h"
-#include "ops/vecmath.h"
+#include "ops/rng_each.h"
 #include <math.h>
 
 enum { PERTURB_DEVICE_BAND = 8, PERTURB_DEVICE_CHUNK = 64, PERTURB_POLY = 17 };
@@ -73,28 +73,10 @@ DEV float dev_conv(const float *in, shape4 s, dev_place p, int step, const float
 }
 
 /* As rng_normal_row: element j of the row, of n. */
-DEV void dev_threefry(uint32_t k0, uint32_t k1, uint32_t *px, uint32_t *py) {
-    const uint32_t key[3] = {k0, k1, 0x1bd11bdau ^ k0 ^ k1};
-    const int turns[8] = {13, 15, 26, 6, 17, 29, 16, 24};
-    uint32_t x = *px + k0, y = *py + k1;
-    for (int i = 0; i < 13; i++) {
-        x += y;
-        y = y << turns[i % 8] | y >> (32 - turns[i % 8]);
-        y ^= x;
-        if (i % 4 == 3) {
-            uint32_t g = (uint32_t)i / 4 + 1;
-            x += key[g % 3];
-            y += key[(g + 1) % 3] + g;
-        }
-    }
-    *px = x;
-    *py = y;
-}
-
 DEV float dev_normal(rng_key_t key, uint32_t row, size_t j, size_t n) {
     size_t half = (n + 1) / 2, block = j < half ? j : j - half;
     uint32_t x = (uint32_t)block, y = row;
-    dev_threefry(key.k0, key.k1, &x, &y);
+    rng_block(key.k0, key.k1, &x, &y);
     float u = ((float)(int32_t)(x >> 8) + 0.5f) * 0x1p-24f, s, c;
     vec_turn((float)(int32_t)(y >> 8) * 0x1p-24f, &s, &c);
     return sqrtf(-2 * vec_log(u)) * (j < half ? c : s);

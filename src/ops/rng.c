@@ -1,30 +1,12 @@
 /* rng.c - see rng.h */
-#include "ops/rng.h"
+#include "ops/rng_each.h"
 #include "ops/vecmath.h"
 #include <math.h>
-
-static inline uint32_t turn(uint32_t x, int n) { return x << n | x >> (32 - n); }
-
-/* Threefry-2x32, 13 rounds: rotations 13 15 26 6 17 29 16 24 in turn, a key word added after every fourth. */
-static inline void block(uint32_t k0, uint32_t k1, uint32_t *px, uint32_t *py) {
-    uint32_t k2 = 0x1bd11bdau ^ k0 ^ k1, x = *px + k0, y = *py + k1;
-#define ROUND(n) x += y; y = turn(y, n); y ^= x;
-    ROUND(13) ROUND(15) ROUND(26) ROUND(6)
-    x += k1; y += k2 + 1;
-    ROUND(17) ROUND(29) ROUND(16) ROUND(24)
-    x += k2; y += k0 + 2;
-    ROUND(13) ROUND(15) ROUND(26) ROUND(6)
-    x += k0; y += k1 + 3;
-    ROUND(17)
-#undef ROUND
-    *px = x;
-    *py = y;
-}
 
 void rng_threefry(uint32_t out[2], rng_key_t key, uint32_t c0, uint32_t c1) {
     out[0] = c0;
     out[1] = c1;
-    block(key.k0, key.k1, &out[0], &out[1]);
+    rng_block(key.k0, key.k1, &out[0], &out[1]);
 }
 
 rng_key_t rng_key(uint64_t seed, int use, uint64_t a, uint64_t b) {
@@ -44,7 +26,7 @@ void rng_normal_row(float *out, size_t n, rng_key_t key, uint32_t row) {
     float *second = out + half;
     for (size_t j = 0; j < both; j++) {
         uint32_t x = (uint32_t)j, y = row;
-        block(key.k0, key.k1, &x, &y);
+        rng_block(key.k0, key.k1, &x, &y);
         /* 24 bits, centred: never 0, so the logarithm is finite. */
         float u = ((float)(int32_t)(x >> 8) + 0.5f) * 0x1p-24f, s, c;
         float r = sqrtf(-2 * vec_log(u));
@@ -54,7 +36,7 @@ void rng_normal_row(float *out, size_t n, rng_key_t key, uint32_t row) {
     }
     if (half > both) {
         uint32_t x = (uint32_t)both, y = row;
-        block(key.k0, key.k1, &x, &y);
+        rng_block(key.k0, key.k1, &x, &y);
         float u = ((float)(int32_t)(x >> 8) + 0.5f) * 0x1p-24f, s, c;
         vec_turn((float)(int32_t)(y >> 8) * 0x1p-24f, &s, &c);
         out[both] = sqrtf(-2 * vec_log(u)) * c;
@@ -67,13 +49,13 @@ void rng_uniform_row(float *out, size_t n, rng_key_t key, uint32_t row) {
     float *second = out + half;
     for (size_t j = 0; j < both; j++) {
         uint32_t x = (uint32_t)j, y = row;
-        block(key.k0, key.k1, &x, &y);
+        rng_block(key.k0, key.k1, &x, &y);
         out[j] = (float)(int32_t)(x >> 8) * 0x1p-24f;
         second[j] = (float)(int32_t)(y >> 8) * 0x1p-24f;
     }
     if (half > both) {
         uint32_t x = (uint32_t)both, y = row;
-        block(key.k0, key.k1, &x, &y);
+        rng_block(key.k0, key.k1, &x, &y);
         out[both] = (float)(int32_t)(x >> 8) * 0x1p-24f;
     }
 }

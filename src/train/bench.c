@@ -204,7 +204,9 @@ static void meta_once(bench *b, int i) {
     meta_phi_pass(b->net, &t, 2 * (uint64_t)i + 1, sum, &unused);
     for (int k = 0; k < PHI_LEN; k++) update[k] = (float)sum[k];
     adam_args aa = {1e-3f, 0.9f, 0.999f, 1e-8f, 5e-4f, i + 1};
-    adam_step(host_phi(host_of(b->net)), update, b->phi_m, b->phi_v, PHI_LEN, &aa, 1);
+    host_net *h = host_of(b->net);
+    adam_step(host_phi(h), update, b->phi_m, b->phi_v, PHI_LEN, &aa, 1);
+    engine_changed(host_engine(h), host_phi(h));
 }
 
 static void predict_once(bench *b, int i) { network_predict(b->net, next_batch(b).X); }

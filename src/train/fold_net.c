@@ -237,12 +237,14 @@ static void put_stand_ins(const fold_plan *p, network *plain) {
             l->biases[k] = (float)f->channels[k].b;
         }
     }
-    engine_params_changed(host_engine(host_of(plain)));
+    engine_changed(host_engine(host_of(plain)), NULL);
 }
 
 void fold_weights(const fold_plan *p, network *plain) {
     const cfg_file *c = cfg_edit_cfg(p->edit);
     size_t each;
+    engine_read(host_engine(host_of(p->net)), NULL);
+    engine_read(host_engine(host_of(plain)), NULL);
     for (int i = 1; i < c->n; i++) {
         int now = cfg_edit_new_layer(p->edit, i);
         if (now >= 0) copy_layer(&plain->layers[now], &p->net->layers[cfg_edit_layer(p->edit, i)]);
@@ -315,6 +317,14 @@ static size_t visit_norms(network *net, norm_visit visit, double *sum, int batch
     return at;
 }
 
+/* The statistics of the pass before to the sums, zeros for the next one. */
+static void take_all(network *net, double *sum) {
+    engine *e = host_engine(host_of(net));
+    engine_read(e, NULL);
+    visit_norms(net, visit_take, sum, 0);
+    engine_changed(e, NULL);
+}
+
 int fold_statistics(network *net, const fold_images *im, char *err) {
     size_t len = visit_norms(net, NULL, NULL, 0);
     float *X = batch_room(net, err);
@@ -322,14 +332,14 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     int bad = !X || !sum || !scratch;
     if (X && bad) snprintf(err, ERR_LEN, "not enough memory for the statistics of batch norm");
     engine_mode m = {.bn_batch = 1, .t = 1};
-    if (!bad) visit_norms(net, visit_take, scratch, 0);     /* zeros to begin with */
+    if (!bad) take_all(net, scratch);
     for (int k = 0; k < im->batches && !bad; k++) {
         im->fill(im->of, k, X);
         run(net, X, &m);
-        visit_norms(net, visit_take, sum, 0);
+        take_all(net, sum);
     }
     if (!bad) visit_norms(net, visit_give, sum, im->batches);
-    engine_params_changed(host_engine(host_of(net)));
+    engine_changed(host_engine(host_of(net)), NULL);
     free(X);
     free(sum);
     free(scratch);

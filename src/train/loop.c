@@ -22,6 +22,7 @@ static int name_outputs(loop *l, char *err) {
 
 /* The first layer with a weight that is no number, or -1. */
 static int bad_layer(const network *net) {
+    engine_read(host_engine(host_of(net)), NULL);
     for (int i = 0; i < net->n; i++) {
         const layer *y = &net->layers[i];
         size_t n = y->type == CONVOLUTIONAL ? (size_t)y->nweights

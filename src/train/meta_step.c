@@ -3,24 +3,9 @@
 #include "train/classifier.h"
 #include <math.h>
 
-static double sum_of_squares(const float *u, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; u && i < n; i++) sum += (double)u[i] * (double)u[i];
-    return sum;
-}
-
 /* The layers' updates hold minus the gradient, summed over the images of a step. */
 static double theta_norm(const network *net) {
-    double sum = 0;
-    for (int i = 0; i < net->n; i++) {
-        const layer *l = &net->layers[i];
-        int conv = l->type == CONVOLUTIONAL;
-        if (!conv && l->type != CONNECTED) continue;
-        size_t n = (size_t)(conv ? l->n : l->outputs);
-        sum += sum_of_squares(l->weight_updates, conv ? (size_t)l->nweights : (size_t)l->inputs * n)
-             + sum_of_squares(l->bias_updates, n) + sum_of_squares(l->scale_updates, n);
-    }
-    return sqrt(sum) / ((double)net->batch * net->subdivisions);
+    return sqrt(host_updates_squared(net)) / ((double)net->batch * net->subdivisions);
 }
 
 float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gradient) {
@@ -57,11 +42,12 @@ float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PH
         .seed = host_seed_of(h), .draw = draw,
     };
     double *d = host_phi_update(h);
-    memset(d, 0, PHI_LEN * sizeof *d);
+    host_phi_update_clear(h);
     host_set_mode(h, &mode);
     float loss = classifier_pass(net, b);
     *accuracy = part_right(net, b);
+    engine_read(host_engine(h), d);
     for (int k = 0; k < PHI_LEN; k++) sum[k] += d[k] / net->batch;
-    memset(d, 0, PHI_LEN * sizeof *d);
+    host_phi_update_clear(h);
     return loss;
 }

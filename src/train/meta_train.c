@@ -55,7 +55,7 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
     if (!t->c.net) return -1;
     t->c.h = host_of(t->c.net);
     host_init(t->c.net, task_seed(r->seed, k));
-    memcpy(host_phi(t->c.h), r->phi, sizeof r->phi);
+    host_phi_set(t->c.h, r->phi);
     return 0;
 }
 
@@ -131,7 +131,7 @@ static int run_tasks(meta_run *r, char *err) {
 }
 
 static void give_phi(meta_run *r) {
-    for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) memcpy(host_phi(r->tasks[k].c.h), r->phi, sizeof r->phi);
+    for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) host_phi_set(r->tasks[k].c.h, r->phi);
 }
 
 /* *stop: a signal asked any of the ranks to stop. */
