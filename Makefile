@@ -14,7 +14,26 @@ LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcj
 ROOMS    = ops engine host data train cli
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+CUDASRC := $(wildcard src/engine/cuda*.c)
+ifneq ($(GPU),1)
+SRC     := $(filter-out $(CUDASRC),$(SRC))
+endif
 OBJ     := $(SRC:src/%.c=$(BUILD)/%.o)
+
+# GPU=1: the second table, on CUDA, cuDNN and cuBLAS. SIM=1 beside it: the same code on the tests' stand-in for these (tests/cuda_sim).
+CUDA    ?= /usr/local/cuda
+NVCC    ?= $(CUDA)/bin/nvcc
+ARCHS   ?= 75 80 86 89 90
+NVFLAGS  = -std=c++17 -O3 -lineinfo -Isrc -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a))
+ifeq ($(GPU),1)
+CFLAGS  += -DMP_GPU -isystem $(CUDA)/include
+ifeq ($(SIM),1)
+OBJ     += $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/cuda_sim/*.c))
+else
+OBJ     += $(patsubst src/%.cu,$(BUILD)/%.o,$(wildcard src/*/*.cu))
+LDLIBS  += -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lcudnn -lcublas -lstdc++
+endif
+endif
 LIBOBJ  := $(filter-out $(BUILD)/cli/main.o,$(OBJ))
 PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/%,$(OBJ))
 REF     := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/ref_*.c))
@@ -42,6 +61,20 @@ $(BUILD)/train/commit.o: CFLAGS += -I$(BUILD)
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
+
+# With and without a GPU in one folder: what differs is built again.
+$(BUILD)/table: FORCE
+	@mkdir -p $(@D)
+	@echo "$(GPU) $(SIM)" | cmp -s - $@ || echo "$(GPU) $(SIM)" >$@
+$(BUILD)/engine/device.o: $(BUILD)/table
+
+$(BUILD)/%.o: src/%.cu $(wildcard src/ops/*.h src/engine/*.h) Makefile
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) --threads 0 -c -o $@ $<
+
+$(BUILD)/tests/cuda_sim/%.o: tests/cuda_sim/%.c tests/cuda_sim/sim.h $(wildcard src/ops/*.h src/engine/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wno-unused-function -Itests/cuda_sim -c -o $@ $<
 
 # What the tests link: everything but main, the whole of it, so that the catching of the host's functions is there too.
 $(BUILD)/all.a: $(LIBOBJ)
@@ -71,6 +104,9 @@ $(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
 	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) $(MORE) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
 
 tests: all $(TESTS)
+ifeq ($(GPU)$(SIM),1)
+tests: $(BUILD)/tests/gpu_perturb
+endif
 
 # Each room may include only itself and the rooms above it.
 layers:
@@ -78,20 +114,6 @@ layers:
 
 asan:
 	$(MAKE) BUILD=build/asan EXTRA="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
-
-# The perturbation's kernels and their test, for every architecture from Turing to Hopper; needs the CUDA Toolkit alone, no device.
-CUDA   ?= /usr/local/cuda
-NVCC   ?= $(CUDA)/bin/nvcc
-ARCHS  ?= 75 80 86 89 90
-NVFLAGS = -std=c++17 -O3 -lineinfo -Isrc -Xcompiler -Wall,-Wextra,-fPIC $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a))
-cuda: $(BUILD)/cuda/gpu_perturb
-
-$(BUILD)/cuda/perturb_cuda.o: src/ops/perturb_cuda.cu $(wildcard src/ops/*.h) Makefile
-	@mkdir -p $(@D)
-	$(NVCC) $(NVFLAGS) --threads 0 -c -o $@ $<
-
-$(BUILD)/cuda/gpu_perturb: tests/gpu_perturb.c $(BUILD)/cuda/perturb_cuda.o $(BUILD)/all.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -isystem $(CUDA)/include -o $@ $^ -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++ $(LDLIBS) $(MPI_LIBS) -lzip
 
 clean:
 	rm -rf $(BUILD)
@@ -101,9 +123,9 @@ help:
 	@echo "make tests      the test programs; scripts/test.sh runs them"
 	@echo "make layers     check that no room includes one below it"
 	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
-	@echo "make cuda       the perturbation's kernels and their test, in build/cuda (CUDA Toolkit)"
+	@echo "make GPU=1      the same program with CUDA, cuDNN and cuBLAS (CUDA=/usr/local/cuda)"
 	@echo "make clean      remove $(BUILD)"
 
--include $(OBJ:.o=.d) $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests layers asan cuda clean help FORCE
+-include $(OBJ:.o=.d) $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
+.PHONY: all tests layers asan clean help FORCE
 .SECONDARY:

@@ -54,6 +54,12 @@ must scripts/setup.sh --build
 must make
 must make tests
 mkdir -p build/tests
+# The CUDA back end, twice: for devices, and for the tests' stand-in. tests/gpu.sh runs them; warnings are failures there.
+if PATH=$PATH:/usr/local/cuda/bin command -v nvcc >/dev/null; then
+    mkdir -p build/gpu build/sim
+    make -s -j"$(nproc)" BUILD=build/gpu GPU=1 all tests 2>build/gpu/make.log || true
+    make -s -j"$(nproc)" BUILD=build/sim GPU=1 SIM=1 all tests 2>build/sim/make.log || true
+fi
 
 run_test check_layers scripts/check_layers.sh
 run_test check_symbols scripts/check_symbols.sh

@@ -1,20 +1,84 @@
 #!/usr/bin/env bash
-# gpu.sh - compiles and links the CUDA kernels for every architecture wherever nvcc is found, so that they cannot rot, and runs them where a device is.
+# gpu.sh - the CUDA back end. Wherever nvcc is found it is compiled and linked for every architecture, so that it cannot rot; its code is run on the
+# CPU, on a stand-in for the device and its libraries (cuda_sim/sim.h); and where a device is, on that.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/local/cuda/bin
 if ! command -v nvcc >/dev/null; then
-    skip "no nvcc (CUDA Toolkit): kernels not compiled"
+    skip "no nvcc (CUDA Toolkit): the CUDA back end was not compiled"
     finish
 fi
-if ! make cuda >"$T/make.log" 2>&1; then
-    bad "make cuda: $(grep -m 1 -i 'error' "$T/make.log")"
-    finish
+programs=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
+
+# run FOLDER: every program of the list on device 0 of that build.
+run_all() {
+    for t in "${programs[@]}"; do
+        if METAPERTURB_GPU=0 "$1/tests/$t" >"$T/$t.log" 2>&1; then :; else bad "$1 $t: $(grep -m 3 -e FAIL -e metaperturb -e cuda_sim "$T/$t.log")"; fi
+        read -r p f s < <(sed -nE "\$s/^$t: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped\$/\1 \2 \3/p" "$T/$t.log")
+        [ -n "${p:-}" ] || bad "$1 $t ended without its closing line"
+        passed=$((passed + ${p:-0})) skipped=$((skipped + ${s:-0}))
+    done
+}
+
+for log in build/gpu/make.log build/sim/make.log; do
+    [ -s "$log" ] && bad "$log: $(head -1 "$log")"
+done
+check "make GPU=1 gave a program" test -x build/gpu/metaperturb
+check "make GPU=1 SIM=1 gave a program" test -x build/sim/metaperturb
+run_all build/sim
+
+# What the stand-in must catch, or it would prove nothing.
+tiny_data
+cat >"$T/small.cfg" <<'C'
+[net]
+batch=4
+subdivisions=1
+height=16
+width=16
+channels=3
+max_batches=3
+learning_rate=0.01
+[meta_shared]
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+pad=1
+activation=relu
+[perturb]
+[avgpool]
+[connected]
+output=3
+activation=linear
+[softmax]
+C
+refused "no device" "no CUDA device 0" env CUDA_SIM_NONE=1 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
+refused "a device too small" "use a smaller batch" env CUDA_SIM_BYTES=20000 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
+refused "-i without CUDA" "make GPU=1" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -i 0
+check "-nogpu" build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -nogpu -threads 1 >"$T/cpu.log" 2>&1
+check "the same without CUDA" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T/plain" -threads 1 >"$T/plain.log" 2>&1
+check "-nogpu is the CPU, bit for bit" cmp "$T/small.weights" "$T/plain/small.weights"
+
+# Whole training runs, SGD and Adam: the device's weights, statistics and moments against the CPU's, in the files that go on.
+apart() {
+    python3 - "$1" "$2" <<'P'
+import struct, sys
+a, b = (open(f, "rb").read() for f in sys.argv[1:])
+n = min(len(a), a.find(b"MPTRAIL1")) // 4      # the stock part: 20 bytes of head, then floats
+x, y = (struct.unpack("<%df" % (n - 5), f[20:4 * n]) for f in (a, b))
+e = (sum((p - q) ** 2 for p, q in zip(x, y)) / sum(p * p for p in x)) ** 0.5
+sys.exit(not (len(a) == len(b) and n > 100 and e < 1e-4 and x != y))
+P
+}
+for optimizer in "momentum=0.8" "adam=1" "adam=1 ema_alpha=0.9"; do
+    sed "s/max_batches=3/max_batches=6\n${optimizer// /\\n}/" "$T/small.cfg" >"$T/opt.cfg"
+    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/a" -every 3 >"$T/a.log" 2>&1
+    build/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/b" -every 3 >"$T/b.log" 2>&1
+    check "$optimizer: trained alike" apart "$T/a/opt.weights" "$T/b/opt.weights"
+    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/c" -every 3 >"$T/c.log" 2>&1
+    check "$optimizer: the same bits twice" cmp "$T/a/opt.weights" "$T/c/opt.weights"
+done
+
+if nvidia-smi -L >/dev/null 2>&1; then run_all build/gpu
+else skip "no CUDA device: build/gpu was compiled and linked, not run"
 fi
-ok
-check "no warning" sh -c "! grep -i warning '$T/make.log'"
-if build/cuda/gpu_perturb >"$T/gpu.log"; then ok; else bad "gpu_perturb: $(grep -m 3 FAIL "$T/gpu.log")"; fi
-read -r p f s < <(sed -nE '$s/^gpu: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$T/gpu.log")
-[ -n "${s:-}" ] || bad "gpu_perturb ended without its closing line"
-passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
-[ "${s:-0}" = 0 ] || echo "SKIP gpu: $s checks of the kernels: no CUDA device"
 finish

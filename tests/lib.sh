@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-MP=build/metaperturb
+MP=${MP:-build/metaperturb}
 # On a busy machine threads that spin take the time of those they wait for: tiny networks would crawl.
 export GOMP_SPINCOUNT=1000
 T=$(mktemp -d)

@@ -311,6 +311,7 @@ static void check_graph(graph g, int batch_stats, double tol) {
     run_forward(e, &m);
     engine_import_delta(e, g.n - 1, r);
     run_backward(e, &m);
+    engine_read(e, NULL);
     ref_forward(&g, 0, batch_stats ? 2 : 0);
     check_outputs(&g, e, tol);
     for (int i = 1; i < g.n; i++) {

@@ -174,13 +174,16 @@ static void test_modes(void) {
     CHECK(engine_wants_input_delta(e, 1) == 0 && engine_wants_input_delta(e, 1) == 1, "old setting");
     float *full = pass(&g, e, &m, x, r, 5);
     CHECK(size_of(full, in) > 0, "asked for after the plan");
+    engine_read(e, NULL);
     for (int i = 1; i < g.n; i++)
         if (g.t[i].nw) memset(g.t[i].p.weight_updates, 0, g.t[i].nw * sizeof(float));
     memset(g.t[1].p.scale_updates, 0, 8 * sizeof(float));
     memset(g.t[5].p.bias_updates, 0, 5 * sizeof(float));
+    engine_changed(e, NULL);
     m.theta_grads = 0;
     float *frozen = pass(&g, e, &m, x, r, 5);
     CHECK(memcmp(full, frozen, in * sizeof *full) == 0, "frozen parameters change the delta");
+    engine_read(e, NULL);
     CHECK(size_of(g.t[1].p.weight_updates, g.t[1].nw) + size_of(g.t[5].p.weight_updates, g.t[5].nw)
                   + size_of(g.t[1].p.scale_updates, 8) + size_of(g.t[5].p.bias_updates, 5)
               == 0,
@@ -188,6 +191,7 @@ static void test_modes(void) {
     /* A delta given in the middle: later nodes have none and stay untouched. */
     m.theta_grads = 1;
     float *middle = pass(&g, e, &m, x, r, 3);
+    engine_read(e, NULL);
     CHECK(size_of(g.t[5].p.weight_updates, g.t[5].nw) == 0,
           "the connected layer behind the delta was touched");
     CHECK(size_of(g.t[2].p.weight_updates, g.t[2].nw) > 0 && size_of(middle, in) > 0,
@@ -228,6 +232,7 @@ static void test_fold(void) {
                 run_forward(e, &train);
                 continue;
             }
+            engine_read(e, NULL);
             g.t[1].p.weights[0] += 1, g.t[1].p.scales[1] *= 2, g.t[1].p.rolling_variance[2] += 3;
             engine_changed(e, NULL);
         }
@@ -257,6 +262,7 @@ static void test_far_mean(void) {
         run_forward(e, &m);
         engine_import_delta(e, 1, r);
         run_backward(e, &m);
+        engine_read(e, NULL);
         ref_forward(&g, 0, 2);
         check_outputs(&g, e, TOL);
         CHECK(t_rel(g.t[1].p.rolling_variance, g.t[1].rv, (size_t)g.c) <= TOL,

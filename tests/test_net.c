@@ -80,6 +80,7 @@ static ref_net *twin(network *net, int batch, int bn_batch, rng_stream *rng) {
         phi[k] = 0.3f * rng_normal(rng);
         r->phi[k] = (double)phi[k];
     }
+    engine_changed(host_engine(h), phi);
     return r;
 }
 
@@ -144,6 +145,7 @@ static void one_net(int which) {
     double want = ref_net_loss(r, x, y, p);
     forward_network(net);
     backward_network(net);
+    engine_read(host_engine(h), NULL);
     double loss = (double)*net->cost;
     CHECK(fabs(loss - want) <= 1e-4 * fabs(want), "%s: loss %f, reference %f", nets[which].name, loss, want);
     double e = t_rel(net->output, p, ny);

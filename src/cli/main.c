@@ -1,6 +1,7 @@
 /* main.c - the commands, in Darknet's grammar. */
 #include "cli/convert.h"
 #include "cli/options.h"
+#include "engine/engine.h"
 #include "train/attack.h"
 #include "train/bench.h"
 #include "train/classifier.h"
@@ -202,6 +203,14 @@ static void spin_less(char **argv) {
     execv(self, argv);
 }
 
+/* Builds with GPU=1 run on a GPU unless told otherwise, as Darknet's do. */
+static void choose_device(const options *o) {
+    if (o->tf32) setenv("METAPERTURB_TF32", "1", 1);
+    if (o->nogpu) engine_use_gpu(-1);
+    else if (o->gpu >= 0) engine_use_gpu(o->gpu);
+    else if (engine_has_gpu() && !getenv("METAPERTURB_GPU")) engine_use_gpu(ENGINE_ANY_GPU);
+}
+
 int main(int argc, char **argv) {
     spin_less(argv);
     char err[ERR_LEN] = "";
@@ -224,6 +233,7 @@ int main(int argc, char **argv) {
             return bad ? 2 : 0;
         }
         omp_set_num_threads(o.threads);
+        choose_device(&o);
         if (!commands[i].run(&o, err)) return 0;
         fflush(stdout);
         if (err[0]) fprintf(stderr, "metaperturb: %s\n", err);     /* empty: another rank says it */

@@ -24,6 +24,9 @@ enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BE
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
     {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
+    {"-i", INT, AT(gpu), 0, 1023, ALL | CMD_COMPARE, "N", "the CUDA device to run on (default: the first, or one for each MPI rank; builds with GPU=1)"},
+    {"-nogpu", FLAG, AT(nogpu), 0, 0, ALL | CMD_COMPARE, NULL, "run on the CPU"},
+    {"-tf32", FLAG, AT(tf32), 0, 0, ALL | CMD_COMPARE, NULL, "let CUDA round products to TF32: faster, three digits (default: float32)"},
     {"-json", TEXT, AT(json), 0, 0, ALL & ~CMD_PHI_PLOT, "FILE", "write the results there, for scripts"},
     {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
     {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET | CMD_ATTACK, "FILE",
@@ -136,7 +139,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 }
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
-    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45, .step = -1, .distill = -1};
+    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45, .step = -1, .distill = -1, .gpu = -1};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

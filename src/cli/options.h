@@ -18,7 +18,7 @@ typedef struct {
     int n_positional, help;
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume, images, points, negatives, map, list, table;
-    int check, distill;
+    int check, distill, gpu, nogpu, tf32;    /* gpu < 0: not said */
     double thresh, nms, step;   /* thresh, step, distill < 0: the command's own */
     const char *json, *phi, *backup, *out, *data, *where, *calibrate, *like, *cell, *plot, *norm, *eps, *transfer, *transfer_weights, *beside;
 } options;

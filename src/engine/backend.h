@@ -88,7 +88,9 @@ struct engine {
     int n_deltas;
 };
 
-extern const backend engine_cpu;
+extern const backend engine_cpu, engine_cuda;     /* engine_cuda: in builds with GPU=1 */
+
+const backend *engine_backend(void);    /* of this process (device.c) */
 
 /* At least `len` floats (contents lost when it grows). / Give back. */
 float *engine_need(engine *e, buffer *b, size_t len);
@@ -108,4 +110,8 @@ _Noreturn void engine_die(const char *fmt, ...) __attribute__((format(printf, 1,
 
 /* Output shape of n from its inputs' shapes; -1 and a sentence. (plan.c) */
 int engine_node_shape(const engine *e, node *n, char *err, size_t err_len);
+/* The side of a dropblock node's squares, 1 .. the shorter side of the map. */
+int engine_dropblock_size(const node *n);
+/* What a pass of this mode asks of ops/perturb.h; eps is the caller's. */
+perturb_args engine_perturb_args(const node *n, const engine_mode *m);
 #endif

@@ -9,12 +9,6 @@
 
 typedef struct { size_t kept; const uint8_t *mask; } blocks;
 
-static int block_of(const node *n) {
-    int edge = n->s.h < n->s.w ? n->s.h : n->s.w;
-    int block = n->d.drop.block_rel > 0 ? (int)(n->d.drop.block_rel * (float)edge + 0.5f) : n->d.drop.block;
-    return block < 1 ? 1 : block < edge ? block : edge;
-}
-
 static void clear(uint8_t *mask, size_t row, size_t c, int block) {
     for (size_t y = 0; y < (size_t)block; y++) for (size_t x = 0; x < (size_t)block; x++) mask[y * row + x * c] = 0;
 }
@@ -35,7 +29,7 @@ static size_t draw_one(uint8_t *mask, float *u, const node *n, int picture, rng_
 static blocks draw(engine *e, const node *n, const engine_mode *m) {
     rng_key_t key = rng_key(m->seed, RNG_DROPOUT, m->draw, (uint64_t)n->id);
     size_t len = shape_len(n->s), image = len / (size_t)n->s.n, room = ((size_t)n->s.w * (size_t)n->s.c + 15) / 16 * 16;
-    int block = block_of(n), h = n->s.h, w = n->s.w;
+    int block = engine_dropblock_size(n), h = n->s.h, w = n->s.w;
     float p = n->d.drop.probability * m->dropblock;
     float gamma = p / (float)(block * block) * (float)(h * w) / (float)((h - block + 1) * (w - block + 1));
     float *u = engine_need(e, &e->work, room * (size_t)omp_get_max_threads() + (len + 3) / 4);

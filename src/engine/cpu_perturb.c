@@ -1,6 +1,5 @@
 /* cpu_perturb.c - the node of [perturb]: ops/perturb.h, then the activation. */
 #include "engine/cpu.h"
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
@@ -19,20 +18,6 @@ void engine_cpu_perturb_free(engine *e, node *n) {
     free(p);
 }
 
-static perturb_args args_of(const node *n, const engine_mode *m) {
-    const engine_perturb *d = &n->d.perturb;
-    float slope = 1;
-    int gaussian = d->noise == PERTURB_KIND_GAUSSIAN;
-    (void)act_slope(d->activation, &slope);
-    return (perturb_args){
-        .s = n->s, .slope = slope, .c_feature = (float)n->s.c / d->c_norm, .h_feature = (float)n->s.h / d->h_norm, .t = m->t,
-        .clip = (m->perturb_batch || d->clip_test) && !gaussian ? d->clip : INFINITY, .two_sided = 1,
-        .noise = perturb_noise_of((perturb_kind)d->noise, m->noise == PERTURB_NOISE_SAMPLE), .sd = d->sd,
-        .scale = d->scale && !gaussian, .batch_stats = m->perturb_batch, .momentum = d->momentum, .eps = n->eps,
-        .key = rng_key(m->seed, RNG_NOISE, m->draw, (uint64_t)n->id),
-    };
-}
-
 static float *scratch(engine *e, const node *n) {
     return engine_need(e, &e->work, perturb_scratch_len(n->s, omp_get_max_threads()));
 }
@@ -40,7 +25,7 @@ static float *scratch(engine *e, const node *n) {
 void engine_cpu_perturb_forward(engine *e, node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     perturb *p = n->state;
-    perturb_args a = args_of(n, m);
+    perturb_args a = engine_perturb_args(n, m);
     perturb_forward(n->y.p, m->keep ? p->tape.p : NULL, d->running_mean, d->running_var,
                     e->nodes[n->in[0]].y.p, d->phi, &a, scratch(e, n));
     if (!act_slope(d->activation, &a.slope)) engine_cpu_act(n->y.p, n->y.p, shape_len(n->s), d->activation);
@@ -49,7 +34,7 @@ void engine_cpu_perturb_forward(engine *e, node *n, const engine_mode *m) {
 void engine_cpu_perturb_backward(engine *e, node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     const perturb *p = n->state;
-    perturb_args a = args_of(n, m);
+    perturb_args a = engine_perturb_args(n, m);
     int add = 0;
     if (!act_slope(d->activation, &a.slope)) engine_cpu_delta_act(e, n, d->activation);
     float *dx = engine_delta_of(e, n->in[0], &add);

@@ -59,6 +59,13 @@ typedef struct {
     uint64_t seed, draw;    /* noise of this pass: key = rng_key(seed, RNG_NOISE or RNG_DROPOUT, draw, node) */
 } engine_mode;
 
+/* Where the networks of this process run; to be called before the first engine_new: a CUDA device's number, ENGINE_ANY_GPU (device 0, or one
+ * a rank where MPI started several), or -1 for the CPU. Where nobody calls it, the variable METAPERTURB_GPU says so (a number; unset: the
+ * CPU); METAPERTURB_TF32=1 lets a device round products to TF32. A device that is not there, or a build without CUDA, ends the process at engine_new. */
+enum { ENGINE_ANY_GPU = 1 << 20 };
+void engine_use_gpu(int device);
+int engine_has_gpu(void);       /* 1: built with CUDA */
+
 engine *engine_new(void);
 void engine_free(engine *e);
 

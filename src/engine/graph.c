@@ -39,7 +39,7 @@ void engine_drop(engine *e, buffer *b) {
 engine *engine_new(void) {
     engine *e = calloc(1, sizeof *e);
     if (!e) engine_die("out of memory for a network");
-    e->b = &engine_cpu;
+    e->b = engine_backend();
     e->version = 1;
     if (e->b->open) e->b->open(e);
     return e;

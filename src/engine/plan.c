@@ -1,5 +1,6 @@
-/* plan.c - the output shape of every kind of node; shapes that do not fit give a sentence. */
+/* plan.c - the output shape of every kind of node (shapes that do not fit give a sentence), and what a mode means for one. */
 #include "engine/backend.h"
+#include <math.h>
 #include <stdio.h>
 
 #define REFUSE(...) do { snprintf(err, err_len, __VA_ARGS__); return -1; } while (0)
@@ -92,4 +93,24 @@ int engine_node_shape(const engine *e, node *n, char *err, size_t err_len) {
         return 0;
     default: n->s = s; return 0;
     }
+}
+
+int engine_dropblock_size(const node *n) {
+    int edge = n->s.h < n->s.w ? n->s.h : n->s.w;
+    int block = n->d.drop.block_rel > 0 ? (int)(n->d.drop.block_rel * (float)edge + 0.5f) : n->d.drop.block;
+    return block < 1 ? 1 : block < edge ? block : edge;
+}
+
+perturb_args engine_perturb_args(const node *n, const engine_mode *m) {
+    const engine_perturb *d = &n->d.perturb;
+    float slope = 1;
+    int gaussian = d->noise == PERTURB_KIND_GAUSSIAN;
+    (void)act_slope(d->activation, &slope);
+    return (perturb_args){
+        .s = n->s, .slope = slope, .c_feature = (float)n->s.c / d->c_norm, .h_feature = (float)n->s.h / d->h_norm, .t = m->t,
+        .clip = (m->perturb_batch || d->clip_test) && !gaussian ? d->clip : INFINITY, .two_sided = 1,
+        .noise = perturb_noise_of((perturb_kind)d->noise, m->noise == PERTURB_NOISE_SAMPLE), .sd = d->sd,
+        .scale = d->scale && !gaussian, .batch_stats = m->perturb_batch, .momentum = d->momentum, .eps = n->eps,
+        .key = rng_key(m->seed, RNG_NOISE, m->draw, (uint64_t)n->id),
+    };
 }

@@ -62,6 +62,11 @@ float host_inference_t(const host_net *h);
  * layer that belongs to one size ([connected], [softmax], ...). Programs reach it through the host's resize_network. */
 int host_resize(network *net, int w, int h, char *err);
 
+/* Forward and backward of net->input and net->truth, as forward_network and backward_network of the host, and the loss summed over the
+ * batch, which is also *net->cost. All is queued before the loss is waited for, where the engine runs on a device. update: followed by
+ * the host's update_network. The output (net->output) is carried out only if asked for. */
+float host_train_pass(network *net, int update, int output);
+
 enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
 
 /* Read a weights file: the host's format, then our trailer if there is one. The size is checked against the network before

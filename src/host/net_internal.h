@@ -39,6 +39,7 @@ struct host_net {
     double ema_alpha;
     uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
     int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
+    int late;                   /* see host_train_pass: nothing is waited for that need not be */
     int slot0;                  /* layer i has extra == slot0 + i */
 };
 

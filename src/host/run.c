@@ -4,6 +4,9 @@
 #include <math.h>
 #include <omp.h>
 
+/* Exported by libdarknet.so, not in its header. */
+void calc_network_cost(network *net);
+
 host_net *host_of(const network *net) { return net->n > 0 ? host_slot(net->layers[0].extra, NULL) : NULL; }
 engine *host_engine(host_net *h) { return h->e; }
 int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
@@ -93,8 +96,33 @@ void host_run_forward(layer l, network net) {
     }
     engine_set_truth(h->e, h->now.keep && l.type == SOFTMAX ? net.truth : NULL);
     engine_forward(h->e, hl->node, &h->now);
+    if (h->late && !hl->reads_host) return;
     if (l.type == SOFTMAX && l.cost) l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
     if (hl->reads_host || l.truth || is_output(&net, i)) engine_export(h->e, hl->node, l.output);
+}
+
+/* What host_run_forward left out when it was told to be late. */
+static void catch_up(host_net *h, network *net, int output) {
+    for (int i = 0; i < net->n; i++) {
+        layer *l = &net->layers[i];
+        const host_layer *hl = &h->layers[i];
+        if (hl->stock || hl->reads_host) continue;
+        if (l->type == SOFTMAX && l->cost) l->cost[0] = net->truth && !l->noloss ? (float)engine_loss(h->e, hl->node) : 0;
+        if (output && is_output(net, i)) engine_export(h->e, hl->node, l->output);
+    }
+    calc_network_cost(net);
+}
+
+float host_train_pass(network *net, int update, int output) {
+    host_net *h = host_of(net);
+    h->late = 1;
+    net->train = 1;
+    forward_network(net);
+    backward_network(net);
+    if (update) update_network(net);
+    h->late = 0;
+    catch_up(h, net, output);
+    return *net->cost;
 }
 
 static void backward_stock(host_net *h, int i, layer l, network net) {

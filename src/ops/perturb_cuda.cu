@@ -38,61 +38,11 @@ static unsigned blocks(size_t n) {
 
 /* Launches are asynchronous and in order; an error of one shows in cudaGetLastError behind the last. */
 static thread_local cudaStream_t on;
-#define EACH(loop, n, job) k_##loop<<<blocks(n), THREADS, 0, on>>>((n), (job))
-#include "ops/perturb_device_run.h"
-
-size_t perturb_cuda_tape_bytes(shape4 s) {
-    perturb_job b = {};
-    size_t tape, work;
-    b.a.s = s;
-    device_layout(&b, NULL, &tape, NULL, &work);
-    return tape;
-}
-
-size_t perturb_cuda_work_bytes(shape4 s) {
-    perturb_job b = {};
-    size_t tape, work;
-    b.a.s = s;
-    device_layout(&b, NULL, &tape, NULL, &work);
-    return work;
-}
-
-static perturb_job job_of(const perturb_args *a, const float *x, const float *phi, void *tape, void *work) {
-    perturb_job b = {};
-    size_t tape_bytes, work_bytes;
-    b.a = *a;
-    b.x = x;
-    b.phi = phi;
-    perturb_poly_of(&b.poly);
-    device_layout(&b, tape, &tape_bytes, work, &work_bytes);
-    return b;
-}
-
+#define ON_STREAM(s) (on = (cudaStream_t)(s))
 static const char *complaint(void) {
     cudaError_t e = cudaGetLastError();
     return e == cudaSuccess ? NULL : cudaGetErrorString(e);
 }
-
-const char *perturb_cuda_forward(float *y, void *tape, int keep, float *running_mean, float *running_var, const float *x, const float *phi,
-                                 const perturb_args *a, void *work, void *stream) {
-    perturb_job b = job_of(a, x, phi, tape, work);
-    b.y = y;
-    b.run_m = running_mean;
-    b.run_v = running_var;
-    b.keep = keep;
-    on = (cudaStream_t)stream;
-    device_forward(&b);
-    return complaint();
-}
-
-const char *perturb_cuda_backward(float *dx, int add_dx, double *dphi, const float *dy, const void *tape, const float *x, const float *phi,
-                                  const perturb_args *a, void *work, void *stream) {
-    perturb_job b = job_of(a, x, phi, (void *)tape, work);    /* backward only reads the tape */
-    b.dx = dx;
-    b.add_dx = add_dx;
-    b.dphi = dphi;
-    b.dy = dy;
-    on = (cudaStream_t)stream;
-    if (dx || dphi) device_backward(&b);
-    return complaint();
-}
+#define EACH(loop, n, job) k_##loop<<<blocks(n), THREADS, 0, on>>>((n), (job))
+#include "ops/perturb_device_run.h"
+#include "ops/perturb_device_calls.h"

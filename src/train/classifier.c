@@ -73,22 +73,26 @@ float classifier_step(network *net, const batch_t *b) {
     float *X = net->input, *y = net->truth;
     net->input = b->X;
     net->truth = b->truth;
-    float loss = train_network_datum(net) / (float)net->batch;
+    float loss;
+    if (host_of(net)) {
+        *net->seen += (size_t)net->batch;
+        loss = host_train_pass(net, *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0, 0);
+    } else {
+        loss = train_network_datum(net);    /* by the host alone */
+    }
     net->input = X;
     net->truth = y;
-    return loss;
+    return loss / (float)net->batch;
 }
 
 float classifier_pass(network *net, const batch_t *b) {
     float *X = net->input, *y = net->truth;
     net->input = b->X;
     net->truth = b->truth;
-    net->train = 1;
-    forward_network(net);
-    backward_network(net);
+    float loss = host_train_pass(net, 0, 1);
     net->input = X;
     net->truth = y;
-    return *net->cost / (float)net->batch;
+    return loss / (float)net->batch;
 }
 
 void classifier_outputs(network *net, float *X, uint64_t batch, int samples, float *p) {

@@ -1,0 +1,85 @@
+/* cuda_memory.c - memory of the device, and what crosses to the caller's. */
+#include "engine/cuda.h"
+#include <stdlib.h>
+#include <string.h>
+
+float *engine_cuda_alloc(engine *e, size_t floats) {
+    void *p = NULL;
+    (void)e;
+    /* Loops count in 32 bits. */
+    if (floats > (size_t)INT32_MAX) return NULL;
+    if (cudaMalloc(&p, (floats ? floats : 1) * sizeof(float)) == cudaSuccess) return p;
+    (void)cudaGetLastError();   /* the caller says what is too large */
+    return NULL;
+}
+
+/* cudaFree waits for all that was queued. */
+void engine_cuda_release(engine *e, float *p, size_t floats) {
+    (void)e;
+    (void)floats;
+    CUDA_CHECK(cudaFree(p));
+}
+
+void engine_cuda_upload(engine *e, void *to, const void *from, size_t bytes) {
+    cuda_own *o = cuda_of(e);
+    cuda_slot *s = &o->slots[o->slot];
+    o->slot = (o->slot + 1) % CUDA_SLOTS;
+    CUDA_CHECK(cudaEventSynchronize(s->done));
+    if (s->bytes < bytes) {
+        if (s->p) CUDA_CHECK(cudaFreeHost(s->p));
+        CUDA_CHECK(cudaMallocHost(&s->p, bytes));
+        s->bytes = bytes;
+    }
+    memcpy(s->p, from, bytes);
+    CUDA_CHECK(cudaMemcpyAsync(to, s->p, bytes, cudaMemcpyHostToDevice, o->stream));
+    CUDA_CHECK(cudaEventRecord(s->done, o->stream));
+}
+
+void engine_cuda_download(engine *e, void *to, const void *from, size_t bytes) {
+    cuda_own *o = cuda_of(e);
+    CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, o->stream));
+    CUDA_CHECK(cudaStreamSynchronize(o->stream));
+}
+
+/* A map of one channel, or of one pixel, lies the same both ways. */
+static int same_order(shape4 s) { return s.c == 1 || (s.h == 1 && s.w == 1); }
+
+void engine_cuda_from_nchw(engine *e, float *nhwc, const float *nchw, shape4 s, int add) {
+    cuda_own *o = cuda_of(e);
+    size_t n = shape_len(s);
+    if (same_order(s) && !add) {
+        engine_cuda_upload(e, nhwc, nchw, n * sizeof *nchw);
+        return;
+    }
+    float *there = engine_need(e, &o->staging, n);
+    engine_cuda_upload(e, there, nchw, n * sizeof *nchw);
+    engine_cuda_each(e, RUN_from_nchw, n, &(cuda_job){.y = nhwc, .x = there, .s = s, .add = add});
+}
+
+void engine_cuda_to_nchw(engine *e, float *nchw, const float *nhwc, shape4 s, int add) {
+    cuda_own *o = cuda_of(e);
+    size_t n = shape_len(s), bytes = n * sizeof *nchw;
+    float *there = engine_need(e, &o->staging, n), *here = add ? malloc(bytes) : nchw;
+    if (!here) engine_die("out of memory: %.1f MB for a map of the network", (double)bytes * 1e-6);
+    engine_cuda_each(e, RUN_to_nchw, n, &(cuda_job){.y = there, .x = nhwc, .s = s});
+    engine_cuda_download(e, here, there, bytes);
+    if (!add) return;
+    for (size_t i = 0; i < n; i++) nchw[i] += here[i];
+    free(here);
+}
+
+void engine_cuda_zero(engine *e, float *p, size_t floats) { CUDA_CHECK(cudaMemsetAsync(p, 0, floats * sizeof *p, cuda_of(e)->stream)); }
+
+void engine_cuda_copy(engine *e, float *y, const float *x, size_t floats, int add) {
+    if (add) engine_cuda_each(e, RUN_add, floats, &(cuda_job){.y = y, .x = x});
+    else CUDA_CHECK(cudaMemcpyAsync(y, x, floats * sizeof *y, cudaMemcpyDeviceToDevice, cuda_of(e)->stream));
+}
+
+const float *engine_cuda_output(engine *e, node *n) {
+    size_t bytes = shape_len(n->s) * sizeof(float);
+    float *p = realloc(n->shown, bytes);
+    if (!p) engine_die("out of memory: %.1f MB for the output of a layer", (double)bytes * 1e-6);
+    n->shown = p;
+    engine_cuda_download(e, p, n->y.p, bytes);
+    return p;
+}
