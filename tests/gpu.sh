@@ -52,7 +52,7 @@ activation=linear
 [softmax]
 C
 refused "no device" "no CUDA device 0" env CUDA_SIM_NONE=1 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
-refused "a device too small" "use a smaller batch" env CUDA_SIM_BYTES=20000 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
+refused "a device too small" "use a smaller batch" env CUDA_SIM_BYTES=8420000 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
 refused "-i without CUDA" "make GPU=1" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -i 0
 check "-nogpu" build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -nogpu -threads 1 >"$T/cpu.log" 2>&1
 check "the same without CUDA" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T/plain" -threads 1 >"$T/plain.log" 2>&1
@@ -70,13 +70,35 @@ sys.exit(not (len(a) == len(b) and n > 100 and e < 1e-4 and x != y))
 P
 }
 for optimizer in "momentum=0.8" "adam=1" "adam=1 ema_alpha=0.9"; do
-    sed "s/max_batches=3/max_batches=6\n${optimizer// /\\n}/" "$T/small.cfg" >"$T/opt.cfg"
-    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/a" -every 3 >"$T/a.log" 2>&1
-    build/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/b" -every 3 >"$T/b.log" 2>&1
+    sed "s/max_batches=3/max_batches=14\n${optimizer// /\\n}/" "$T/small.cfg" >"$T/opt.cfg"
+    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/a" -every 7 >"$T/a.log" 2>&1
+    build/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/b" -every 7 >"$T/b.log" 2>&1
     check "$optimizer: trained alike" apart "$T/a/opt.weights" "$T/b/opt.weights"
-    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/c" -every 3 >"$T/c.log" 2>&1
+    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/c" -every 7 >"$T/c.log" 2>&1
     check "$optimizer: the same bits twice" cmp "$T/a/opt.weights" "$T/c/opt.weights"
 done
+
+# Meta-training: tasks side by side in threads, each with a stream of its own.
+cat >"$T/m.meta" <<M
+[meta]
+cfg=$T/small.cfg
+phi=$T/m.phi
+steps=8
+batch=4
+[task]
+data=$T/tiny.data
+[task]
+data=$T/tiny.data
+split=half1
+M
+for k in 1 2; do build/sim/metaperturb meta train "$T/m.meta" -out "$T/phi$k" -threads 2 >"$T/m.log" 2>&1; done
+build/metaperturb meta train "$T/m.meta" -out "$T/phi" >"$T/m.log" 2>&1
+check "meta-training: the same bits twice" cmp "$T/phi1" "$T/phi2"
+check "meta-training: phi as the CPU's" python3 - "$T/phi1" "$T/phi" <<'P'
+import sys
+x, y = ([float(w) for line in open(f) if not line.startswith(("#", "crc32")) for w in line.split() if w[0] in "-0123456789"] for f in sys.argv[1:])
+sys.exit(not (len(x) == len(y) >= 82 and x != y and max(abs(p - q) for p, q in zip(x, y)) < 1e-5))
+P
 
 if nvidia-smi -L >/dev/null 2>&1; then run_all build/gpu
 else skip "no CUDA device: build/gpu was compiled and linked, not run"

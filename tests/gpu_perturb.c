@@ -25,8 +25,8 @@ static side on_gpu(const perturb_args *a, const float *x, const float *dy, const
     void *X = device_of(x, n), *DY = device_of(dy, n), *P = device_of(phi, PHI_LEN * sizeof *phi), *Y = device_of(NULL, n), *DX = device_of(r.dx, n);
     void *RM = device_of(r.rm, c), *RV = device_of(r.rv, c), *D = device_of(r.dphi, sizeof r.dphi);
     void *T = device_of(NULL, perturb_cuda_tape_bytes(a->s)), *W = device_of(NULL, perturb_cuda_work_bytes(a->s));
-    const char *bad = perturb_cuda_forward(Y, T, 1, RM, RV, X, P, a, W, NULL);
-    if (!bad) bad = perturb_cuda_backward(DX, add, D, DY, T, X, P, a, W, NULL);
+    const char *bad = perturb_cuda_forward(Y, T, 1, RM, RV, X, P, a, NULL, W, NULL);
+    if (!bad) bad = perturb_cuda_backward(DX, add, D, DY, T, X, P, a, NULL, W, NULL);
     CHECK(!bad, "%s", bad);
     must(cudaDeviceSynchronize(), "kernels");
     must(cudaMemcpy(r.y, Y, n, cudaMemcpyDeviceToHost), "y");
@@ -69,8 +69,8 @@ static void step(const timed *t, int copy) {
         must(cudaMemcpyAsync(t->y, t->x, t->bytes, cudaMemcpyDeviceToDevice, NULL), "copy");
         return;
     }
-    const char *bad = perturb_cuda_forward(t->y, t->tape, 1, t->rm, t->rv, t->x, t->phi, &t->a, t->work, NULL);
-    if (!bad) bad = perturb_cuda_backward(t->dx, 0, t->dphi, t->dy, t->tape, t->x, t->phi, &t->a, t->work, NULL);
+    const char *bad = perturb_cuda_forward(t->y, t->tape, 1, t->rm, t->rv, t->x, t->phi, &t->a, NULL, t->work, NULL);
+    if (!bad) bad = perturb_cuda_backward(t->dx, 0, t->dphi, t->dy, t->tape, t->x, t->phi, &t->a, NULL, t->work, NULL);
     CHECK(!bad, "%s", bad);
 }
 

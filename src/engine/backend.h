@@ -69,6 +69,8 @@ typedef struct {
     double (*squares)(engine *e, const engine_span *a, int n);
     double (*loss)(engine *e, node *n);
     const float *(*output)(engine *e, node *n);
+    void (*step_begin)(engine *e, uint64_t kind);       /* NULL: steps are nothing special */
+    void (*step_end)(engine *e);
     node_ops node[NODE_KINDS];                          /* input and foreign: all NULL */
 } backend;
 

@@ -30,8 +30,27 @@ typedef struct {
 enum { CUDA_SLOTS = 3 };
 typedef struct { void *p; size_t bytes; cudaEvent_t done; } cuda_slot;
 
+/* A step runs as it is asked for; or is recorded, which runs nothing; or repeats what was recorded: then what is asked for is only counted, so
+ * that its scalars are known, and runs as one graph at the step's end (cuda_graph.c). */
+typedef enum { STEP_RUNS, STEP_RECORDED, STEP_REPEATED } step_phase;
+enum { CUDA_GRAPHS = 8, CUDA_SCALARS = 4096 };
 typedef struct {
-    cudaStream_t stream;
+    uint64_t kind;
+    unsigned memory;            /* that of the engine when it last ran */
+    int runs, works;
+    uint64_t sum;               /* of what was asked for */
+    cudaGraphExec_t graph;
+} cuda_step;
+
+typedef struct {
+    cudaStream_t stream, side;
+    unsigned memory;            /* goes up with each piece of memory taken or given back: recorded steps hold addresses */
+    step_phase phase;
+    cuda_step steps[CUDA_GRAPHS], *step;
+    int n_steps, n_scalars, no_graphs;
+    uint64_t sum;
+    cuda_scalars *scalars, *scalars_there;
+    void *blas_work;
     cudnnHandle_t dnn;
     cublasHandle_t blas;
     int tf32;
@@ -43,12 +62,23 @@ typedef struct {
 } cuda_own;
 static inline cuda_own *cuda_of(engine *e) { return e->own; }
 
+/* 0: what is queued now is in the graph already. LIVE: a call of a library that queues work. */
+int engine_cuda_live(engine *e);
+#define LIVE(e, call) do { if (engine_cuda_live(e)) call; } while (0)
+/* Where a recorded step finds these; NULL: by value. */
+const cuda_scalars *engine_cuda_scalars(engine *e, const cuda_scalars *v);
+void engine_cuda_step_begin(engine *e, uint64_t kind);
+void engine_cuda_step_end(engine *e);
+void engine_cuda_steps_free(engine *e);
+
 /* Run a loop n times on the engine's stream (cuda_kernels.cu). NULL, or what CUDA complains of. */
 const char *engine_cuda_launch(cuda_loop which, uint32_t n, const cuda_job *job, void *stream);
 void engine_cuda_each(engine *e, cuda_loop which, size_t n, const cuda_job *job);
 
 /* The caller's memory to the device, without waiting and without holding on to `from` (cuda_memory.c). */
 void engine_cuda_upload(engine *e, void *to, const void *from, size_t bytes);
+/* All slots as large as any: while a step is recorded no memory is taken. */
+void engine_cuda_level_slots(engine *e);
 /* To the caller's memory, waited for. */
 void engine_cuda_download(engine *e, void *to, const void *from, size_t bytes);
 

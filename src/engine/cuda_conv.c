@@ -118,8 +118,10 @@ void engine_cuda_conv_forward(engine *e, node *n, const engine_mode *m) {
     const engine_conv *d = &n->d.conv;
     size_t len = shape_len(n->s), filters = (size_t)n->s.c;
     float *y = d->batch_norm ? c->raw.p : n->y.p;
-    CUDNN_CHECK(cudnnConvolutionForward(cuda_of(e)->dnn, &one, c->x, e->nodes[n->in[0]].y.p, c->w, weights(e, n, c, d->p.weights, 0), c->conv,
-                                        c->forward, work(e, c->forward_bytes), c->forward_bytes, &none, c->y, y));
+    const float *w = weights(e, n, c, d->p.weights, 0);
+    void *room = work(e, c->forward_bytes);
+    LIVE(e, CUDNN_CHECK(cudnnConvolutionForward(cuda_of(e)->dnn, &one, c->x, e->nodes[n->in[0]].y.p, c->w, w, c->conv, c->forward,
+                                                room, c->forward_bytes, &none, c->y, y)));
     if (d->batch_norm) engine_cuda_norm(e, n->y.p, y, len / filters, n->s.c, &d->p, d->activation, m->bn_batch, c->stat.p);
     else engine_cuda_each(e, RUN_bias_act, len, &(cuda_job){.y = y, .bias = cuda_floats(e, d->p.biases, filters, 0), .s = n->s, .act = d->activation});
 }
@@ -138,13 +140,17 @@ void engine_cuda_conv_backward(engine *e, node *n, const engine_mode *m) {
     }
     if (m->theta_grads) {
         choose_filter(e, n, c);
-        CUDNN_CHECK(cudnnConvolutionBackwardFilter(cuda_of(e)->dnn, &one, c->x, e->nodes[n->in[0]].y.p, c->y, n->delta->b.p, c->conv, c->filter,
-                                                   work(e, c->filter_bytes), c->filter_bytes, &one, c->w, weights(e, n, c, d->p.weight_updates, 1)));
+        float *dw = weights(e, n, c, d->p.weight_updates, 1);
+        void *room = work(e, c->filter_bytes);
+        LIVE(e, CUDNN_CHECK(cudnnConvolutionBackwardFilter(cuda_of(e)->dnn, &one, c->x, e->nodes[n->in[0]].y.p, c->y, n->delta->b.p, c->conv,
+                                                           c->filter, room, c->filter_bytes, &one, c->w, dw)));
         if (!d->batch_norm) engine_cuda_bias_update(e, d->p.bias_updates, n->delta->b.p, rows, n->s.c);
     }
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (!dx) return;
     choose_data(e, n, c);
-    CUDNN_CHECK(cudnnConvolutionBackwardData(cuda_of(e)->dnn, &one, c->w, weights(e, n, c, d->p.weights, 0), c->y, n->delta->b.p, c->conv, c->data,
-                                             work(e, c->data_bytes), c->data_bytes, add ? &one : &none, c->x, dx));
+    const float *w = weights(e, n, c, d->p.weights, 0);
+    void *room = work(e, c->data_bytes);
+    LIVE(e, CUDNN_CHECK(cudnnConvolutionBackwardData(cuda_of(e)->dnn, &one, c->w, w, c->y, n->delta->b.p, c->conv, c->data, room,
+                                                     c->data_bytes, add ? &one : &none, c->x, dx)));
 }

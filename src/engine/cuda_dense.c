@@ -34,8 +34,9 @@ void engine_cuda_connected_forward(engine *e, node *n, const engine_mode *m) {
     const engine_conv *d = &n->d.conv;
     int outputs = n->s.c, batch = n->s.n;
     float *y = d->batch_norm ? c->raw.p : n->y.p;
-    CUBLAS_CHECK(cublasSgemm(cuda_of(e)->blas, CUBLAS_OP_T, CUBLAS_OP_N, outputs, batch, c->inputs, &one, weights(e, c, d->p.weights, 0), c->inputs,
-                             e->nodes[n->in[0]].y.p, c->inputs, &none, y, outputs));
+    const float *w = weights(e, c, d->p.weights, 0);
+    LIVE(e, CUBLAS_CHECK(cublasSgemm(cuda_of(e)->blas, CUBLAS_OP_T, CUBLAS_OP_N, outputs, batch, c->inputs, &one, w, c->inputs,
+                                     e->nodes[n->in[0]].y.p, c->inputs, &none, y, outputs)));
     if (d->batch_norm) engine_cuda_norm(e, n->y.p, y, (size_t)batch, outputs, &d->p, d->activation, m->bn_batch, c->stat.p);
     else engine_cuda_each(e, RUN_bias_act, shape_len(n->s),
                           &(cuda_job){.y = y, .bias = cuda_floats(e, d->p.biases, (size_t)outputs, 0), .s = n->s, .act = d->activation});
@@ -53,14 +54,16 @@ void engine_cuda_connected_backward(engine *e, node *n, const engine_mode *m) {
         engine_cuda_norm_back(e, dx, dy, c->raw.p, (size_t)batch, outputs, &d->p, d->activation, m->bn_batch, m->theta_grads, c->stat.p);
     }
     if (m->theta_grads) {
-        CUBLAS_CHECK(cublasSgemm(cuda_of(e)->blas, CUBLAS_OP_N, CUBLAS_OP_T, c->inputs, outputs, batch, &one, e->nodes[n->in[0]].y.p, c->inputs,
-                                 n->delta->b.p, outputs, &one, weights(e, c, d->p.weight_updates, 1), c->inputs));
+        float *dw = weights(e, c, d->p.weight_updates, 1);
+        LIVE(e, CUBLAS_CHECK(cublasSgemm(cuda_of(e)->blas, CUBLAS_OP_N, CUBLAS_OP_T, c->inputs, outputs, batch, &one, e->nodes[n->in[0]].y.p,
+                                         c->inputs, n->delta->b.p, outputs, &one, dw, c->inputs)));
         if (!d->batch_norm) engine_cuda_bias_update(e, d->p.bias_updates, n->delta->b.p, (size_t)batch, outputs);
     }
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (!dx) return;
-    CUBLAS_CHECK(cublasSgemm(cuda_of(e)->blas, CUBLAS_OP_N, CUBLAS_OP_N, c->inputs, batch, outputs, &one, weights(e, c, d->p.weights, 0), c->inputs,
-                             n->delta->b.p, outputs, add ? &one : &none, dx, c->inputs));
+    const float *w = weights(e, c, d->p.weights, 0);
+    LIVE(e, CUBLAS_CHECK(cublasSgemm(cuda_of(e)->blas, CUBLAS_OP_N, CUBLAS_OP_N, c->inputs, batch, outputs, &one, w, c->inputs, n->delta->b.p, outputs,
+                                     add ? &one : &none, dx, c->inputs)));
 }
 
 /* ---- softmax ------------------------------------------------------------------------------------------------------ */

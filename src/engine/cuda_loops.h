@@ -6,14 +6,19 @@
 #ifndef MP_CUDA_LOOPS_H
 #define MP_CUDA_LOOPS_H
 #include "ops/activation_each.h"
+#include "ops/perturb_cuda.h"
 #include "ops/rng_each.h"
 #include "ops/shape.h"
 
 enum { LOOP_CHUNK = 64, LOOP_SQUARES = 4096 };
 enum { NORM_MEAN, NORM_REST, NORM_INV, NORM_A, NORM_B, NORM_Q, NORM_K, NORM_ROWS };   /* (NORM_ROWS, C) of a node with batch norm */
 
-/* All pointers are the device's. */
+/* What changes from step to step: by value, or, in a recorded step, on the device. */
+typedef struct { perturb_now noise; float p, rate, decay, momentum, root; } cuda_scalars;
+
+/* All pointers are the device's, and all stand before s. */
 typedef struct {
+    const cuda_scalars *there;                                /* NULL: by_value */
     const float *x, *x2, *dy, *bias, *scales;
     float *y, *dx, *u, *m, *v, *stat, *mean, *var, *band;     /* band: (bands, 2, C) */
     double *sum, *total;                                      /* sum: (chunks, 2, C) */
@@ -25,9 +30,10 @@ typedef struct {
     uint32_t n, width, step, step2;
     int add, batch, grads, size, stride, pad, sample;
     act_kind act;
-    float slope, scale, p, decay, b1, b2, rate, root, eps, momentum;
-    rng_key_t key;
+    float slope, scale, b1, b2, eps;
+    cuda_scalars by_value;
 } cuda_job;
+VEC_INLINE const cuda_scalars *loop_now(const cuda_job *b) { return b->there ? b->there : &b->by_value; }
 
 #define LOOP(name) VEC_INLINE void loop_##name(uint32_t i, const cuda_job *b)
 
@@ -162,16 +168,18 @@ VEC_INLINE float loop_uniform(rng_key_t k, uint32_t row, uint32_t j, uint32_t n)
 }
 
 LOOP(dropout) {
+    const cuda_scalars *v = loop_now(b);
     uint32_t row = (uint32_t)b->s.w * (uint32_t)b->s.c;
-    loop_put(b->y + i, loop_uniform(b->key, i / row, i % row, row) < b->p ? 0 : b->scale * b->x[i], b->add);
+    loop_put(b->y + i, loop_uniform(v->noise.key, i / row, i % row, row) < v->p ? 0 : b->scale * b->x[i], b->add);
 }
 
 /* Is this place the corner of a block that is dropped? */
 LOOP(seeds) {
     loop_place p = loop_place_of(i, b->s);
     uint32_t places = (uint32_t)(b->s.w - b->size + 1) * (uint32_t)b->s.c, j = (uint32_t)p.x * (uint32_t)b->s.c + (uint32_t)p.c;
+    const cuda_scalars *v = loop_now(b);
     int inside = p.y <= b->s.h - b->size && j < places;
-    b->mask2[i] = inside && loop_uniform(b->key, (uint32_t)p.n * (uint32_t)b->s.h + (uint32_t)p.y, j, places) < b->p;
+    b->mask2[i] = inside && loop_uniform(v->noise.key, (uint32_t)p.n * (uint32_t)b->s.h + (uint32_t)p.y, j, places) < v->p;
 }
 
 LOOP(blocks) {
@@ -375,16 +383,18 @@ LOOP(bias_update) {
 /* ---- the optimizers (ops/optim.h); one iteration a weight ---------------------------------------------------------- */
 
 LOOP(sgd) {
-    float g = b->u[i] - b->decay * b->y[i];
-    b->y[i] += b->rate * g;
-    b->u[i] = b->momentum * g;
+    const cuda_scalars *v = loop_now(b);
+    float g = b->u[i] - v->decay * b->y[i];
+    b->y[i] += v->rate * g;
+    b->u[i] = v->momentum * g;
 }
 
 LOOP(adam) {
-    float g = b->scale * b->u[i] + b->decay * b->y[i];
+    const cuda_scalars *v = loop_now(b);
+    float g = b->scale * b->u[i] + v->decay * b->y[i];
     b->m[i] = b->b1 * b->m[i] + (1 - b->b1) * g;
     b->v[i] = b->b2 * b->v[i] + (1 - b->b2) * g * g;
-    b->y[i] -= b->rate * b->m[i] / (sqrtf(b->v[i]) * b->root + b->eps);
+    b->y[i] -= v->rate * b->m[i] / (sqrtf(b->v[i]) * v->root + b->eps);
     b->u[i] = 0;
 }
 

@@ -1,11 +1,12 @@
 /* cuda_memory.c - memory of the device, and what crosses to the caller's. */
 #include "engine/cuda.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 float *engine_cuda_alloc(engine *e, size_t floats) {
     void *p = NULL;
-    (void)e;
+    cuda_of(e)->memory++;
     /* Loops count in 32 bits. */
     if (floats > (size_t)INT32_MAX) return NULL;
     if (cudaMalloc(&p, (floats ? floats : 1) * sizeof(float)) == cudaSuccess) return p;
@@ -15,28 +16,42 @@ float *engine_cuda_alloc(engine *e, size_t floats) {
 
 /* cudaFree waits for all that was queued. */
 void engine_cuda_release(engine *e, float *p, size_t floats) {
-    (void)e;
+    cuda_of(e)->memory++;
     (void)floats;
     CUDA_CHECK(cudaFree(p));
 }
 
+static void grow(cuda_slot *s, size_t bytes) {
+    if (s->bytes >= bytes) return;
+    if (s->p) CUDA_CHECK(cudaFreeHost(s->p));
+    CUDA_CHECK(cudaMallocHost(&s->p, bytes));
+    s->bytes = bytes;
+}
+
+void engine_cuda_level_slots(engine *e) {
+    cuda_own *o = cuda_of(e);
+    size_t most = CUDA_SCALARS * sizeof(cuda_scalars);
+    for (int i = 0; i < CUDA_SLOTS; i++) most = o->slots[i].bytes > most ? o->slots[i].bytes : most;
+    for (int i = 0; i < CUDA_SLOTS; i++) grow(&o->slots[i], most);
+}
+
+/* What crosses to the device never is part of a recorded step: it runs before it, while that is being recorded on another stream. */
 void engine_cuda_upload(engine *e, void *to, const void *from, size_t bytes) {
     cuda_own *o = cuda_of(e);
+    cudaStream_t on = o->phase == STEP_RECORDED ? o->side : o->stream;
     cuda_slot *s = &o->slots[o->slot];
     o->slot = (o->slot + 1) % CUDA_SLOTS;
     CUDA_CHECK(cudaEventSynchronize(s->done));
-    if (s->bytes < bytes) {
-        if (s->p) CUDA_CHECK(cudaFreeHost(s->p));
-        CUDA_CHECK(cudaMallocHost(&s->p, bytes));
-        s->bytes = bytes;
-    }
+    grow(s, bytes);
     memcpy(s->p, from, bytes);
-    CUDA_CHECK(cudaMemcpyAsync(to, s->p, bytes, cudaMemcpyHostToDevice, o->stream));
-    CUDA_CHECK(cudaEventRecord(s->done, o->stream));
+    CUDA_CHECK(cudaMemcpyAsync(to, s->p, bytes, cudaMemcpyHostToDevice, on));
+    CUDA_CHECK(cudaEventRecord(s->done, on));
+    if (on == o->side) CUDA_CHECK(cudaStreamSynchronize(on));
 }
 
 void engine_cuda_download(engine *e, void *to, const void *from, size_t bytes) {
     cuda_own *o = cuda_of(e);
+    assert(o->phase == STEP_RUNS);      /* of a step that is recorded or repeated nothing is there before its end */
     CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, o->stream));
     CUDA_CHECK(cudaStreamSynchronize(o->stream));
 }
@@ -68,11 +83,11 @@ void engine_cuda_to_nchw(engine *e, float *nchw, const float *nhwc, shape4 s, in
     free(here);
 }
 
-void engine_cuda_zero(engine *e, float *p, size_t floats) { CUDA_CHECK(cudaMemsetAsync(p, 0, floats * sizeof *p, cuda_of(e)->stream)); }
+void engine_cuda_zero(engine *e, float *p, size_t floats) { LIVE(e, CUDA_CHECK(cudaMemsetAsync(p, 0, floats * sizeof *p, cuda_of(e)->stream))); }
 
 void engine_cuda_copy(engine *e, float *y, const float *x, size_t floats, int add) {
     if (add) engine_cuda_each(e, RUN_add, floats, &(cuda_job){.y = y, .x = x});
-    else CUDA_CHECK(cudaMemcpyAsync(y, x, floats * sizeof *y, cudaMemcpyDeviceToDevice, cuda_of(e)->stream));
+    else LIVE(e, CUDA_CHECK(cudaMemcpyAsync(y, x, floats * sizeof *y, cudaMemcpyDeviceToDevice, cuda_of(e)->stream)));
 }
 
 const float *engine_cuda_output(engine *e, node *n) {

@@ -38,9 +38,12 @@ void engine_cuda_perturb_forward(engine *e, node *n, const engine_mode *m) {
     perturb_args a = args_of(e, n, m);
     size_t c = PERTURB_K * (size_t)n->s.c, tape = m->keep ? 0 : floats(perturb_cuda_tape_bytes(n->s)), len = shape_len(n->s);
     float *work = engine_need(e, &e->work, tape + floats(perturb_cuda_work_bytes(n->s)));
-    const char *why = perturb_cuda_forward(n->y.p, m->keep ? p->tape.p : work, m->keep, cuda_floats(e, d->running_mean, c, a.batch_stats),
-                                           cuda_floats(e, d->running_var, c, a.batch_stats), e->nodes[n->in[0]].y.p,
-                                           cuda_floats(e, d->phi, PHI_LEN, 0), &a, work + tape, cuda_of(e)->stream);
+    const cuda_scalars v = {.noise = {a.key, a.t}}, *there = engine_cuda_scalars(e, &v);
+    float *mean = cuda_floats(e, d->running_mean, c, a.batch_stats), *var = cuda_floats(e, d->running_var, c, a.batch_stats);
+    const float *phi = cuda_floats(e, d->phi, PHI_LEN, 0);
+    const char *why = !engine_cuda_live(e) ? NULL : perturb_cuda_forward(n->y.p, m->keep ? p->tape.p : work, m->keep, mean, var,
+                                                                         e->nodes[n->in[0]].y.p, phi, &a, there ? &there->noise : NULL, work + tape,
+                                                                         cuda_of(e)->stream);
     if (why) engine_cuda_die("a kernel of [perturb]", why);
     if (!act_slope(d->activation, &a.slope)) engine_cuda_each(e, RUN_act, len, &(cuda_job){.y = n->y.p, .x = n->y.p, .act = d->activation});
 }
@@ -55,7 +58,9 @@ void engine_cuda_perturb_backward(engine *e, node *n, const engine_mode *m) {
     double *dphi = m->phi_grads ? engine_cuda_twin(e, d->dphi, PHI_LEN * sizeof *dphi, NULL, 1) : NULL;
     if (!dx && !dphi) return;
     float *work = engine_need(e, &e->work, floats(perturb_cuda_work_bytes(n->s)));
-    const char *why = perturb_cuda_backward(dx, add, dphi, n->delta->b.p, p->tape.p, e->nodes[n->in[0]].y.p, cuda_floats(e, d->phi, PHI_LEN, 0),
-                                            &a, work, cuda_of(e)->stream);
+    const cuda_scalars v = {.noise = {a.key, a.t}}, *there = engine_cuda_scalars(e, &v);
+    const float *phi = cuda_floats(e, d->phi, PHI_LEN, 0);
+    const char *why = !engine_cuda_live(e) ? NULL : perturb_cuda_backward(dx, add, dphi, n->delta->b.p, p->tape.p, e->nodes[n->in[0]].y.p, phi, &a,
+                                                                          there ? &there->noise : NULL, work, cuda_of(e)->stream);
     if (why) engine_cuda_die("a kernel of [perturb]", why);
 }

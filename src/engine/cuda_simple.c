@@ -146,7 +146,9 @@ static void drop(engine *e, const node *n, const engine_mode *m, float *to, cons
         engine_cuda_copy(e, to, from, len, add);
         return;
     }
-    engine_cuda_each(e, RUN_dropout, len, &(cuda_job){.y = to, .x = from, .s = n->s, .p = p, .scale = 1 / (1 - p), .add = add, .key = noise_key(n, m)});
+    cuda_job j = {.y = to, .x = from, .s = n->s, .scale = 1 / (1 - p), .add = add, .by_value = {.p = p, .noise.key = noise_key(n, m)}};
+    j.there = engine_cuda_scalars(e, &j.by_value);
+    engine_cuda_each(e, RUN_dropout, len, &j);
 }
 
 void engine_cuda_dropout_forward(engine *e, node *n, const engine_mode *m) { drop(e, n, m, n->y.p, input(e, n), 0); }
@@ -166,10 +168,11 @@ static void drop_blocks(engine *e, const node *n, const engine_mode *m, float *t
         return;
     }
     float *room = engine_need(e, &e->work, 64 + LOOP_SQUARES + (len + 1) / 2 + 1);
-    cuda_job j = {.y = to, .x = from, .s = n->s, .size = block, .add = add, .key = noise_key(n, m), .n = (uint32_t)len, .stat = room,
-                  .p = p / (float)(block * block) * (float)(h * w) / (float)((h - block + 1) * (w - block + 1)),
+    cuda_job j = {.y = to, .x = from, .s = n->s, .size = block, .add = add, .n = (uint32_t)len, .stat = room,
+                  .by_value = {.p = p / (float)(block * block) * (float)(h * w) / (float)((h - block + 1) * (w - block + 1)), .noise.key = noise_key(n, m)},
                   .count = (uint32_t *)(void *)(room + 64), .mask = (uint8_t *)(room + 64 + LOOP_SQUARES)};
     j.mask2 = j.mask + len;
+    j.there = engine_cuda_scalars(e, &j.by_value);
     engine_cuda_each(e, RUN_seeds, len, &j);
     engine_cuda_each(e, RUN_blocks, len, &j);
     engine_cuda_each(e, RUN_kept, LOOP_SQUARES, &j);

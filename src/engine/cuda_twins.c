@@ -25,6 +25,7 @@ static cuda_twin *add(engine *e, const void *array, size_t bytes, const shape4 *
     }
     cuda_twin *t = &o->twins[o->n_twins];
     *t = (cuda_twin){.host = array, .bytes = bytes, .f = f ? *f : (shape4){0}, .host_newer = 1};
+    o->memory++;
     if (cudaMalloc(&t->device, bytes ? bytes : 1) != cudaSuccess)
         engine_die("out of the device's memory: %.1f MB more for parameters; use a smaller batch (more subdivisions)", (double)bytes * 1e-6);
     e->bytes += bytes;
@@ -120,16 +121,18 @@ static float *beside(engine *e, const float *array, const float *w, size_t n) {
 }
 
 void engine_cuda_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch) {
-    cuda_job j = {.y = beside(e, w, w, n), .u = beside(e, update, w, n), .rate = a->rate / (float)batch, .momentum = a->momentum,
-                  .decay = a->decay * (float)batch};
+    cuda_job j = {.y = beside(e, w, w, n), .u = beside(e, update, w, n),
+                  .by_value = {.rate = a->rate / (float)batch, .momentum = a->momentum, .decay = a->decay * (float)batch}};
+    j.there = engine_cuda_scalars(e, &j.by_value);
     engine_cuda_each(e, RUN_sgd, n, &j);
 }
 
 void engine_cuda_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch) {
     double c1 = 1 - pow((double)a->beta1, a->t), c2 = 1 - pow((double)a->beta2, a->t);
     cuda_job j = {.y = beside(e, w, w, n), .u = beside(e, update, w, n), .m = beside(e, m, w, n), .v = beside(e, v, w, n),
-                  .scale = -1 / (float)batch, .decay = a->decay, .b1 = a->beta1, .b2 = a->beta2, .rate = (float)((double)a->rate / c1),
-                  .root = (float)(1 / sqrt(c2)), .eps = a->eps};
+                  .scale = -1 / (float)batch, .b1 = a->beta1, .b2 = a->beta2, .eps = a->eps,
+                  .by_value = {.decay = a->decay, .rate = (float)((double)a->rate / c1), .root = (float)(1 / sqrt(c2))}};
+    j.there = engine_cuda_scalars(e, &j.by_value);
     engine_cuda_each(e, RUN_adam, n, &j);
 }
 

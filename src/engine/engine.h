@@ -110,6 +110,12 @@ void engine_changed(engine *e, const void *array);
 void engine_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch);
 void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
 
+/* Between these the caller runs a whole step: a forward pass (behind engine_import), perhaps a backward pass and optimizer steps, but looks at nothing.
+ * Steps of one kind are the same sequence of calls with the same flags; input, truth, seed, draw, t, dropblock and the rates may differ, as long as none
+ * of them becomes or ceases to be 0. A device records a kind that comes often, and then repeats it at one stroke. */
+void engine_step_begin(engine *e, uint64_t kind);
+void engine_step_end(engine *e);
+
 /* Sum of the squares of all values of n arrays. */
 typedef struct { const float *p; size_t len; } engine_span;
 double engine_squares(engine *e, const engine_span *a, int n);

@@ -256,6 +256,14 @@ void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t 
     e->b->adam(e, w, update, m, v, n, a, batch);
 }
 
+void engine_step_begin(engine *e, uint64_t kind) {
+    if (e->b->step_begin) e->b->step_begin(e, kind);
+}
+
+void engine_step_end(engine *e) {
+    if (e->b->step_end) e->b->step_end(e);
+}
+
 double engine_squares(engine *e, const engine_span *a, int n) { return e->b->squares(e, a, n); }
 
 void engine_forward(engine *e, int i, const engine_mode *m) {

@@ -18,6 +18,8 @@ typedef struct {
     float *mean, *var;      /* (channels, 4) */
 } host_perturb;
 
+enum { LATE = 1, LATE_UPDATE };     /* without, with the optimizer's step */
+
 struct host_net {
     engine *e;
     int n;
@@ -39,7 +41,7 @@ struct host_net {
     double ema_alpha;
     uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
     int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
-    int late;                   /* see host_train_pass: nothing is waited for that need not be */
+    int late;                   /* in host_train_pass: nothing is waited for that need not be */
     int slot0;                  /* layer i has extra == slot0 + i */
 };
 

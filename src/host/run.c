@@ -57,6 +57,21 @@ static engine_mode mode_of_host(const host_net *h, const network *net) {
     };
 }
 
+/* Can a step be run without anybody looking at it before its end? */
+static int records(const host_net *h, const network *net) {
+    for (int i = 0; i < net->n; i++) if (h->layers[i].stock) return 0;
+    return !net->delta;
+}
+
+/* All that changes which work a step consists of. */
+static uint64_t step_kind(const host_net *h, const network *net) {
+    const engine_mode *m = &h->now;
+    uint64_t bits = 0, flags[] = {m->keep, m->bn_batch, m->perturb_batch, m->dropout, m->dropblock > 0, m->theta_grads, m->phi_grads,
+                                  m->t > 0 || m->t < 0, net->truth != NULL, h->late == LATE_UPDATE, net->adam};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) bits = bits << 1 | (flags[i] != 0);
+    return ((bits << 8 | (uint64_t)m->noise) << 32) ^ ((uint64_t)net->batch << 24 ^ (uint64_t)net->w << 12 ^ (uint64_t)net->h);
+}
+
 static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
@@ -70,6 +85,7 @@ static void begin_pass(host_net *h, const network *net) {
         exit(1);
     }
     if (h->now.keep) engine_begin(h->e);
+    if (h->late && records(h, net)) engine_step_begin(h->e, step_kind(h, net));
     engine_import(h->e, 0, net->input);
 }
 
@@ -115,11 +131,14 @@ static void catch_up(host_net *h, network *net, int output) {
 
 float host_train_pass(network *net, int update, int output) {
     host_net *h = host_of(net);
-    h->late = 1;
+    int apart = update && h->shared.train;      /* phi's step looks at its gradient */
+    h->late = update && !apart ? LATE_UPDATE : LATE;
     net->train = 1;
     forward_network(net);
     backward_network(net);
+    if (apart) engine_step_end(h->e);
     if (update) update_network(net);
+    if (!apart) engine_step_end(h->e);
     h->late = 0;
     catch_up(h, net, output);
     return *net->cost;

@@ -8,7 +8,7 @@
  * All pointers are the device's. See perturb.h for the mathematics and the meaning of perturb_args. */
 #ifndef MP_PERTURB_DEVICE_H
 #define MP_PERTURB_DEVICE_H
-#include "ops/perturb.h"
+#include "ops/perturb_cuda.h"
 #include "ops/rng_each.h"
 #include <math.h>
 
@@ -22,6 +22,7 @@ void perturb_poly_of(perturb_poly *p);
 typedef struct {
     perturb_args a;                 /* a.eps: the device's */
     perturb_poly poly;
+    const perturb_now *now;         /* in place of a.t and a.key; NULL: those */
     const float *x, *phi, *dy;
     float *y, *dx, *run_m, *run_v;
     double *dphi;
@@ -82,10 +83,12 @@ DEV float dev_normal(rng_key_t key, uint32_t row, size_t j, size_t n) {
     return sqrtf(-2 * vec_log(u)) * (j < half ? c : s);
 }
 
+DEV float dev_annealing(const perturb_job *b) { return b->now ? b->now->t : b->a.t; }
+
 DEV float dev_eps(const perturb_job *b, dev_place p) {
     shape4 s = b->a.s;
     if (b->a.eps) return b->a.eps[dev_at(s, p.n, p.y, p.x) + (size_t)p.c];
-    return dev_normal(b->a.key, (uint32_t)p.n * (uint32_t)s.h + (uint32_t)p.y, (size_t)p.x * (size_t)s.c + (size_t)p.c,
+    return dev_normal(b->now ? b->now->key : b->a.key, (uint32_t)p.n * (uint32_t)s.h + (uint32_t)p.y, (size_t)p.x * (size_t)s.c + (size_t)p.c,
                       (size_t)s.w * (size_t)s.c);
 }
 
@@ -199,7 +202,7 @@ DEV void dev_apply(size_t i, const perturb_job *b) {
     if (a->noise == PERTURB_NOISE_GAUSS) z = 1 + a->sd * dev_eps(b, p);
     kept = a->noise == PERTURB_NOISE_MEAN || a->noise == PERTURB_NOISE_UNIT ? alpha : z;
     if (b->keep && a->noise != PERTURB_NOISE_NONE) b->z[i] = kept;
-    float v = b->x[i] * (1 + a->t * (b->scale[p.c] * z - 1));
+    float v = b->x[i] * (1 + dev_annealing(b) * (b->scale[p.c] * z - 1));
     v = v > a->clip ? a->clip : v;
     v = a->two_sided && v < -a->clip ? -a->clip : v;
     b->y[i] = v > 0 ? v : a->slope * v;
@@ -228,14 +231,14 @@ DEV void dev_direct(size_t i, const perturb_job *b) {
     int c = (int)(i % (size_t)s.c), bands = dev_bands(s), band = (int)(i / (size_t)s.c % (size_t)bands);
     int n = (int)(i / (size_t)s.c / (size_t)bands), top = band * PERTURB_DEVICE_BAND;
     int end = top + PERTURB_DEVICE_BAND < s.h ? top + PERTURB_DEVICE_BAND : s.h;
-    float scale = b->scale[c], ds = 0;
+    float scale = b->scale[c], ds = 0, t = dev_annealing(b);
     for (int y = top; y < end; y++) for (int x = 0; x < s.w; x++) {
         dev_place p = {n, y, x, c};
         size_t at = dev_at(s, n, y, x) + (size_t)c;
-        float slope, z = dev_taped(b, at, p, &slope), m = 1 + a->t * (scale * z - 1), v = b->x[at] * m;
+        float slope, z = dev_taped(b, at, p, &slope), m = 1 + t * (scale * z - 1), v = b->x[at] * m;
         float g = v > 0 ? b->dy[at] : a->slope * b->dy[at];
         g = v > a->clip || (a->two_sided && v < -a->clip) ? 0 : g;
-        float h = g * b->x[at] * a->t;
+        float h = g * b->x[at] * t;
         ds += h * z;
         if (b->through_alpha) b->da[at] = h * scale * slope;
         if (b->dx) b->dx[at] = b->add_dx ? b->dx[at] + g * m : g * m;

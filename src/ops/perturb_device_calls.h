@@ -35,8 +35,9 @@ static perturb_job job_of(const perturb_args *a, const float *x, const float *ph
 }
 
 const char *perturb_cuda_forward(float *y, void *tape, int keep, float *running_mean, float *running_var, const float *x, const float *phi,
-                                 const perturb_args *a, void *work, void *stream) {
+                                 const perturb_args *a, const perturb_now *now, void *work, void *stream) {
     perturb_job b = job_of(a, x, phi, tape, work);
+    b.now = now;
     b.y = y;
     b.run_m = running_mean;
     b.run_v = running_var;
@@ -47,8 +48,9 @@ const char *perturb_cuda_forward(float *y, void *tape, int keep, float *running_
 }
 
 const char *perturb_cuda_backward(float *dx, int add_dx, double *dphi, const float *dy, const void *tape, const float *x, const float *phi,
-                                  const perturb_args *a, void *work, void *stream) {
+                                  const perturb_args *a, const perturb_now *now, void *work, void *stream) {
     perturb_job b = job_of(a, x, phi, (void *)tape, work);    /* backward only reads the tape */
+    b.now = now;
     b.dx = dx;
     b.add_dx = add_dx;
     b.dphi = dphi;

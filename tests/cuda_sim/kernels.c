@@ -44,7 +44,7 @@ static void run_perturb(void *p) {
     perturb_job *b = &a->job;
     b->a.eps = sim_reach(b->a.eps, 1);
 #define REACH(first, last) reach_all(&b->first, offsetof(perturb_job, last) + sizeof b->last - offsetof(perturb_job, first))
-    REACH(x, dphi);
+    REACH(now, dphi);
     REACH(z, scale);
     REACH(mask, v);
     REACH(xmean, per_channel);

@@ -124,8 +124,10 @@ const char *cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no er
 
 /* ---- streams ------------------------------------------------------------------------------------------------------- */
 
-typedef struct op { struct op *next; void (*run)(void *args); _Alignas(16) char args[]; } op;
-struct CUstream_st { op *first, **end; long queued, done; struct CUstream_st *other; pthread_mutex_t lock; };
+typedef struct op { struct op *next; void (*run)(void *args); size_t bytes; _Alignas(16) char args[]; } op;
+struct CUgraph_st { op *first, **end; };
+struct CUgraphExec_st { op *first; };
+struct CUstream_st { op *first, **end; long queued, done; struct CUstream_st *other; pthread_mutex_t lock; struct CUgraph_st *capture; };
 struct CUevent_st { struct CUstream_st *s; long at; };
 static struct CUstream_st *streams;
 
@@ -139,17 +141,26 @@ void sim_queue(cudaStream_t s, void (*run)(void *args), const void *args, size_t
     if (!o) sim_die("no memory");
     o->next = NULL;
     o->run = run;
+    o->bytes = bytes;
     memcpy(o->args, args, bytes);
     must_be(s);
     pthread_mutex_lock(&s->lock);
+    if (s->capture) {
+        *s->capture->end = o;
+        s->capture->end = &o->next;
+        pthread_mutex_unlock(&s->lock);
+        return;
+    }
     *s->end = o;
     s->end = &o->next;
     s->queued++;
     pthread_mutex_unlock(&s->lock);
 }
 
-static void flush(struct CUstream_st *s) {
+/* all: with everything else, which a stream that is being recorded by another thread does not hinder: it has nothing to run. */
+static void flush_if(struct CUstream_st *s, int all) {
     pthread_mutex_lock(&s->lock);
+    if (s->capture && !all) sim_die("a stream that is being recorded is waited for");
     while (s->first) {
         op *o = s->first;
         o->run(o->args);
@@ -160,6 +171,8 @@ static void flush(struct CUstream_st *s) {
     }
     pthread_mutex_unlock(&s->lock);
 }
+
+static void flush(struct CUstream_st *s) { flush_if(s, 0); }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *p, unsigned flags) {
     struct CUstream_st *s = calloc(1, sizeof *s);
@@ -197,7 +210,7 @@ static void flush_all(void) {
     pthread_mutex_lock(&lock);
     struct CUstream_st *s = streams;
     pthread_mutex_unlock(&lock);
-    for (; s; s = s->other) flush(s);
+    for (; s; s = s->other) flush_if(s, 1);
 }
 
 cudaError_t cudaFree(void *p) {
@@ -244,7 +257,11 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
-    if (e->s) flush(e->s);
+    if (!e->s) return cudaSuccess;
+    pthread_mutex_lock(&e->s->lock);
+    int over = e->s->done >= e->at;
+    pthread_mutex_unlock(&e->s->lock);
+    if (!over) flush(e->s);
     return cudaSuccess;
 }
 
@@ -273,6 +290,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     copy_args a = {.to = to, .from = from, .bytes = bytes, .kind = kind};
     /* From pageable memory a copy may be made at once or later: whoever counts on either is wrong. */
     if (kind == cudaMemcpyHostToDevice && !is_locked(from)) sim_die("a copy from memory that is not page-locked");
+    if (kind != cudaMemcpyDeviceToDevice && must_be(s)->capture) sim_die("a copy to or from the CPU is recorded");
     sim_queue(s, run_copy, &a, sizeof a);
     return cudaSuccess;
 }
@@ -280,5 +298,59 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
 cudaError_t cudaMemsetAsync(void *to, int fill, size_t bytes, cudaStream_t s) {
     copy_args a = {.to = to, .bytes = bytes, .fill = fill};
     sim_queue(s, run_fill, &a, sizeof a);
+    return cudaSuccess;
+}
+
+/* ---- graphs -------------------------------------------------------------------------------------------------------- */
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mode) {
+    flush(must_be(s));
+    pthread_mutex_lock(&s->lock);
+    s->capture = calloc(1, sizeof *s->capture);
+    if (!s->capture || mode != cudaStreamCaptureModeRelaxed) sim_die("cudaStreamBeginCapture");
+    s->capture->end = &s->capture->first;
+    pthread_mutex_unlock(&s->lock);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g) {
+    if (!must_be(s)->capture) sim_die("nothing is being recorded");
+    pthread_mutex_lock(&s->lock);
+    *g = s->capture;
+    s->capture = NULL;
+    pthread_mutex_unlock(&s->lock);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned long long flags) {
+    if (flags || !(*exec = calloc(1, sizeof **exec))) sim_die("cudaGraphInstantiate");
+    (*exec)->first = g->first;
+    g->first = NULL;
+    return cudaSuccess;
+}
+
+static void drop_ops(op *o) {
+    while (o) {
+        op *next = o->next;
+        free(o);
+        o = next;
+    }
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t g) {
+    drop_ops(g->first);
+    free(g);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    flush_all();
+    drop_ops(exec->first);
+    free(exec);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s) {
+    for (op *o = exec->first; o; o = o->next) sim_queue(s, o->run, o->args, o->bytes);
     return cudaSuccess;
 }
