@@ -1,48 +1,107 @@
 #!/usr/bin/env bash
-# Everything that is to be checked of the CUDA kernels, in one call: gpu_check.sh FOLDER
-# Builds them, lists registers and spills (FOLDER/registers.md), runs the tests (gpu.log), compute-sanitizer's memcheck and racecheck where it is
-# installed (memcheck.log, racecheck.log), and measures (perturb.json). Without a device it does the first two and says so. Minutes.
+# Everything that is to be checked and measured of the CUDA back end, in one call: gpu_check.sh FOLDER
+# Builds it (make GPU=1; without nvcc it takes build/gpu as it is), lists registers and spills (FOLDER/registers.md), runs the tests on the device
+# (tests.log), compute-sanitizer's memcheck and racecheck (memcheck.log, racecheck.log), times steps beside PyTorch's (table.md, JSON files), and
+# meta-trains on Tiny ImageNet's ten tasks for STEPS steps (default 750) if they are prepared. Without a device: the first two.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ $# = 1 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
+[ $# = 1 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 out=$1
+mp=build/gpu/metaperturb
 PATH=$PATH:/usr/local/cuda/bin
-command -v nvcc >/dev/null || { echo "gpu_check: no nvcc: install the CUDA Toolkit, or put its bin folder into PATH" >&2; exit 1; }
 mkdir -p "$out"
-make -j"$(nproc)" >"$out/build.log" 2>&1 && make cuda >>"$out/build.log" 2>&1 || { echo "gpu_check: the build failed: $out/build.log" >&2; exit 1; }
-
-# One line of -Xptxas -v a kernel and architecture.
-for arch in 75 80 86 89 90; do
-    nvcc -std=c++17 -O3 -Isrc -Xptxas -v -arch="sm_$arch" -cubin -o /dev/null src/ops/perturb_cuda.cu 2>&1 | sed "s/^/$arch /"
-done | awk '
-    /Compiling entry function/ { match($0, /k_dev_[a-z_]*/); name = substr($0, RSTART + 2, RLENGTH - 3) }
-    /bytes stack frame/ { spill = $6 + $10 }
-    /Used [0-9]+ registers/ { reg[name, $1] = $6 (spill ? " (" spill " B spilt)" : ""); names[name] = 1; archs[$1] = 1 }
-    END {
-        printf "| registers a thread |"; for (a = 75; a <= 90; a++) if (a in archs) printf " sm_%d |", a
-        printf "\n|---|"; for (a = 75; a <= 90; a++) if (a in archs) printf "---|"
-        printf "\n"
-        n = 0; for (k in names) sorted[++n] = k
-        for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (sorted[j] < sorted[i]) { t = sorted[i]; sorted[i] = sorted[j]; sorted[j] = t }
-        for (i = 1; i <= n; i++) { printf "| %s |", sorted[i]; for (a = 75; a <= 90; a++) if (a in archs) printf " %s |", reg[sorted[i], a]; printf "\n" }
-    }' >"$out/registers.md"
-cat "$out/registers.md"
-
 status=0
-build/cuda/gpu_perturb "$out/perturb.json" >"$out/gpu.log" || status=1
-grep -v '^SKIP' "$out/gpu.log"
-if grep -q '^SKIP.*no CUDA device' "$out/gpu.log"; then
+failed() { echo "gpu_check: $*" >&2; status=1; }
+
+build() {
+    make -s -j"$(nproc)" BUILD=build/gpu GPU=1 all tests >"$out/build.log" 2>&1 || { echo "gpu_check: the build failed: $out/build.log" >&2; exit 1; }
+    [ ! -s "$out/build.log" ] || failed "the build warns: $out/build.log"
+    for arch in 75 80 86 89 90; do
+        for f in src/*/*.cu; do nvcc -std=c++17 -O3 -Isrc -Xptxas -v -arch="sm_$arch" -cubin -o /dev/null "$f" 2>&1 | sed "s/^/$arch /"; done
+    done | awk '
+        /Compiling entry function/ { match($0, /k_[a-z_]*[jm](8cuda_job|11perturb_job)/); name = substr($0, RSTART + 2, RLENGTH - 2); sub(/[jm](8cuda|11perturb)_job$/, "", name) }
+        /bytes stack frame/ { spill = $6 + $10 }
+        /Used [0-9]+ registers/ { reg[name, $1] = $6 (spill ? " (" spill " B spilt)" : ""); names[name] = 1; archs[$1] = 1 }
+        END {
+            printf "| registers a thread |"; for (a = 75; a <= 90; a++) if (a in archs) printf " sm_%d |", a
+            printf "\n|---|"; for (a = 75; a <= 90; a++) if (a in archs) printf "---|"
+            printf "\n"
+            n = 0; for (k in names) sorted[++n] = k
+            for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (sorted[j] < sorted[i]) { t = sorted[i]; sorted[i] = sorted[j]; sorted[j] = t }
+            for (i = 1; i <= n; i++) { printf "| %s |", sorted[i]; for (a = 75; a <= 90; a++) if (a in archs) printf " %s |", reg[sorted[i], a]; printf "\n" }
+        }' >"$out/registers.md"
+    cat "$out/registers.md"
+}
+
+tests() {
+    : >"$out/tests.log"
+    for t in test_engine test_net test_ema test_dropblock test_heads test_mix test_attack; do
+        METAPERTURB_GPU=0 build/gpu/tests/$t >>"$out/tests.log" 2>&1 || failed "$t: $out/tests.log"
+        grep "^$t:" "$out/tests.log" || failed "$t ended without its closing line"
+    done
+    build/gpu/tests/gpu_perturb "$out/perturb.json" >"$out/perturb.log" || failed "gpu_perturb: $out/perturb.log"
+    grep -v '^SKIP' "$out/perturb.log"
+}
+
+sanitize() {
+    for tool in memcheck racecheck; do
+        if ! command -v compute-sanitizer >/dev/null; then failed "compute-sanitizer is not installed: $tool not run"
+        elif METAPERTURB_GPU=0 timeout 100 compute-sanitizer --tool "$tool" --error-exitcode 9 build/gpu/tests/test_net >"$out/$tool.log" 2>&1; then echo "$tool: clean"
+        else failed "$tool: see $out/$tool.log"
+        fi
+    done
+}
+
+# row WORK TARGET COMMAND CFG: ours and PyTorch's, one behind the other, three times; the medians.
+median() { /usr/bin/env python3 -c 'import json,statistics,sys; print(statistics.median(json.load(open(f))["seconds"]["median"] for f in sys.argv[1:]))' "$@"; }
+row() {
+    local n=$1 work=$2 target=$3 what=$4 cfg=$5 ours=() theirs=() form=()
+    for k in 1 2 3; do
+        $mp bench "$what" "$cfg" -batch 128 -steps 100 -json "$out/$n-ours-$k.json" >>"$out/bench.log" 2>&1 || { failed "$work: $out/bench.log"; return; }
+        ours+=("$out/$n-ours-$k.json")
+        if python3 scripts/peers.py "$what" "$cfg" --batch 128 --steps 50 --gpu "${form[@]}" --json "$out/$n-peer-$k.json" >>"$out/bench.log" 2>&1; then
+            theirs+=("$out/$n-peer-$k.json")
+            form=(--form "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["form"])' "$out/$n-peer-$k.json")")
+        fi
+    done
+    local a b=- r=-
+    a=$(median "${ours[@]}")
+    if [ ${#theirs[@]} -gt 0 ]; then
+        b=$(median "${theirs[@]}")
+        r=$(python3 -c "print('%.2f' % ($a / $b))")
+    else
+        failed "$work: no PyTorch with CUDA: $out/bench.log"
+    fi
+    echo "| $work | $a | $b | $r | $target |" >>"$out/table.md"
+}
+
+table() {
+    : >"$out/bench.log"
+    printf '| work | ours, s | PyTorch, s | ours / PyTorch | target |\n|---|---|---|---|---|\n' >"$out/table.md"
+    row plain "ResNet20, step of 128" "0.6" step cfg/resnet20-plain.cfg
+    row perturbed "ResNet20 perturbed, step of 128" "0.3" step cfg/resnet20.cfg
+    row meta "meta-training step of 128, one task" "0.3" meta cfg/resnet20.cfg
+    python3 -c "import json; p = json.load(open('$out/perturb.json')); print('| perturbation, 128x64x32x32: time / that of moving its bytes | %.6f | %.6f | %.2f | 2.0 |' % (p['perturb_ms'] / 1e3, p['copy_ms'] * 2.5 / 1e3, p['ratio']))" >>"$out/table.md"
+    cat "$out/table.md"
+}
+
+meta() {
+    [ -e cache/tasks/tiny_imagenet/group0.data ] || { echo "gpu_check: cache/tasks/tiny_imagenet is not prepared (scripts/prepare_tiny_imagenet.sh): no meta-training"; return; }
+    timeout 240 $mp meta train cfg_meta/tiny_imagenet.meta -steps "${STEPS:-750}" -out "$out/gpu.phi" -json "$out/meta.json" >"$out/meta.log" 2>&1 || failed "meta-training: $out/meta.log"
+    tail -n 1 "$out/meta.log"
+}
+
+if command -v nvcc >/dev/null; then build
+elif [ -x $mp ]; then echo "gpu_check: no nvcc: build/gpu is taken as it is"
+else echo "gpu_check: no nvcc: install the CUDA Toolkit, or put its bin folder into PATH" >&2; exit 1
+fi
+if ! nvidia-smi -L >"$out/device.txt" 2>&1; then
     echo "gpu_check: no CUDA device here: the kernels were compiled, not run"
     exit $status
 fi
-for tool in memcheck racecheck; do
-    if ! command -v compute-sanitizer >/dev/null; then
-        echo "gpu_check: compute-sanitizer is not installed: $tool not run"
-    elif compute-sanitizer --tool "$tool" --error-exitcode 9 build/cuda/gpu_perturb >"$out/$tool.log" 2>&1; then
-        echo "$tool: clean"
-    else
-        echo "$tool: see $out/$tool.log"
-        status=1
-    fi
-done
+cat "$out/device.txt"
+tests
+table
+meta
+sanitize
 exit $status

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The peers of scripts/bench.sh: the same cfg files as networks of PyTorch and OpenCV, built from the formulas, independently of our C.
 
-  peers.py step|meta|predict CFG [--batch N] [--steps N] [--threads N] [--json FILE]     PyTorch; times as `metaperturb bench` gives them
+  peers.py step|meta|predict CFG [--batch N] [--steps N] [--threads N] [--gpu] [--json FILE]     PyTorch; times as `metaperturb bench` gives them
   peers.py opencv CFG [--steps N] [--threads N] [--json FILE]                            OpenCV DNN, one image, random weights
   peers.py check CFG FOLDER     equal inputs, weights and noise give equal outputs and gradients? FOLDER: from build/tests/dump_net
 
@@ -42,14 +42,29 @@ def medians(seconds, more):
 
 
 def clock(once, steps, warm_up=3):
-    for _ in range(warm_up):
+    wait = torch.cuda.synchronize if on_gpu else lambda: None
+    for _ in range(warm_up if not on_gpu else 10):      # cudnn.benchmark tries its algorithms there
         once()
     out = []
     for _ in range(steps):
+        wait()
         t0 = time.monotonic()
         once()
+        wait()
         out.append(time.monotonic() - t0)
     return out
+
+
+on_gpu = False
+
+
+def use_gpu():
+    """PyTorch 2 on a CUDA device, float32 as it is: cuDNN's algorithms timed, no TF32."""
+    global on_gpu
+    on_gpu = True
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_default_device("cuda")
 
 
 # ---- PyTorch ------------------------------------------------------------------------------------------------------
@@ -385,6 +400,7 @@ def main():
     p.add_argument("--batch", type=int, default=0)
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--gpu", action="store_true", help="PyTorch on CUDA (not opencv, check)")
     p.add_argument("--form", help="as this program printed it: what to time, without trying")
     p.add_argument("--json")
     a = p.parse_args()
@@ -394,6 +410,8 @@ def main():
         global torch
         import torch
         torch.set_num_threads(a.threads)
+        if a.gpu:
+            use_gpu()
         torch.manual_seed(1)
         if a.what == "check":
             check(a)

@@ -81,3 +81,5 @@ const backend *engine_backend(void) {
     return &engine_cpu;
 }
 #endif
+
+int engine_on_gpu(void) { return engine_backend() != &engine_cpu; }

@@ -65,6 +65,7 @@ typedef struct {
 enum { ENGINE_ANY_GPU = 1 << 20 };
 void engine_use_gpu(int device);
 int engine_has_gpu(void);       /* 1: built with CUDA */
+int engine_on_gpu(void);        /* 1: networks of this process run on a device */
 
 engine *engine_new(void);
 void engine_free(engine *e);

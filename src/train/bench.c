@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WARM_UP = 3, WARM_UP_HOST = 1, DEFAULT_STEPS = 20, KINDS = 16 };
+enum { WARM_UP = 3, WARM_UP_HOST = 1, WARM_UP_GPU = 10, DEFAULT_STEPS = 20, KINDS = 16 };
 
 typedef struct { const char *name; double seconds; } share;
 typedef struct {
@@ -257,7 +257,7 @@ static int tell(bench *b, const char *what, double passes, char *err) {
            b->seconds[0], batch / median);
     if (passes > 0) printf(", %.1f GFLOP/s", gflops);
     printf(", peak %.0f MB, first step done %.2f s after the start\n", peak, b->first);
-    if (passes > 0) tell_shares(b, total);
+    if (passes > 0 && !engine_on_gpu()) tell_shares(b, total);      /* to a device layers are only queued */
     cJSON *s = cJSON_AddObjectToObject(b->json, "seconds");
     cJSON_AddNumberToObject(s, "median", median);
     cJSON_AddNumberToObject(s, "min", b->seconds[0]);
@@ -287,7 +287,7 @@ static double age(void) {
 static int measure(const bench_args *a, const char *what, double passes, void (*once)(bench *, int), char *err) {
     bench b = {.a = a};
     int bad = bench_open(&b, err);
-    int warm_up = a->host ? WARM_UP_HOST : WARM_UP;
+    int warm_up = a->host ? WARM_UP_HOST : !bad && engine_on_gpu() ? WARM_UP_GPU : WARM_UP;
     for (int i = -warm_up; !bad && i < b.steps; i++) {
         if (i == 0) for (int k = 0; k < KINDS; k++) b.kinds[k].seconds = 0;
         double t0 = report_now();
