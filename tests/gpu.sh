@@ -9,7 +9,7 @@ if ! command -v nvcc >/dev/null; then
 fi
 programs=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
 
-# run FOLDER: every program of the list on device 0 of that build.
+# run_all FOLDER: every program of the list on device 0 of that build.
 run_all() {
     for t in "${programs[@]}"; do
         if METAPERTURB_GPU=0 "$1/tests/$t" >"$T/$t.log" 2>&1; then :; else bad "$1 $t: $(grep -m 3 -e FAIL -e metaperturb -e cuda_sim "$T/$t.log")"; fi
@@ -25,6 +25,12 @@ done
 check "make GPU=1 gave a program" test -x build/gpu/metaperturb
 check "make GPU=1 SIM=1 gave a program" test -x build/sim/metaperturb
 run_all build/sim
+# A device whose cuDNN has nothing repeatable in NHWC: convolutions go through copies in NCHW.
+programs=(test_engine test_net)
+export CUDA_SIM_NO_NHWC=1
+run_all build/sim
+unset CUDA_SIM_NO_NHWC
+programs=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
 
 # What the stand-in must catch, or it would prove nothing.
 tiny_data

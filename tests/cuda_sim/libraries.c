@@ -8,8 +8,8 @@
 /* ---- cuDNN: descriptors ---------------------------------------------------------------------------------------------- */
 
 struct cudnnContext { cudaStream_t stream; };
-struct cudnnTensorStruct { int n, c, h, w; };
-struct cudnnFilterStruct { int k, c, h, w; };
+struct cudnnTensorStruct { int n, c, h, w, nchw; };
+struct cudnnFilterStruct { int k, c, h, w, nchw; };
 struct cudnnConvolutionStruct { int pad, stride, groups; };
 
 #define NEW(type, name) \
@@ -28,14 +28,14 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t h, cudaStream_t s) {
 }
 
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t t, cudnnTensorFormat_t f, cudnnDataType_t type, int n, int c, int h, int w) {
-    if (f != CUDNN_TENSOR_NHWC || type != CUDNN_DATA_FLOAT || n < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
-    *t = (struct cudnnTensorStruct){n, c, h, w};
+    if (type != CUDNN_DATA_FLOAT || n < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
+    *t = (struct cudnnTensorStruct){n, c, h, w, f == CUDNN_TENSOR_NCHW};
     return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t t, cudnnDataType_t type, cudnnTensorFormat_t f, int k, int c, int h, int w) {
-    if (f != CUDNN_TENSOR_NHWC || type != CUDNN_DATA_FLOAT || k < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
-    *t = (struct cudnnFilterStruct){k, c, h, w};
+    if (type != CUDNN_DATA_FLOAT || k < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
+    *t = (struct cudnnFilterStruct){k, c, h, w, f == CUDNN_TENSOR_NCHW};
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -56,12 +56,15 @@ cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t d, cudnnM
     return t == CUDNN_FMA_MATH || t == CUDNN_DEFAULT_MATH ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
 
+/* CUDA_SIM_NO_NHWC: a device whose cuDNN has nothing repeatable in NHWC. */
+static int repeatable(cudnnTensorDescriptor_t x) { return x->nchw || !getenv("CUDA_SIM_NO_NHWC"); }
+
 /* First one that must not be taken, then one that wants work. */
-#define RANK(perf, wanted, algorithm) do { \
+#define RANK(perf, wanted, algorithm, x) do { \
         memset(perf, 0, 2 * sizeof *(perf)); \
         if ((wanted) < 2) return CUDNN_STATUS_BAD_PARAM; \
         (perf)[0].determinism = CUDNN_NON_DETERMINISTIC; \
-        (perf)[1].determinism = CUDNN_DETERMINISTIC; \
+        (perf)[1].determinism = repeatable(x) ? CUDNN_DETERMINISTIC : CUDNN_NON_DETERMINISTIC; \
         (perf)[1].algo = algorithm; \
         (perf)[1].memory = 1000; \
         *count = 2; \
@@ -73,7 +76,7 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t h, cudnnTenso
     (void)h;
     if (w->c * c->groups != x->c || w->k != y->c) return CUDNN_STATUS_BAD_PARAM;
     if ((x->h + 2 * c->pad - w->h) / c->stride + 1 != y->h || (x->w + 2 * c->pad - w->w) / c->stride + 1 != y->w) return CUDNN_STATUS_BAD_PARAM;
-    RANK(perf, wanted, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM);
+    RANK(perf, wanted, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, x);
 }
 
 cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t h, cudnnFilterDescriptor_t w, cudnnTensorDescriptor_t dy,
@@ -81,7 +84,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t h, cudnn
                                                           cudnnConvolutionBwdDataAlgoPerf_t *perf) {
     (void)h;
     if (w->c * c->groups != dx->c || w->k != dy->c) return CUDNN_STATUS_BAD_PARAM;
-    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
+    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, dx);
 }
 
 cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t h, cudnnTensorDescriptor_t x, cudnnTensorDescriptor_t dy,
@@ -89,7 +92,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t h, cud
                                                             cudnnConvolutionBwdFilterAlgoPerf_t *perf) {
     (void)h;
     if (dw->c * c->groups != x->c || dw->k != dy->c) return CUDNN_STATUS_BAD_PARAM;
-    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, x);
 }
 
 /* ---- cuDNN: the convolution, three ways ------------------------------------------------------------------------------- */
@@ -106,6 +109,11 @@ typedef struct {
     int way;
 } conv;
 
+/* Of four counts, in either order of memory. */
+static size_t at(int nchw, int C, int H, int W, int n, int c, int h, int w) {
+    return nchw ? (((size_t)n * C + c) * H + h) * W + w : (((size_t)n * H + h) * W + w) * C + c;
+}
+
 /* acc of what is asked for += product of the other two, over every (output pixel, filter, tap, channel). */
 static void run_conv(void *p) {
     conv *a = p;
@@ -117,15 +125,15 @@ static void run_conv(void *p) {
     double *acc = calloc(n, sizeof *acc);
     int fg = a->w.k / a->c.groups;
     for (int b = 0; b < a->x.n; b++) for (int oy = 0; oy < a->y.h; oy++) for (int ox = 0; ox < a->y.w; ox++) for (int k = 0; k < a->w.k; k++) {
-        size_t iy = (((size_t)b * a->y.h + oy) * a->y.w + ox) * a->y.c + k;
+        size_t iy = at(a->y.nchw, a->y.c, a->y.h, a->y.w, b, k, oy, ox);
         for (int r = 0; r < a->w.h; r++) for (int s = 0; s < a->w.w; s++) {
             int py = oy * a->c.stride - a->c.pad + r, px = ox * a->c.stride - a->c.pad + s;
             if (py < 0 || py >= a->x.h || px < 0 || px >= a->x.w) continue;
-            size_t ix = (((size_t)b * a->x.h + py) * a->x.w + px) * a->x.c + (size_t)(k / fg) * a->w.c, iw = (((size_t)k * a->w.h + r) * a->w.w + s) * a->w.c;
             for (int c = 0; c < a->w.c; c++) {
-                if (a->way == TO_Y) acc[iy] += (double)X[ix + c] * (double)W[iw + c];
-                else if (a->way == TO_X) acc[ix + c] += (double)Y[iy] * (double)W[iw + c];
-                else acc[iw + c] += (double)Y[iy] * (double)X[ix + c];
+                size_t ix = at(a->x.nchw, a->x.c, a->x.h, a->x.w, b, k / fg * a->w.c + c, py, px), iw = at(a->w.nchw, a->w.c, a->w.h, a->w.w, k, c, r, s);
+                if (a->way == TO_Y) acc[iy] += (double)X[ix] * (double)W[iw];
+                else if (a->way == TO_X) acc[ix] += (double)Y[iy] * (double)W[iw];
+                else acc[iw] += (double)Y[iy] * (double)X[ix];
             }
         }
     }
