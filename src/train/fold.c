@@ -138,6 +138,7 @@ static int write_cfg(const char *path, const char *text, char *err) {
 }
 
 static int finite_net(const network *net, const char *path, char *err) {
+    engine_read(host_engine(host_of(net)), NULL);
     for (int i = 0; i < net->n; i++) {
         double sum = fold_sum(&net->layers[i]);
         if (isfinite(sum)) continue;

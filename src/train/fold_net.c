@@ -228,6 +228,7 @@ static void scale_filter(layer *l, size_t each, int filter, float g) {
 }
 
 static void put_stand_ins(const fold_plan *p, network *plain) {
+    engine_read(host_engine(host_of(plain)), NULL);
     for (int i = 0; i < p->n; i++) {
         const fold_place *f = &p->places[i];
         if (f->into) continue;
