@@ -90,6 +90,7 @@ figures "$T/straight.jsonl" >"$T/straight"
 # tiny/net: plain, phi, dropout, long x 3 + tuned x 1; two/net: plain, phi, dropout x 3; two/halves: plain, phi x 2
 check "26 cells: $(wc -l <"$T/straight")" test "$(wc -l <"$T/straight")" = 26
 check "which is said" grep -q ': 26 of 26 cells are there$' "$T/log"
+check "the machine in every line" test "$(grep -c "\"machine\":\"$(sed -nE 's/^model name\s*: (.*)/\1/p' /proc/cpuinfo | head -n 1)\"" "$T/straight.jsonl")" = "$(wc -l <"$T/straight.jsonl")"
 check "no path in a line" test "$(grep -c "/" <(sed 's/{"hash"//' "$T/straight.jsonl"))" = 0
 check "again: nothing to do" compare "$T/s.suite"
 check "no second line" cmp "$T/straight.jsonl" "$T/run/results.jsonl"

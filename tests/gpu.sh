@@ -7,14 +7,16 @@ if ! command -v nvcc >/dev/null; then
     skip "no nvcc (CUDA Toolkit): the CUDA back end was not compiled"
     finish
 fi
-programs=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
+all=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
 
-# run_all FOLDER: every program of the list on device 0 of that build.
-run_all() {
-    for t in "${programs[@]}"; do
-        if METAPERTURB_GPU=0 "$1/tests/$t" >"$T/$t.log" 2>&1; then :; else bad "$1 $t: $(grep -m 3 -e FAIL -e metaperturb -e cuda_sim "$T/$t.log")"; fi
+# run FOLDER PROGRAM...: on device 0 of that build.
+run() {
+    local folder=$1 t
+    shift
+    for t; do
+        if METAPERTURB_GPU=0 "$folder/tests/$t" >"$T/$t.log" 2>&1; then :; else bad "$folder $t: $(grep -m 3 -e FAIL -e metaperturb -e cuda_sim "$T/$t.log")"; fi
         read -r p f s < <(sed -nE "\$s/^$t: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped\$/\1 \2 \3/p" "$T/$t.log")
-        [ -n "${p:-}" ] || bad "$1 $t ended without its closing line"
+        [ -n "${p:-}" ] || bad "$folder $t ended without its closing line"
         passed=$((passed + ${p:-0})) skipped=$((skipped + ${s:-0}))
     done
 }
@@ -24,13 +26,9 @@ for log in build/gpu/make.log build/sim/make.log; do
 done
 check "make GPU=1 gave a program" test -x build/gpu/metaperturb
 check "make GPU=1 SIM=1 gave a program" test -x build/sim/metaperturb
-run_all build/sim
+run build/sim "${all[@]}"
 # A device whose cuDNN has nothing repeatable in NHWC: convolutions go through copies in NCHW.
-programs=(test_engine test_net)
-export CUDA_SIM_NO_NHWC=1
-run_all build/sim
-unset CUDA_SIM_NO_NHWC
-programs=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
+CUDA_SIM_NO_NHWC=1 run build/sim test_engine test_net
 
 # What the stand-in must catch, or it would prove nothing.
 tiny_data
@@ -60,6 +58,10 @@ C
 refused "no device" "no CUDA device 0" env CUDA_SIM_NONE=1 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
 refused "a device too small" "use a smaller batch" env CUDA_SIM_BYTES=8420000 build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
 refused "-i without CUDA" "make GPU=1" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -i 0
+refused "-tf32 without CUDA" "make GPU=1" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -tf32
+refused "-i and -nogpu" "exclude each other" build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -i 0 -nogpu
+refused "no number" "METAPERTURB_GPU=one" env METAPERTURB_GPU=one build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
+refused "the variable without CUDA" "make GPU=1" env METAPERTURB_GPU=0 build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T"
 check "-nogpu" build/sim/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T" -nogpu -threads 1 >"$T/cpu.log" 2>&1
 check "the same without CUDA" build/metaperturb classifier train "$T/tiny.data" "$T/small.cfg" -backup "$T/plain" -threads 1 >"$T/plain.log" 2>&1
 check "-nogpu is the CPU, bit for bit" cmp "$T/small.weights" "$T/plain/small.weights"
@@ -106,7 +108,7 @@ x, y = ([float(w) for line in open(f) if not line.startswith(("#", "crc32")) for
 sys.exit(not (len(x) == len(y) >= 82 and x != y and max(abs(p - q) for p, q in zip(x, y)) < 1e-5))
 P
 
-if nvidia-smi -L >/dev/null 2>&1; then run_all build/gpu
+if nvidia-smi -L >/dev/null 2>&1; then run build/gpu "${all[@]}"
 else skip "no CUDA device: build/gpu was compiled and linked, not run"
 fi
 finish

@@ -204,11 +204,20 @@ static void spin_less(char **argv) {
 }
 
 /* Builds with GPU=1 run on a GPU unless told otherwise, as Darknet's do. */
-static void choose_device(const options *o) {
+static int choose_device(const options *o, char *err) {
+    if (o->nogpu && (o->gpu >= 0 || o->tf32)) {
+        snprintf(err, ERR_LEN, "-nogpu and %s exclude each other", o->gpu >= 0 ? "-i" : "-tf32");
+        return -1;
+    }
+    if (!engine_has_gpu() && (o->gpu >= 0 || o->tf32)) {
+        snprintf(err, ERR_LEN, "%s: this build runs on the CPU alone: `make GPU=1` builds one for CUDA", o->gpu >= 0 ? "-i" : "-tf32");
+        return -1;
+    }
     if (o->tf32) setenv("METAPERTURB_TF32", "1", 1);
     if (o->nogpu) engine_use_gpu(-1);
     else if (o->gpu >= 0) engine_use_gpu(o->gpu);
     else if (engine_has_gpu() && !getenv("METAPERTURB_GPU")) engine_use_gpu(ENGINE_ANY_GPU);
+    return 0;
 }
 
 int main(int argc, char **argv) {
@@ -233,7 +242,10 @@ int main(int argc, char **argv) {
             return bad ? 2 : 0;
         }
         omp_set_num_threads(o.threads);
-        choose_device(&o);
+        if (choose_device(&o, err)) {
+            fprintf(stderr, "metaperturb: %s\n", err);
+            return 2;
+        }
         if (!commands[i].run(&o, err)) return 0;
         fflush(stdout);
         if (err[0]) fprintf(stderr, "metaperturb: %s\n", err);     /* empty: another rank says it */

@@ -37,7 +37,7 @@ enum { CUDA_GRAPHS = 8, CUDA_SCALARS = 4096 };
 typedef struct {
     uint64_t kind;
     unsigned memory;            /* that of the engine when it last ran */
-    int runs, works;
+    int runs;
     uint64_t sum;               /* of what was asked for */
     cudaGraphExec_t graph;
 } cuda_step;

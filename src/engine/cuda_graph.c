@@ -5,7 +5,6 @@
  * asks for is summed up, and must be what was recorded. Memory taken or given back in between makes the recording void. */
 #include "engine/cuda.h"
 #include <stdlib.h>
-#include <string.h>
 
 enum { WARM = 2 };
 
@@ -67,12 +66,12 @@ void engine_cuda_step_begin(engine *e, uint64_t kind) {
     }
 }
 
-static void finish_recording(cuda_own *o) {
+static void finish_recording(cuda_own *o, cuda_step *s) {
     cudaGraph_t g;
     CUDA_CHECK(cudaStreamEndCapture(o->stream, &g));
-    CUDA_CHECK(cudaGraphInstantiate(&o->step->graph, g, 0));
+    CUDA_CHECK(cudaGraphInstantiate(&s->graph, g, 0));
     CUDA_CHECK(cudaGraphDestroy(g));
-    o->step->sum = o->sum;
+    s->sum = o->sum;
 }
 
 void engine_cuda_step_end(engine *e) {
@@ -87,9 +86,7 @@ void engine_cuda_step_end(engine *e) {
         s->memory = o->memory;
         return;
     }
-    o->step = s;
-    if (phase == STEP_RECORDED) finish_recording(o);
-    o->step = NULL;
+    if (phase == STEP_RECORDED) finish_recording(o, s);
     if (s->memory != o->memory || s->sum != o->sum)
         engine_die("internal: a step of kind %llx is not the step that was recorded; METAPERTURB_GRAPHS=0 goes without", (unsigned long long)s->kind);
     if (o->n_scalars) engine_cuda_upload(e, o->scalars_there, o->scalars, (size_t)o->n_scalars * sizeof *o->scalars);

@@ -10,6 +10,17 @@ static int asked = UNSAID;
 
 void engine_use_gpu(int device) { asked = device < 0 ? CPU : device; }
 
+/* What engine_use_gpu said, else METAPERTURB_GPU. */
+static int wanted(void) {
+    const char *text = getenv("METAPERTURB_GPU");
+    char *end;
+    if (asked != UNSAID) return asked;
+    if (!text || !*text) return CPU;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end || n < CPU || n > 1023) engine_die("METAPERTURB_GPU=%s: must be the number of a CUDA device, or -1 for the CPU", text);
+    return (int)n;
+}
+
 #ifdef MP_GPU
 #include <cuda_runtime_api.h>
 #include <dirent.h>
@@ -50,9 +61,8 @@ static void show_only(int n) {
 static const backend *chosen = &engine_cpu;
 
 static void choose(void) {
-    const char *by_name = getenv("METAPERTURB_GPU"), *rank = getenv("OMPI_COMM_WORLD_LOCAL_RANK");
-    int device = asked;
-    if (device == UNSAID) device = by_name && *by_name ? atoi(by_name) : CPU;
+    const char *rank = getenv("OMPI_COMM_WORLD_LOCAL_RANK");
+    int device = wanted();
     if (device == ENGINE_ANY_GPU) {     /* ranks of one machine share out its devices */
         int n = visible(getenv("CUDA_VISIBLE_DEVICES"));
         device = rank && n > 0 ? atoi(rank) % n : 0;
@@ -75,9 +85,7 @@ const backend *engine_backend(void) {
 int engine_has_gpu(void) { return 0; }
 
 const backend *engine_backend(void) {
-    const char *by_name = getenv("METAPERTURB_GPU");
-    if (asked >= 0 || (asked == UNSAID && by_name && atoi(by_name) >= 0 && *by_name))
-        engine_die("this build runs on the CPU alone: `make GPU=1` builds one for CUDA");
+    if (wanted() >= 0) engine_die("this build runs on the CPU alone: `make GPU=1` builds one for CUDA");
     return &engine_cpu;
 }
 #endif

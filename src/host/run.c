@@ -63,13 +63,13 @@ static int records(const host_net *h, const network *net) {
     return !net->delta;
 }
 
-/* All that changes which work a step consists of. */
+/* All that changes which work a step consists of, but for its shapes: other ones are planned anew, which takes memory. */
 static uint64_t step_kind(const host_net *h, const network *net) {
     const engine_mode *m = &h->now;
     uint64_t bits = 0, flags[] = {m->keep, m->bn_batch, m->perturb_batch, m->dropout, m->dropblock > 0, m->theta_grads, m->phi_grads,
                                   m->t > 0 || m->t < 0, net->truth != NULL, h->late == LATE_UPDATE, net->adam};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) bits = bits << 1 | (flags[i] != 0);
-    return ((bits << 8 | (uint64_t)m->noise) << 32) ^ ((uint64_t)net->batch << 24 ^ (uint64_t)net->w << 12 ^ (uint64_t)net->h);
+    return bits << 8 | (uint64_t)m->noise;
 }
 
 static void begin_pass(host_net *h, const network *net) {
@@ -193,14 +193,18 @@ int host_tensors(const layer *l, host_tensor out[3]) {
 double host_updates_squared(const network *net) {
     host_net *h = host_of(net);
     host_tensor t[3];
-    double sum = 0;
+    int n = 0;
+    engine_span *a = malloc(3 * (size_t)net->n * sizeof *a);    /* all at once: a device is waited for each time */
+    if (!a) {
+        fprintf(stderr, "metaperturb: not enough memory for the norm of the gradient\n");
+        exit(1);
+    }
     for (int i = 0; i < net->n; i++) {
         if (h->layers[i].stock || !host_tensors(&net->layers[i], t)) continue;
-        engine_span a[3];
-        int n = 0;
         for (int k = 0; k < 3; k++) if (t[k].n) a[n++] = (engine_span){t[k].update, t[k].n};
-        sum += engine_squares(h->e, a, n);
     }
+    double sum = engine_squares(h->e, a, n);
+    free(a);
     return sum;
 }
 

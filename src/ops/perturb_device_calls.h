@@ -4,21 +4,22 @@
  * ops/perturb_cuda.cu for the device; the tests' stand-in for it for the CPU. */
 #include "ops/perturb_cuda.h"
 
-size_t perturb_cuda_tape_bytes(shape4 s) {
+static void device_sizes(shape4 s, size_t *tape, size_t *work) {
     perturb_job b;
-    size_t tape, work;
     memset(&b, 0, sizeof b);
     b.a.s = s;
-    device_layout(&b, NULL, &tape, NULL, &work);
+    device_layout(&b, NULL, tape, NULL, work);
+}
+
+size_t perturb_cuda_tape_bytes(shape4 s) {
+    size_t tape, work;
+    device_sizes(s, &tape, &work);
     return tape;
 }
 
 size_t perturb_cuda_work_bytes(shape4 s) {
-    perturb_job b;
     size_t tape, work;
-    memset(&b, 0, sizeof b);
-    b.a.s = s;
-    device_layout(&b, NULL, &tape, NULL, &work);
+    device_sizes(s, &tape, &work);
     return work;
 }
 

@@ -82,9 +82,19 @@ static int measure(void *of, const classifier *c, const classifier_trained *r, c
     return bad;
 }
 
+/* The processor's name, and whether a GPU did the work. */
+static void name_machine(char out[160]) {
+    char line[256], name[128] = "unknown processor";
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    while (f && fgets(line, sizeof line, f)) if (sscanf(line, "model name : %127[^\n]", name) == 1) break;
+    if (f) fclose(f);
+    snprintf(out, 160, "%s%s", name, engine_on_gpu() ? ", CUDA" : "");
+}
+
 static cJSON *begin_line(const suite_cell *c, int threads) {
-    char hash[20];
+    char hash[20], machine[160];
     cJSON *j = cJSON_CreateObject();
+    name_machine(machine);
     snprintf(hash, sizeof hash, "%016" PRIx64, c->hash);
     cJSON_AddStringToObject(j, "hash", hash);
     cJSON_AddStringToObject(j, "target", c->target->name);
@@ -95,6 +105,7 @@ static cJSON *begin_line(const suite_cell *c, int threads) {
     cJSON_AddNumberToObject(j, "samples", c->samples);
     cJSON_AddNumberToObject(j, "threads", threads);
     cJSON_AddStringToObject(j, "commit", program_commit());
+    cJSON_AddStringToObject(j, "machine", machine);
     return j;
 }
 
@@ -117,7 +128,7 @@ int suite_run(const suite_cell *c, int threads, suite_images *m, cJSON **out, ch
 }
 
 char *suite_run_figures(const cJSON *line) {
-    static const char *const others[] = {"seconds", "threads", "commit", "target", "network", "method"};
+    static const char *const others[] = {"seconds", "threads", "commit", "machine", "target", "network", "method"};
     cJSON *j = cJSON_Duplicate(line, 1);
     for (size_t i = 0; j && i < sizeof others / sizeof *others; i++) cJSON_DeleteItemFromObject(j, others[i]);
     char *text = j ? cJSON_PrintUnformatted(j) : NULL;
