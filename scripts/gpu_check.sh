@@ -17,9 +17,12 @@ build() {
     make -s -j"$(nproc)" BUILD=build/gpu GPU=1 all tests >"$out/build.log" 2>&1 || { echo "gpu_check: the build failed: $out/build.log" >&2; exit 1; }
     [ ! -s "$out/build.log" ] || failed "the build warns: $out/build.log"
     for arch in 75 80 86 89 90; do
-        for f in src/*/*.cu; do nvcc -std=c++17 -O3 -Isrc -Xptxas -v -arch="sm_$arch" -cubin -o /dev/null "$f" 2>&1 | sed "s/^/$arch /"; done
+        for f in src/*/*.cu; do nvcc -std=c++17 -O3 -prec-div=false -prec-sqrt=false -Isrc -Xptxas -v -arch="sm_$arch" -cubin -o /dev/null "$f" 2>&1 | sed "s/^/$arch /"; done
     done | awk '
-        /Compiling entry function/ { match($0, /k_[a-z_]*[jm](8cuda_job|11perturb_job)/); name = substr($0, RSTART + 2, RLENGTH - 2); sub(/[jm](8cuda|11perturb)_job$/, "", name) }
+        /Compiling entry function/ {
+            if (match($0, /m_[a-z]*ILi[0-9]/)) { name = substr($0, RSTART + 2, RLENGTH - 2); sub(/ILi/, ", quads a thread: ", name) }
+            else { match($0, /k_[a-z_]*[jm](8cuda_job|11perturb_job)/); name = substr($0, RSTART + 2, RLENGTH - 2); sub(/[jm](8cuda|11perturb)_job$/, "", name) }
+        }
         /bytes stack frame/ { spill = $6 + $10 }
         /Used [0-9]+ registers/ { reg[name, $1] = $6 (spill ? " (" spill " B spilt)" : ""); names[name] = 1; archs[$1] = 1 }
         END {

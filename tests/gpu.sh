@@ -108,6 +108,7 @@ x, y = ([float(w) for line in open(f) if not line.startswith(("#", "crc32")) for
 sys.exit(not (len(x) == len(y) >= 82 and x != y and max(abs(p - q) for p, q in zip(x, y)) < 1e-5))
 P
 
+run build/gpu gpu_perturb       # without a device: counted skips
 if nvidia-smi -L >/dev/null 2>&1; then run build/gpu "${all[@]}"
 else skip "no CUDA device: build/gpu was compiled and linked, not run"
 fi

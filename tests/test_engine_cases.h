@@ -42,6 +42,8 @@ static void test_linear(void) {
         {14, 14, 32, 2, CONV_(0, 32, 3, 1, 1, 32, 1, ACT_RELU)},
         {12, 12, 24, 2, CONV_(0, 48, 3, 1, 1, 3, 0, ACT_LINEAR)},
         {7, 7, 64, 3, {.kind = FC, .in = {0}, .n = 40, .act = ACT_RELU}},
+        /* So many rows that a device adds them up in four stages, the last of each not full. */
+        {97, 89, 1, 1, {.kind = BN, .in = {0}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char name[80];

@@ -10,7 +10,8 @@
 #include "ops/rng_each.h"
 #include "ops/shape.h"
 
-enum { LOOP_CHUNK = 64, LOOP_SQUARES = 4096 };
+/* What one iteration adds up alone is short: a thread waits for memory at each fourth number or so. */
+enum { LOOP_CHUNK = 32, LOOP_SQUARES = 4096, LOOP_COUNTS = 64 };
 enum { NORM_MEAN, NORM_REST, NORM_INV, NORM_A, NORM_B, NORM_Q, NORM_K, NORM_ROWS };   /* (NORM_ROWS, C) of a node with batch norm */
 
 /* What changes from step to step: by value, or, in a recorded step, on the device. */
@@ -21,12 +22,12 @@ typedef struct {
     const cuda_scalars *there;                                /* NULL: by_value */
     const float *x, *x2, *dy, *bias, *scales;
     float *y, *dx, *u, *m, *v, *stat, *mean, *var, *band;     /* band: (bands, 2, C) */
-    double *sum, *total;                                      /* sum: (chunks, 2, C) */
+    double *sum, *total;                                      /* sum: (chunks, 2, C) of `per` bands each */
     int32_t *index;
     uint8_t *mask, *mask2;
     uint32_t *count;
     shape4 s, in;               /* of the output, of the input */
-    uint32_t rows, bands, chunks, each;     /* each: rows of a band */
+    uint32_t rows, bands, chunks, each, per;    /* each: rows of a band */
     uint32_t n, width, step, step2;
     int add, batch, grads, size, stride, pad, sample;
     act_kind act;
@@ -197,10 +198,17 @@ LOOP(kept) {
     b->count[i] = sum;
 }
 
+/* One of LOOP_COUNTS: of the counts, behind them. */
+LOOP(kept_some) {
+    uint32_t sum = 0;
+    for (uint32_t k = i; k < LOOP_SQUARES; k += LOOP_COUNTS) sum += b->count[k];
+    b->count[LOOP_SQUARES + i] = sum;
+}
+
 /* One iteration: what is kept makes up for what is dropped. */
 LOOP(kept_all) {
     uint64_t sum = 0;
-    for (uint32_t k = 0; k < LOOP_SQUARES; k++) sum += b->count[k];
+    for (uint32_t k = 0; k < LOOP_COUNTS; k++) sum += b->count[LOOP_SQUARES + k];
     b->stat[i] = sum ? (float)((double)b->n / (double)sum) : 0;
 }
 
@@ -276,6 +284,23 @@ LOOP(norm_chunk) {
     b->sum[((size_t)chunk * 2 + 1) * c + k] = squares;
 }
 
+/* Up to LOOP_CHUNK chunks of one channel, put together. */
+LOOP(norm_more) {
+    uint32_t c = (uint32_t)b->s.c, group = i / c, k = i % c, from = group * LOOP_CHUNK, to = from + LOOP_CHUNK < b->chunks ? from + LOOP_CHUNK : b->chunks;
+    double rows = 0, sum = 0, squares = 0;
+    for (uint32_t j = from; j < to; j++) {
+        rows += loop_rows_of(b, j, b->per);
+        sum += loop_rows_of(b, j, b->per) * b->sum[((size_t)j * 2) * c + k];
+    }
+    double mean = sum / rows;
+    for (uint32_t j = from; j < to; j++) {
+        double d = b->sum[((size_t)j * 2) * c + k] - mean;
+        squares += b->sum[((size_t)j * 2 + 1) * c + k] + loop_rows_of(b, j, b->per) * d * d;
+    }
+    b->total[((size_t)group * 2) * c + k] = mean;
+    b->total[((size_t)group * 2 + 1) * c + k] = squares;
+}
+
 /* z = a*(x - m) + b; the small rest of the mean goes into b. */
 VEC_INLINE void loop_coefficients(const cuda_job *b, uint32_t i) {
     uint32_t c = (uint32_t)b->s.c;
@@ -295,11 +320,11 @@ LOOP(norm_stat) {
         return;
     }
     double sum = 0, squares = 0, count = (double)b->rows;
-    for (uint32_t j = 0; j < b->chunks; j++) sum += loop_rows_of(b, j, LOOP_CHUNK) * b->sum[((size_t)j * 2) * c + i];
+    for (uint32_t j = 0; j < b->chunks; j++) sum += loop_rows_of(b, j, b->per) * b->sum[((size_t)j * 2) * c + i];
     double mean = sum / count;
     for (uint32_t j = 0; j < b->chunks; j++) {
         double d = b->sum[((size_t)j * 2) * c + i] - mean;
-        squares += b->sum[((size_t)j * 2 + 1) * c + i] + loop_rows_of(b, j, LOOP_CHUNK) * d * d;
+        squares += b->sum[((size_t)j * 2 + 1) * c + i] + loop_rows_of(b, j, b->per) * d * d;
     }
     double var = squares / count;
     b->stat[NORM_MEAN * c + i] = (float)mean;
@@ -344,6 +369,17 @@ LOOP(sum_chunk) {
     }
     b->sum[((size_t)chunk * 2) * c + k] = sum;
     b->sum[((size_t)chunk * 2 + 1) * c + k] = product;
+}
+
+LOOP(sum_more) {
+    uint32_t c = (uint32_t)b->s.c, group = i / c, k = i % c, from = group * LOOP_CHUNK, to = from + LOOP_CHUNK < b->chunks ? from + LOOP_CHUNK : b->chunks;
+    double sum = 0, product = 0;
+    for (uint32_t j = from; j < to; j++) {
+        sum += b->sum[((size_t)j * 2) * c + k];
+        product += b->sum[((size_t)j * 2 + 1) * c + k];
+    }
+    b->total[((size_t)group * 2) * c + k] = sum;
+    b->total[((size_t)group * 2 + 1) * c + k] = product;
 }
 
 /* A channel: what dx = a*g + q*(x - m) + k needs, and the updates of scale (v) and bias (u). */
@@ -408,8 +444,8 @@ LOOP(squares) {
 /* All of them, in the order of their names below. */
 #define CUDA_LOOPS(X) \
     X(from_nchw) X(to_nchw) X(add) X(act) X(act_back) X(add_act) X(bias_act) X(rows) X(meet) X(meet_back) X(upsample) X(upsample_back) \
-    X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_all) X(masked) X(softmax) X(loss) \
-    X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk) X(norm_back_stat) X(norm_back) \
+    X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) \
+    X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back) \
     X(bias_update) X(sgd) X(adam) X(squares)
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;

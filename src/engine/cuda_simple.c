@@ -167,15 +167,16 @@ static void drop_blocks(engine *e, const node *n, const engine_mode *m, float *t
         engine_cuda_copy(e, to, from, len, add);
         return;
     }
-    float *room = engine_need(e, &e->work, 64 + LOOP_SQUARES + (len + 1) / 2 + 1);
+    float *room = engine_need(e, &e->work, 64 + LOOP_SQUARES + LOOP_COUNTS + (len + 1) / 2 + 1);
     cuda_job j = {.y = to, .x = from, .s = n->s, .size = block, .add = add, .n = (uint32_t)len, .stat = room,
                   .by_value = {.p = p / (float)(block * block) * (float)(h * w) / (float)((h - block + 1) * (w - block + 1)), .noise.key = noise_key(n, m)},
-                  .count = (uint32_t *)(void *)(room + 64), .mask = (uint8_t *)(room + 64 + LOOP_SQUARES)};
+                  .count = (uint32_t *)(void *)(room + 64), .mask = (uint8_t *)(room + 64 + LOOP_SQUARES + LOOP_COUNTS)};
     j.mask2 = j.mask + len;
     j.there = engine_cuda_scalars(e, &j.by_value);
     engine_cuda_each(e, RUN_seeds, len, &j);
     engine_cuda_each(e, RUN_blocks, len, &j);
     engine_cuda_each(e, RUN_kept, LOOP_SQUARES, &j);
+    engine_cuda_each(e, RUN_kept_some, LOOP_COUNTS, &j);
     engine_cuda_each(e, RUN_kept_all, 1, &j);
     engine_cuda_each(e, RUN_masked, len, &j);
 }

@@ -2,7 +2,7 @@
  * is turned round in every other launch: none may need another of its loop. */
 #include "sim.h"
 #include "engine/cuda.h"
-#include "ops/perturb_device.h"
+#include "march_cpu.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,9 +39,7 @@ typedef void (*perturb_loop)(size_t, const perturb_job *);
 typedef struct { perturb_loop loop; size_t n; int turned; perturb_job job; } perturb_launch;
 static _Thread_local cudaStream_t on;
 
-static void run_perturb(void *p) {
-    perturb_launch *a = p;
-    perturb_job *b = &a->job;
+static void reach_job(perturb_job *b) {
     b->a.eps = sim_reach(b->a.eps, 1);
 #define REACH(first, last) reach_all(&b->first, offsetof(perturb_job, last) + sizeof b->last - offsetof(perturb_job, first))
     REACH(now, dphi);
@@ -49,6 +47,12 @@ static void run_perturb(void *p) {
     REACH(mask, v);
     REACH(xmean, per_channel);
     REACH(from, to);
+}
+
+static void run_perturb(void *p) {
+    perturb_launch *a = p;
+    perturb_job *b = &a->job;
+    reach_job(b);
 #pragma omp parallel for schedule(static) if (a->n > 1000)
     for (size_t i = 0; i < a->n; i++) a->loop(a->turned ? a->n - 1 - i : i, b);
 }
@@ -58,6 +62,20 @@ static void queue_perturb(perturb_loop loop, size_t n, const perturb_job *job) {
     sim_queue(on, run_perturb, &a, sizeof a);
 }
 
+typedef struct { march_kind kind; march_plan plan; int turned; perturb_job job; } march_launch;
+
+static void run_march(void *p) {
+    march_launch *a = p;
+    reach_job(&a->job);
+    march_cpu(a->kind, &a->plan, &a->job, a->turned);
+}
+
+static void queue_march(march_kind kind, const march_plan *plan, const perturb_job *job) {
+    march_launch a = {kind, *plan, turned = !turned, *job};
+    sim_queue(on, run_march, &a, sizeof a);
+}
+
+#define MARCH(kind, plan, job) queue_march(march_block_##kind, &(plan), &(job))
 #define EACH(loop, n, job) queue_perturb(loop, n, &(job))
 #define ON_STREAM(s) (on = (s))
 static const char *complaint(void) { return NULL; }
