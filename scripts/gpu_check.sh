@@ -3,22 +3,34 @@
 # Builds it (make GPU=1; without nvcc it takes build/gpu as it is), lists registers and spills (FOLDER/registers.md), runs the tests on the device
 # (tests.log), compute-sanitizer's memcheck and racecheck (memcheck.log, racecheck.log), times steps beside PyTorch's (table.md, JSON files), and
 # meta-trains on Tiny ImageNet's ten tasks for STEPS steps (default 750) if they are prepared. Without a device: the first two.
+# It ends within LIMIT seconds (default 460): what does not fit is cut off, and said.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ $# = 1 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+[ $# = 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 out=$1
 mp=build/gpu/metaperturb
 PATH=$PATH:/usr/local/cuda/bin
 mkdir -p "$out"
-status=0
+status=0 limit=${LIMIT:-460}
 failed() { echo "gpu_check: $*" >&2; status=1; }
 
+# within MOST COMMAND...: at most so many seconds of those that are left.
+within() {
+    local most=$1 left=$((limit - SECONDS))
+    shift
+    [ "$left" -gt 0 ] || return 124
+    timeout -k 5 "$((most < left ? most : left))" "$@"
+}
+
 build() {
-    make -s -j"$(nproc)" BUILD=build/gpu GPU=1 all tests >"$out/build.log" 2>&1 || { echo "gpu_check: the build failed: $out/build.log" >&2; exit 1; }
+    within "$limit" make -s -j"$(nproc)" BUILD=build/gpu GPU=1 all tests >"$out/build.log" 2>&1 || { echo "gpu_check: the build failed: $out/build.log" >&2; exit 1; }
     [ ! -s "$out/build.log" ] || failed "the build warns: $out/build.log"
-    for arch in 75 80 86 89 90; do
-        for f in src/*/*.cu; do nvcc -std=c++17 -O3 -prec-div=false -prec-sqrt=false -Isrc -Xptxas -v -arch="sm_$arch" -cubin -o /dev/null "$f" 2>&1 | sed "s/^/$arch /"; done
-    done | awk '
+    local f arch work
+    work=$(mktemp -d)
+    for f in src/*/*.cu; do
+        for arch in 75 80 86 89 90; do echo "$arch $f"; done
+    done | xargs -P "$(nproc)" -L 1 sh -c 'nvcc -std=c++17 -O3 $(case $1 in *perturb_cuda.cu) echo "-prec-div=false -prec-sqrt=false" ;; esac) -Isrc -Xptxas -v -arch="sm_$0" -cubin -o /dev/null "$1" 2>&1 | sed "s/^/$0 /" >"'"$work"'/$0-$(basename "$1")"'
+    cat "$work"/* | awk '
         /Compiling entry function/ {
             if (match($0, /m_[a-z]*ILi[0-9]/)) { name = substr($0, RSTART + 2, RLENGTH - 2); sub(/ILi/, ", quads a thread: ", name) }
             else { match($0, /k_[a-z_]*[jm](8cuda_job|11perturb_job)/); name = substr($0, RSTART + 2, RLENGTH - 2); sub(/[jm](8cuda|11perturb)_job$/, "", name) }
@@ -33,23 +45,24 @@ build() {
             for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (sorted[j] < sorted[i]) { t = sorted[i]; sorted[i] = sorted[j]; sorted[j] = t }
             for (i = 1; i <= n; i++) { printf "| %s |", sorted[i]; for (a = 75; a <= 90; a++) if (a in archs) printf " %s |", reg[sorted[i], a]; printf "\n" }
         }' >"$out/registers.md"
+    rm -r "$work"
     cat "$out/registers.md"
 }
 
 tests() {
     : >"$out/tests.log"
     for t in test_engine test_net test_ema test_dropblock test_heads test_mix test_attack; do
-        METAPERTURB_GPU=0 build/gpu/tests/$t >>"$out/tests.log" 2>&1 || failed "$t: $out/tests.log"
+        METAPERTURB_GPU=0 within 60 build/gpu/tests/$t >>"$out/tests.log" 2>&1 || failed "$t: $out/tests.log"
         grep "^$t:" "$out/tests.log" || failed "$t ended without its closing line"
     done
-    build/gpu/tests/gpu_perturb "$out/perturb.json" >"$out/perturb.log" || failed "gpu_perturb: $out/perturb.log"
+    within 60 build/gpu/tests/gpu_perturb "$out/perturb.json" >"$out/perturb.log" || failed "gpu_perturb: $out/perturb.log"
     grep -v '^SKIP' "$out/perturb.log"
 }
 
 sanitize() {
     for tool in memcheck racecheck; do
         if ! command -v compute-sanitizer >/dev/null; then failed "compute-sanitizer is not installed: $tool not run"
-        elif METAPERTURB_GPU=0 timeout 100 compute-sanitizer --tool "$tool" --error-exitcode 9 build/gpu/tests/test_net >"$out/$tool.log" 2>&1; then echo "$tool: clean"
+        elif METAPERTURB_GPU=0 within 90 compute-sanitizer --tool "$tool" --error-exitcode 9 build/gpu/tests/test_net >"$out/$tool.log" 2>&1; then echo "$tool: clean"
         else failed "$tool: see $out/$tool.log"
         fi
     done
@@ -60,9 +73,9 @@ median() { /usr/bin/env python3 -c 'import json,statistics,sys; print(statistics
 row() {
     local n=$1 work=$2 target=$3 what=$4 cfg=$5 ours=() theirs=() form=()
     for k in 1 2 3; do
-        $mp bench "$what" "$cfg" -batch 128 -steps 100 -json "$out/$n-ours-$k.json" >>"$out/bench.log" 2>&1 || { failed "$work: $out/bench.log"; return; }
+        within 60 $mp bench "$what" "$cfg" -batch 128 -steps 100 -json "$out/$n-ours-$k.json" >>"$out/bench.log" 2>&1 || { failed "$work: $out/bench.log"; return; }
         ours+=("$out/$n-ours-$k.json")
-        if python3 scripts/peers.py "$what" "$cfg" --batch 128 --steps 50 --gpu "${form[@]}" --json "$out/$n-peer-$k.json" >>"$out/bench.log" 2>&1; then
+        if within 60 python3 scripts/peers.py "$what" "$cfg" --batch 128 --steps 50 --gpu "${form[@]}" --json "$out/$n-peer-$k.json" >>"$out/bench.log" 2>&1; then
             theirs+=("$out/$n-peer-$k.json")
             form=(--form "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["form"])' "$out/$n-peer-$k.json")")
         fi
@@ -90,7 +103,7 @@ table() {
 
 meta() {
     [ -e cache/tasks/tiny_imagenet/group0.data ] || { echo "gpu_check: cache/tasks/tiny_imagenet is not prepared (scripts/prepare_tiny_imagenet.sh): no meta-training"; return; }
-    timeout 240 $mp meta train cfg_meta/tiny_imagenet.meta -steps "${STEPS:-750}" -out "$out/gpu.phi" -json "$out/meta.json" >"$out/meta.log" 2>&1 || failed "meta-training: $out/meta.log"
+    within 240 $mp meta train cfg_meta/tiny_imagenet.meta -steps "${STEPS:-750}" -out "$out/gpu.phi" -json "$out/meta.json" >"$out/meta.log" 2>&1 || failed "meta-training: $out/meta.log"
     tail -n 1 "$out/meta.log"
 }
 
