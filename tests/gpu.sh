@@ -77,14 +77,24 @@ e = (sum((p - q) ** 2 for p, q in zip(x, y)) / sum(p * p for p in x)) ** 0.5
 sys.exit(not (len(a) == len(b) and n > 100 and e < 1e-4 and x != y))
 P
 }
-for optimizer in "momentum=0.8" "adam=1" "adam=1 ema_alpha=0.9"; do
-    sed "s/max_batches=3/max_batches=14\n${optimizer// /\\n}/" "$T/small.cfg" >"$T/opt.cfg"
-    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/a" -every 7 >"$T/a.log" 2>&1
-    build/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/b" -every 7 >"$T/b.log" 2>&1
-    check "$optimizer: trained alike" apart "$T/a/opt.weights" "$T/b/opt.weights"
-    build/sim/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/c" -every 7 >"$T/c.log" 2>&1
-    check "$optimizer: the same bits twice" cmp "$T/a/opt.weights" "$T/c/opt.weights"
-done
+# trains BUILD: whole runs on that build's device.
+trains() {
+    local device=$1/metaperturb optimizer
+    for optimizer in "momentum=0.8" "adam=1" "adam=1 ema_alpha=0.9"; do
+        sed "s/max_batches=3/max_batches=14\n${optimizer// /\\n}/" "$T/small.cfg" >"$T/opt.cfg"
+        "$device" classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/a" -every 7 >"$T/a.log" 2>&1
+        build/metaperturb classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/b" -every 7 >"$T/b.log" 2>&1
+        check "$1, $optimizer: trained alike" apart "$T/a/opt.weights" "$T/b/opt.weights"
+        "$device" classifier train "$T/tiny.data" "$T/opt.cfg" -backup "$T/c" -every 7 >"$T/c.log" 2>&1
+        check "$1, $optimizer: the same bits twice" cmp "$T/a/opt.weights" "$T/c/opt.weights"
+    done
+    sed "s/max_batches=3/max_batches=1500\nadam=1\nema_alpha=0.9/" "$T/small.cfg" >"$T/long.cfg"
+    "$device" classifier train "$T/tiny.data" "$T/long.cfg" -backup "$T/a" >"$T/a.log" 2>&1
+    check "$1: stopped" stopped "$device" classifier train "$T/tiny.data" "$T/long.cfg" -backup "$T/d"
+    check "$1: goes on" "$device" classifier train "$T/tiny.data" "$T/long.cfg" "$T/d/long.backup" -backup "$T/d" >"$T/d.log" 2>&1
+    check "$1: stop and go on equals a straight run" cmp "$T/a/long.weights" "$T/d/long.weights"
+}
+trains build/sim
 
 # Meta-training: tasks side by side in threads, each with a stream of its own.
 cat >"$T/m.meta" <<M
@@ -109,7 +119,9 @@ sys.exit(not (len(x) == len(y) >= 82 and x != y and max(abs(p - q) for p, q in z
 P
 
 run build/gpu gpu_perturb       # without a device: counted skips
-if nvidia-smi -L >/dev/null 2>&1; then run build/gpu "${all[@]}"
+if nvidia-smi -L >/dev/null 2>&1; then
+    run build/gpu "${all[@]}"
+    trains build/gpu
 else skip "no CUDA device: build/gpu was compiled and linked, not run"
 fi
 finish
