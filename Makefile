@@ -24,7 +24,8 @@ OBJ     := $(SRC:src/%.c=$(BUILD)/%.o)
 CUDA    ?= /usr/local/cuda
 NVCC    ?= $(CUDA)/bin/nvcc
 ARCHS   ?= 75 80 86 89 90
-NVFLAGS  = -std=c++17 -O3 -lineinfo -Isrc -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a))
+NVFLAGS  = -std=c++17 -O3 -lineinfo -Isrc -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+           -gencode arch=compute_$(lastword $(ARCHS)),code=compute_$(lastword $(ARCHS))
 ifeq ($(GPU),1)
 CFLAGS  += -DMP_GPU -isystem $(CUDA)/include
 ifeq ($(SIM),1)
@@ -104,6 +105,11 @@ $(BUILD)/tests/test_portable: MORE = $(BUILD)/portable.o
 $(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) $(MORE) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
+
+# src/ops and its kernels alone: runs where no host is installed.
+$(BUILD)/tests/gpu_perturb: tests/gpu_perturb.c $(filter $(BUILD)/ops/%,$(OBJ)) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(filter %.o,$^) -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++ -lm
 
 tests: all $(TESTS)
 ifeq ($(GPU)$(SIM),1)

@@ -41,9 +41,9 @@ def medians(seconds, more):
     return {"seconds": {"median": (seconds[n // 2] + seconds[(n - 1) // 2]) / 2, "min": seconds[0]}, "peak_mb": peak, "steps": n, **more}
 
 
-def clock(once, steps, warm_up=3):
+def clock(once, steps, warm_up=None):
     wait = torch.cuda.synchronize if on_gpu else lambda: None
-    for _ in range(warm_up if not on_gpu else 10):      # cudnn.benchmark tries its algorithms there
+    for _ in range(warm_up or (10 if on_gpu else 3)):       # cudnn.benchmark tries its algorithms there
         once()
     out = []
     for _ in range(steps):

@@ -29,6 +29,8 @@ check "make GPU=1 SIM=1 gave a program" test -x build/sim/metaperturb
 run build/sim "${all[@]}"
 # A device whose cuDNN has nothing repeatable in NHWC: convolutions go through copies in NCHW.
 CUDA_SIM_NO_NHWC=1 run build/sim test_engine test_net
+# TF32 allowed: each direction of a convolution with its own kind of product.
+METAPERTURB_TF32=1 run build/sim test_net
 
 # What the stand-in must catch, or it would prove nothing.
 tiny_data

@@ -1,6 +1,6 @@
 /* gpu_perturb.c - the perturbation's kernels on a CUDA device (ops/perturb_cuda.h) against the CPU's own code: outputs, running statistics, all
  * gradients, drawn noise, to 1e-5; the same bits twice; and how many bytes a second they move beside a plain copy. Built by `make GPU=1 tests`, run by
- * tests/gpu.sh; without a device every check is a counted skip. With a file name as argument the speeds are written there as JSON. */
+ * tests/gpu.sh; without a device every check is a counted skip. With a file name as argument the speeds are written there as JSON. It links src/ops alone. */
 #include "ops/perturb_cuda.h"
 #include "sides.h"
 #include <cuda_runtime_api.h>
@@ -122,19 +122,23 @@ static void speed(const char *json) {
     free(phi);
 }
 
+/* gpu_perturb [FILE.json | -small | -device]: -small: all shapes but the largest, no speed; -device: is there one? */
 int main(int argc, char **argv) {
     static const shape4 shapes[] = {{3, 9, 7, 5}, {1, 1, 1, 1}, {1, 8, 8, 1}, {2, 17, 3, 16}, {4, 1, 6, 3}, {1, 33, 5, 20}, {2, 19, 32, 4}, {3, 5, 8, 64},
                                     {2, 6, 45, 64}, {2, 4, 8, 256}, {2, 3, 9, 132}, {2, 4, 4, 512}, {1, 2, 3, 516}, {257, 9, 1, 4}, {8, 32, 32, 64}};
     int devices = 0;
+    const char *what = argc > 1 ? argv[1] : "";
+    int small = !strcmp(what, "-small");
     if (cudaGetDeviceCount(&devices) != cudaSuccess) devices = 0;
+    if (!strcmp(what, "-device")) return devices == 0;
     omp_set_num_threads(2);
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes - (size_t)small; i++) {
         for (int noise = PERTURB_NOISE_NONE; noise <= PERTURB_NOISE_GAUSS; noise++)
             one(shapes[i], (perturb_noise)noise, 1, 1, 0, INFINITY, 0, devices > 0);
         one(shapes[i], PERTURB_NOISE_SAMPLE, 1, 0, 0.1f, INFINITY, 1, devices > 0);
         one(shapes[i], PERTURB_NOISE_SAMPLE, 0, 1, 1, 1.5f, 1, devices > 0);
     }
-    if (devices > 0) speed(argc > 1 ? argv[1] : NULL);
-    else SKIP("bytes a second: no CUDA device");
+    if (devices > 0 && !small) speed(what[0] ? what : NULL);
+    else if (!small) SKIP("bytes a second: no CUDA device");
     return t_done("gpu_perturb");
 }

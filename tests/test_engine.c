@@ -345,5 +345,6 @@ int main(void) {
     test_carry();
     test_repeat_and_replan();
     test_refusals();
+    test_squares();
     return t_done("test_engine");
 }

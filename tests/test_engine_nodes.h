@@ -51,6 +51,20 @@ static void test_softmax(void) {
     engine_free(e);
 }
 
+/* Sums of squares of the caller's arrays, shorter and longer than what one iteration of a device adds up. */
+static void test_squares(void) {
+    static float a[3], b[9001];
+    double want = 0;
+    engine *e = engine_new();
+    for (int i = 0; i < 3; i++) a[i] = (float)(i + 1), want += (double)a[i] * (double)a[i];
+    for (int i = 0; i < 9001; i++) b[i] = (float)(i % 101) - 50, want += (double)b[i] * (double)b[i];
+    engine_span spans[] = {{a, 3}, {b, 9001}};
+    double got = engine_squares(e, spans, 2);
+    CHECK(got == want, "squares %g, want %g", got, want);
+    CHECK(engine_squares(e, spans, 0) == 0, "squares of nothing");
+    engine_free(e);
+}
+
 static void test_dropout(void) {
     enum { B = 3, H = 5, W = 7, C = 9, N = B * H * W * C };
     char err[1024];

@@ -23,6 +23,7 @@ static void open_device(engine *e) {
     if (!o) engine_die("out of memory for a network");
     e->own = o;
     o->no_graphs = getenv("METAPERTURB_GRAPHS") && !strcmp(getenv("METAPERTURB_GRAPHS"), "0");
+    engine_cuda_lock();
     o->tf32 = getenv("METAPERTURB_TF32") && strcmp(getenv("METAPERTURB_TF32"), "0");
     CUDA_CHECK(cudaStreamCreateWithFlags(&o->stream, cudaStreamNonBlocking));
     CUDA_CHECK(cudaStreamCreateWithFlags(&o->side, cudaStreamNonBlocking));
@@ -34,11 +35,13 @@ static void open_device(engine *e) {
     CUBLAS_CHECK(cublasSetWorkspace(o->blas, o->blas_work, BLAS_WORK));     /* its own would not do in a recorded step */
     CUBLAS_CHECK(cublasSetMathMode(o->blas, o->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
     for (int i = 0; i < CUDA_SLOTS; i++) CUDA_CHECK(cudaEventCreateWithFlags(&o->slots[i].done, cudaEventDisableTiming));
+    engine_cuda_unlock();
 }
 
 static void close_device(engine *e) {
     cuda_own *o = cuda_of(e);
     CUDA_CHECK(cudaStreamSynchronize(o->stream));
+    engine_cuda_lock();
     engine_cuda_steps_free(e);
     engine_cuda_twins_free(e);
     engine_drop(e, &o->staging);
@@ -51,6 +54,7 @@ static void close_device(engine *e) {
     CUDA_CHECK(cudaFree(o->blas_work));
     CUDA_CHECK(cudaStreamDestroy(o->stream));
     CUDA_CHECK(cudaStreamDestroy(o->side));
+    engine_cuda_unlock();
     free(o);
 }
 

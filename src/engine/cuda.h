@@ -55,7 +55,7 @@ typedef struct {
     cublasHandle_t blas;
     int tf32;
     cuda_twin *twins;
-    int n_twins, cap;
+    int n_twins, cap, twin;     /* twin: asked for last */
     cuda_slot slots[CUDA_SLOTS];
     int slot;
     buffer staging;             /* of import and export, on the device */
@@ -92,6 +92,10 @@ void engine_cuda_sgd(engine *e, float *w, float *update, size_t n, const sgd_arg
 void engine_cuda_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
 double engine_cuda_squares(engine *e, const engine_span *a, int n);
 
+/* One thread at a time records a step, or takes and gives back memory, streams and handles: some of these wait for the whole device, which would break
+ * off another thread's recording. */
+void engine_cuda_lock(void);
+void engine_cuda_unlock(void);
 float *engine_cuda_alloc(engine *e, size_t floats);
 void engine_cuda_release(engine *e, float *p, size_t floats);
 void engine_cuda_from_nchw(engine *e, float *nhwc, const float *nchw, shape4 s, int add);

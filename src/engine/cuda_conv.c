@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 enum { ALGORITHMS = 16 };
+static const size_t WORK_MOST = (size_t)1 << 30;    /* bytes: what needs more is passed over */
 
 typedef struct {
     cudnnTensorDescriptor_t x, y;
@@ -16,6 +17,7 @@ typedef struct {
     cudnnConvolutionFwdAlgo_t forward;
     cudnnConvolutionBwdDataAlgo_t data;
     cudnnConvolutionBwdFilterAlgo_t filter;
+    cudnnMathType_t forward_math, data_math, filter_math;   /* cuDNN ranks pairs of both; the descriptor holds that of the next call */
     size_t forward_bytes, data_bytes, filter_bytes;     /* of work */
     int turned;                                         /* in NCHW */
     shape4 f;
@@ -31,13 +33,15 @@ static _Noreturn void no_algorithm(const node *n) {
     engine_cuda_die("cudnnGetConvolutionAlgorithm(", text);
 }
 
-/* The first that runs and repeats itself; -1: none. */
-#define CHOOSE(answer, perf, count, to, bytes) do { \
+/* The first that runs, repeats itself and takes no more than WORK_MOST; -1: none. */
+#define CHOOSE(answer, perf, count, to, math, bytes) do { \
         if ((answer) != CUDNN_STATUS_SUCCESS) return -1; \
         int k_ = 0; \
-        while (k_ < (count) && ((perf)[k_].status != CUDNN_STATUS_SUCCESS || (perf)[k_].determinism != CUDNN_DETERMINISTIC)) k_++; \
+        while (k_ < (count) && ((perf)[k_].status != CUDNN_STATUS_SUCCESS || (perf)[k_].determinism != CUDNN_DETERMINISTIC \
+                                || (perf)[k_].memory > WORK_MOST)) k_++; \
         if (k_ == (count)) return -1; \
         (to) = (perf)[k_].algo; \
+        (math) = (perf)[k_].mathType; \
         (bytes) = (perf)[k_].memory; \
     } while (0)
 
@@ -45,7 +49,7 @@ static int choose_forward(engine *e, conv *c) {
     cudnnConvolutionFwdAlgoPerf_t perf[ALGORITHMS];
     int count = 0;
     cudnnStatus_t s = cudnnGetConvolutionForwardAlgorithm_v7(cuda_of(e)->dnn, c->x, c->w, c->conv, c->y, ALGORITHMS, &count, perf);
-    CHOOSE(s, perf, count, c->forward, c->forward_bytes);
+    CHOOSE(s, perf, count, c->forward, c->forward_math, c->forward_bytes);
     return 0;
 }
 
@@ -53,7 +57,7 @@ static int choose_data(engine *e, conv *c) {
     cudnnConvolutionBwdDataAlgoPerf_t perf[ALGORITHMS];
     int count = 0;
     cudnnStatus_t s = cudnnGetConvolutionBackwardDataAlgorithm_v7(cuda_of(e)->dnn, c->w, c->y, c->conv, c->x, ALGORITHMS, &count, perf);
-    CHOOSE(s, perf, count, c->data, c->data_bytes);
+    CHOOSE(s, perf, count, c->data, c->data_math, c->data_bytes);
     return 0;
 }
 
@@ -61,7 +65,7 @@ static int choose_filter(engine *e, conv *c) {
     cudnnConvolutionBwdFilterAlgoPerf_t perf[ALGORITHMS];
     int count = 0;
     cudnnStatus_t s = cudnnGetConvolutionBackwardFilterAlgorithm_v7(cuda_of(e)->dnn, c->x, c->y, c->conv, c->w, ALGORITHMS, &count, perf);
-    CHOOSE(s, perf, count, c->filter, c->filter_bytes);
+    CHOOSE(s, perf, count, c->filter, c->filter_math, c->filter_bytes);
     return 0;
 }
 
@@ -138,6 +142,7 @@ static void product(engine *e, const node *n, conv *c, float *y) {
     shape4 in = e->nodes[n->in[0]].s;
     const float *x = turn(e, c, e->nodes[n->in[0]].y.p, in, &c->tx), *w = turn(e, c, weights(e, n, c, n->d.conv.p.weights, 0), c->f, &c->tw);
     void *room = work(e, c->forward_bytes);
+    CUDNN_CHECK(cudnnSetConvolutionMathType(c->conv, c->forward_math));
     LIVE(e, CUDNN_CHECK(cudnnConvolutionForward(cuda_of(e)->dnn, &one, c->x, x, c->w, w, c->conv, c->forward, room, c->forward_bytes, &none, c->y,
                                                 aside(c, y, &c->ty))));
     turn_back(e, c, y, n->s, &c->ty, 0);
@@ -147,6 +152,7 @@ static void product(engine *e, const node *n, conv *c, float *y) {
 static void filter_gradient(engine *e, const node *n, conv *c, float *dw) {
     const float *x = turn(e, c, e->nodes[n->in[0]].y.p, e->nodes[n->in[0]].s, &c->tx), *dy = turn(e, c, n->delta->b.p, n->s, &c->ty);
     void *room = work(e, c->filter_bytes);
+    CUDNN_CHECK(cudnnSetConvolutionMathType(c->conv, c->filter_math));
     LIVE(e, CUDNN_CHECK(cudnnConvolutionBackwardFilter(cuda_of(e)->dnn, &one, c->x, x, c->y, dy, c->conv, c->filter, room, c->filter_bytes,
                                                        c->turned ? &none : &one, c->w, aside(c, dw, &c->tw))));
     turn_back(e, c, dw, c->f, &c->tw, 1);
@@ -155,6 +161,7 @@ static void filter_gradient(engine *e, const node *n, conv *c, float *dw) {
 static void data_gradient(engine *e, const node *n, conv *c, float *dx, int add) {
     const float *w = turn(e, c, weights(e, n, c, n->d.conv.p.weights, 0), c->f, &c->tw), *dy = turn(e, c, n->delta->b.p, n->s, &c->ty);
     void *room = work(e, c->data_bytes);
+    CUDNN_CHECK(cudnnSetConvolutionMathType(c->conv, c->data_math));
     LIVE(e, CUDNN_CHECK(cudnnConvolutionBackwardData(cuda_of(e)->dnn, &one, c->w, w, c->y, dy, c->conv, c->data, room, c->data_bytes,
                                                      add && !c->turned ? &one : &none, c->x, aside(c, dx, &c->tx))));
     turn_back(e, c, dx, e->nodes[n->in[0]].s, &c->tx, add);

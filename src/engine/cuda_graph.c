@@ -42,7 +42,9 @@ static void take_scalars(cuda_own *o) {
     if (o->scalars) return;
     size_t bytes = CUDA_SCALARS * sizeof *o->scalars;
     void *there;
+    engine_cuda_lock();
     CUDA_CHECK(cudaMalloc(&there, bytes));
+    engine_cuda_unlock();
     o->scalars_there = there;
     o->scalars = malloc(bytes);
     if (!o->scalars) engine_die("out of memory for a network");
@@ -62,6 +64,7 @@ void engine_cuda_step_begin(engine *e, uint64_t kind) {
         engine_cuda_level_slots(e);
         CUDA_CHECK(cudaStreamSynchronize(o->stream));       /* what crosses meanwhile may overtake nothing */
         o->phase = STEP_RECORDED;
+        engine_cuda_lock();
         CUDA_CHECK(cudaStreamBeginCapture(o->stream, cudaStreamCaptureModeRelaxed));
     }
 }
@@ -69,6 +72,7 @@ void engine_cuda_step_begin(engine *e, uint64_t kind) {
 static void finish_recording(cuda_own *o, cuda_step *s) {
     cudaGraph_t g;
     CUDA_CHECK(cudaStreamEndCapture(o->stream, &g));
+    engine_cuda_unlock();
     CUDA_CHECK(cudaGraphInstantiate(&s->graph, g, 0));
     CUDA_CHECK(cudaGraphDestroy(g));
     s->sum = o->sum;

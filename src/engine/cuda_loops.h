@@ -441,12 +441,19 @@ LOOP(squares) {
     b->sum[i] = sum;
 }
 
+/* One of LOOP_COUNTS: of those. */
+LOOP(squares_some) {
+    double sum = 0;
+    for (uint32_t k = i; k < LOOP_SQUARES; k += LOOP_COUNTS) sum += b->sum[k];
+    b->total[i] = sum;
+}
+
 /* All of them, in the order of their names below. */
 #define CUDA_LOOPS(X) \
     X(from_nchw) X(to_nchw) X(add) X(act) X(act_back) X(add_act) X(bias_act) X(rows) X(meet) X(meet_back) X(upsample) X(upsample_back) \
     X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) \
     X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back) \
-    X(bias_update) X(sgd) X(adam) X(squares)
+    X(bias_update) X(sgd) X(adam) X(squares) X(squares_some)
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;
 #endif

@@ -1,15 +1,24 @@
 /* cuda_memory.c - memory of the device, and what crosses to the caller's. */
 #include "engine/cuda.h"
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+static pthread_mutex_t alone = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+void engine_cuda_lock(void) { pthread_mutex_lock(&alone); }
+void engine_cuda_unlock(void) { pthread_mutex_unlock(&alone); }
 
 float *engine_cuda_alloc(engine *e, size_t floats) {
     void *p = NULL;
     cuda_of(e)->memory++;
     /* Loops count in 32 bits. */
     if (floats > (size_t)INT32_MAX) return NULL;
-    if (cudaMalloc(&p, (floats ? floats : 1) * sizeof(float)) == cudaSuccess) return p;
+    engine_cuda_lock();
+    cudaError_t bad = cudaMalloc(&p, (floats ? floats : 1) * sizeof(float));
+    engine_cuda_unlock();
+    if (bad == cudaSuccess) return p;
     (void)cudaGetLastError();   /* the caller says what is too large */
     return NULL;
 }
@@ -18,13 +27,17 @@ float *engine_cuda_alloc(engine *e, size_t floats) {
 void engine_cuda_release(engine *e, float *p, size_t floats) {
     cuda_of(e)->memory++;
     (void)floats;
+    engine_cuda_lock();
     CUDA_CHECK(cudaFree(p));
+    engine_cuda_unlock();
 }
 
 static void grow(cuda_slot *s, size_t bytes) {
     if (s->bytes >= bytes) return;
+    engine_cuda_lock();
     if (s->p) CUDA_CHECK(cudaFreeHost(s->p));
     CUDA_CHECK(cudaMallocHost(&s->p, bytes));
+    engine_cuda_unlock();
     s->bytes = bytes;
 }
 

@@ -10,7 +10,9 @@
 
 static cuda_twin *find(engine *e, const void *array) {
     cuda_own *o = cuda_of(e);
-    for (int i = 0; i < o->n_twins; i++) if (o->twins[i].host == array) return &o->twins[i];
+    /* Steps ask in the order of the first one: mostly for the last one again, or for the next. */
+    for (int i = o->twin; i < o->n_twins && i < o->twin + 2; i++) if (o->twins[i].host == array) return &o->twins[o->twin = i];
+    for (int i = 0; i < o->n_twins; i++) if (o->twins[i].host == array) return &o->twins[o->twin = i];
     return NULL;
 }
 
@@ -137,14 +139,15 @@ void engine_cuda_adam(engine *e, float *w, float *update, float *m, float *v, si
 }
 
 double engine_cuda_squares(engine *e, const engine_span *a, int n) {
-    size_t each = LOOP_SQUARES, len = each * (size_t)n;
-    double sum = 0, *there = (double *)(void *)engine_need(e, &e->work, 2 * len), *here = malloc((len + 1) * sizeof *here);
+    size_t len = LOOP_COUNTS * (size_t)n;
+    double sum = 0, *there = (double *)(void *)engine_need(e, &e->work, 2 * (LOOP_SQUARES + len)), *here = malloc((len + 1) * sizeof *here);
     if (!here) engine_die("out of memory for the norm of the gradient");
     for (int k = 0; k < n; k++) {
         const cuda_twin *t = find(e, a[k].p);
         cuda_job j = {.x = engine_cuda_twin(e, a[k].p, a[k].len * sizeof(float), t ? &t->f : NULL, 0), .n = (uint32_t)a[k].len,
-                      .sum = there + each * (size_t)k};
-        engine_cuda_each(e, RUN_squares, each, &j);
+                      .sum = there + len, .total = there + LOOP_COUNTS * (size_t)k};
+        engine_cuda_each(e, RUN_squares, LOOP_SQUARES, &j);
+        engine_cuda_each(e, RUN_squares_some, LOOP_COUNTS, &j);
     }
     if (n) engine_cuda_download(e, here, there, len * sizeof *here);
     for (size_t i = 0; i < len; i++) sum += here[i];

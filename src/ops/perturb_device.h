@@ -353,7 +353,9 @@ DEV void dev_scale_back(size_t i, const perturb_job *b) {
 
 /* w's gradient. One a weight (10). */
 DEV void dev_w_gradient(size_t i, const perturb_job *b) {
-    for (int c = 0; c < b->a.s.c; c++) b->dphi[PHI_W + i] += b->per_channel[(size_t)c * 10 + i];
+    double sum = 0;
+    for (int c = 0; c < b->a.s.c; c++) sum += b->per_channel[(size_t)c * 10 + i];
+    b->dphi[PHI_W + i] += sum;
 }
 
 /* coef (N,4,C): what every pixel of a feature above 0 gets. One each. */

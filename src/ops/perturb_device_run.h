@@ -161,7 +161,7 @@ static void device_backward(const perturb_job *job) {
     }
     if (b.a.scale && b.dphi) EACH(dev_w_gradient, (size_t)10, b);
     if (features) EACH(dev_feature_coef, (size_t)s.n * PERTURB_K * c, b);
-    if (features && b.dx && even) EACH(dev_features_march, (size_t)s.n * (size_t)dev_bands(s) * (size_t)s.w * (c / 4), b);
+    if (features && b.dx && even) EACH(dev_features_march, (size_t)s.n * (size_t)march_back_bands(s) * (size_t)s.w * (c / 4), b);
     else if (features && b.dx) EACH(dev_features_back, n, b);
     if (b.through_alpha && !march) {
         b.from = b.da;

@@ -19,12 +19,12 @@
 #define MP_PERTURB_MARCH_H
 #include "ops/perturb_device.h"
 
-enum { MARCH_THREADS = 512, MARCH_WIDE = 4, MARCH_BLOCKS = 256, MARCH_LEAST_BAND = 8, MARCH_SHARED = 48 * 1024, MARCH_TAPS = 12 };
+enum { MARCH_THREADS = 512, MARCH_WIDE = 4, MARCH_ALL_THREADS = 1 << 16, MARCH_LEAST_BAND = 8, MARCH_BACK_BAND = 16, MARCH_SHARED = 48 * 1024, MARCH_TAPS = 12 };
 
 typedef struct {
     int lanes, wide;        /* threads of a pixel, a power of two up to 32; quads of each */
     int tile, tiles;        /* pixels of a row that a block writes, and how many such blocks; more than one: it reads two more on each side */
-    int band, bands;        /* rows that a block writes, and how many such blocks; it reads two more above and below */
+    int band, bands;        /* rows that a block writes, and how many such blocks; it reads two more above and below: as many bands as keep a device busy */
     int pixels, threads;    /* that a block reads; a multiple of 32 */
     int share;              /* pixels half a row apart draw their noise together: half the work */
     int features_once;      /* features whose sums are added up over a block at once */
@@ -45,7 +45,8 @@ VEC_INLINE int march_plan_of(shape4 s, march_plan *p) {
     p->pixels = p->tiles == 1 ? s.w : p->tile + 4;
     p->threads = (p->pixels * p->lanes + 31) / 32 * 32;
     p->band = s.h;
-    while (p->band > MARCH_LEAST_BAND && (size_t)s.n * (size_t)p->tiles * (size_t)((s.h + p->band - 1) / p->band) < MARCH_BLOCKS) p->band = (p->band + 1) / 2;
+    while (p->band > MARCH_LEAST_BAND && (size_t)s.n * (size_t)p->tiles * (size_t)((s.h + p->band - 1) / p->band) * (size_t)p->threads < MARCH_ALL_THREADS)
+        p->band = (p->band + 1) / 2;
     p->bands = (s.h + p->band - 1) / p->band;
     p->blocks = (size_t)s.n * (size_t)p->bands * (size_t)p->tiles;
     p->floats = 2 * (size_t)(p->pixels + 2) * c + 4 * MARCH_TAPS + 2 * ((size_t)p->pixels + 2);
@@ -104,7 +105,7 @@ VEC_INLINE march_quad march_zero(void) {
 #define MARCH_QUADS(t) MARCH_UNROLL for (int j = 0; j < wide; j++) if ((t)->lane + j * (t)->lanes < (t)->quads)
 #define MARCH_EACH MARCH_UNROLL for (int k = 0; k < 4; k++)
 
-/* Shared memory of a block: two rows with a pixel of zeros at each end, their means, noise for the right half, kernels. */
+/* Shared memory of a block: two rows with a pixel of zeros at each end, their means, noise for the other half of the row, kernels. */
 typedef struct { float *row[2], *mean[2], *noise, *taps; } march_room;
 VEC_INLINE march_room march_room_of(const perturb_job *b, const march_plan *p, float *shared) {
     march_room r;
@@ -208,16 +209,27 @@ DEV void march_shift(march_thread *t, const int wide) {
     }
 }
 
+/* Where in room.noise a thread puts what it drew for its partner half a row away (from_partner: finds what that one drew): two numbers a quad. */
+DEV int march_exchange(const march_thread *t, shape4 s, int j, int from_partner) {
+    int x = !from_partner ? t->x : t->x < s.w / 2 ? t->x + s.w / 2 : t->x - s.w / 2;
+    return (x * s.c + 4 * (t->lane + j * t->lanes)) / 2;
+}
+
 /* ---- forward ---------------------------------------------------------------------------------------------------- */
 
 /* y and z of row y from alpha. The last bit of z's float tells whether E1 was above 0: half a unit in the last place. */
 DEV void march_apply(const march_thread *t, const perturb_job *b, const march_plan *p, march_room room, march_quad alpha[], int n, int y, const int wide) {
     shape4 s = b->a.s;
     float anneal = dev_annealing(b);
-    int right = p->share && t->x >= s.w / 2, drawn = p->share && !b->a.eps;
+    int drawn = p->share && !b->a.eps, right = t->x >= s.w / 2;
     MARCH_QUADS(t) {
         size_t at = march_at(t, s, n, y, j);
-        march_quad noise = right ? march_read(room.noise + (t->x - s.w / 2) * s.c + 4 * (t->lane + j * t->lanes)) : t->noise[j], out, kept;
+        const float *come = room.noise + (drawn ? march_exchange(t, s, j, 1) : 0);
+        march_quad noise = march_zero(), out, kept;
+        if (drawn) MARCH_UNROLL for (int k = 0; k < 2; k++) {
+            noise.v[k] = right ? come[k] : t->noise[j].v[k];
+            noise.v[2 + k] = right ? t->noise[j].v[k] : come[k];
+        }
         march_quad scale = march_read(b->scale + 4 * (t->lane + j * t->lanes));
         MARCH_EACH {
             dev_place place = {n, y, t->x, 4 * (t->lane + j * t->lanes) + k};
@@ -257,15 +269,21 @@ DEV float march_forward_edge(march_thread *t, const perturb_job *b, const march_
     return sum;
 }
 
-/* Noise of row y for this pixel, and for the one half a row to its right. */
+/* Noise of row y: this pixel and the one half a row away have the same blocks of the generator. The left one draws for the first two channels of a
+ * quad, the right one for the last two; each keeps its own number and puts the other's where the other finds it. */
 DEV void march_draw(march_thread *t, const perturb_job *b, march_room room, int n, int y, const int wide) {
     shape4 s = b->a.s;
     rng_key_t key = b->now ? b->now->key : b->a.key;
+    int right = t->x >= s.w / 2;
     MARCH_QUADS(t) {
-        march_quad other;
-        int at = t->x * s.c + 4 * (t->lane + j * t->lanes);
-        MARCH_EACH dev_normal_pair(key, (uint32_t)n * (uint32_t)s.h + (uint32_t)y, (uint32_t)(at + k), &t->noise[j].v[k], &other.v[k]);
-        march_write(room.noise + at, other);
+        int block = (right ? t->x - s.w / 2 : t->x) * s.c + 4 * (t->lane + j * t->lanes) + 2 * right;
+        float *other = room.noise + march_exchange(t, s, j, 0);
+        MARCH_UNROLL for (int k = 0; k < 2; k++) {
+            float first, second;
+            dev_normal_pair(key, (uint32_t)n * (uint32_t)s.h + (uint32_t)y, (uint32_t)(block + k), &first, &second);
+            t->noise[j].v[k] = right ? second : first;
+            other[k] = right ? first : second;
+        }
     }
 }
 
@@ -276,7 +294,7 @@ DEV float march_forward_middle(march_thread *t, const perturb_job *b, const marc
     float sum = 0;
     int inside = h - 1 >= 0 && h - 1 < s.h, noisy = b->a.noise == PERTURB_NOISE_SAMPLE || b->a.noise == PERTURB_NOISE_UNIT;
     if (!t->live) return 0;
-    if (p->share && noisy && !b->a.eps && h - 2 >= w.top && h - 2 < w.end && t->x < s.w / 2) march_draw(t, b, room, w.n, h - 2, wide);
+    if (p->share && noisy && !b->a.eps && h - 2 >= w.top && h - 2 < w.end) march_draw(t, b, room, w.n, h - 2, wide);
     march_conv(r, &t->first, t, room.row[0], room.mean[0], room.taps, s.c, wide);
     t->bits_one = t->bits;
     t->bits = 0;
@@ -375,6 +393,8 @@ DEV void march_collect(const march_thread *t, float *to, const float *shared, in
 DEV void march_features_quad(march_quad sum[PERTURB_K], const march_thread *t, const perturb_job *b, march_place w, int j) {
     shape4 s = b->a.s;
     march_quad here[PERTURB_K], next[PERTURB_K];
+    float taps[9 * PERTURB_K];
+    MARCH_UNROLL for (int i = 0; i < 9 * PERTURB_K; i++) taps[i] = b->phi[PHI_K + i];
     MARCH_UNROLL for (int f = 0; f < PERTURB_K; f++) sum[f] = here[f] = next[f] = march_zero();
     for (int h = w.top - 1; h <= w.end; h++) {
         int in = h >= 0 && h < s.h;
@@ -383,7 +403,7 @@ DEV void march_features_quad(march_quad sum[PERTURB_K], const march_thread *t, c
         march_quad r = in && t->x + 1 < s.w ? march_read(from + s.c) : march_zero();
         unsigned mask = 0;
         MARCH_UNROLL for (int f = 0; f < PERTURB_K; f++) {
-            const float *K = b->phi + PHI_K + 9 * f;
+            const float *K = taps + 9 * f;
             MARCH_EACH {
                 float v = here[f].v[k] + (K[6] * l.v[k] + K[7] * o.v[k] + K[8] * r.v[k]);
                 here[f].v[k] = next[f].v[k] + (K[3] * l.v[k] + K[4] * o.v[k] + K[5] * r.v[k]);
@@ -411,14 +431,17 @@ DEV void march_features_put(const march_thread *t, float *shared, int from, int 
     }
 }
 
-/* dx += what comes through the features. One iteration a (picture, band of PERTURB_DEVICE_BAND rows, pixel, quad), the last picture first: what
- * was written last is still near. */
+DEV int march_back_bands(shape4 s) { return (s.h + MARCH_BACK_BAND - 1) / MARCH_BACK_BAND; }
+
+/* dx += what comes through the features. One iteration a (picture, band of MARCH_BACK_BAND rows, pixel, quad), the last picture first: what was written
+ * last is still near. */
 DEV void dev_features_march(size_t i, const perturb_job *b) {
     shape4 s = b->a.s;
-    size_t quads = (size_t)s.c / 4, c = 4 * (i % quads);
-    int x = (int)(i / quads % (size_t)s.w), band = (int)(i / quads / (size_t)s.w % (size_t)dev_bands(s));
-    int n = s.n - 1 - (int)(i / quads / (size_t)s.w / (size_t)dev_bands(s));
-    int top = band * PERTURB_DEVICE_BAND, end = top + PERTURB_DEVICE_BAND < s.h ? top + PERTURB_DEVICE_BAND : s.h;
+    size_t quads = (size_t)s.c / 4, c = 4 * (i % quads), bands = (size_t)march_back_bands(s);
+    int x = (int)(i / quads % (size_t)s.w), band = (int)(i / quads / (size_t)s.w % bands), n = s.n - 1 - (int)(i / quads / (size_t)s.w / bands);
+    int top = band * MARCH_BACK_BAND, end = top + MARCH_BACK_BAND < s.h ? top + MARCH_BACK_BAND : s.h;
+    float taps[9 * PERTURB_K];
+    MARCH_UNROLL for (int k = 0; k < 9 * PERTURB_K; k++) taps[k] = b->phi[PHI_K + k];
     march_quad coef[PERTURB_K], here = march_zero(), next = march_zero();
     MARCH_UNROLL for (int f = 0; f < PERTURB_K; f++) coef[f] = march_read(b->coef + ((size_t)n * PERTURB_K + (size_t)f) * (size_t)s.c + c);
     for (int h = top - 1; h <= end; h++) {
@@ -427,7 +450,7 @@ DEV void dev_features_march(size_t i, const perturb_job *b) {
             unsigned mask = 0;
             if (h >= 0 && h < s.h && x + dx >= 0 && x + dx < s.w) mask = march_signs(b->mask + dev_at(s, n, h, x + dx) + c);
             MARCH_UNROLL for (int f = 0; f < PERTURB_K; f++) {
-                const float *K = b->phi + PHI_K + 9 * f + 1 - dx;      /* mirrored: a row above gives by the lowest taps */
+                const float *K = taps + 9 * f + 1 - dx;      /* mirrored: a row above gives by the lowest taps */
                 MARCH_EACH {
                     float u = mask >> (8 * k + f) & 1 ? coef[f].v[k] : 0;
                     out.v[k] += K[0] * u;

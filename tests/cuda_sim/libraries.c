@@ -10,7 +10,7 @@
 struct cudnnContext { cudaStream_t stream; };
 struct cudnnTensorStruct { int n, c, h, w, nchw; };
 struct cudnnFilterStruct { int k, c, h, w, nchw; };
-struct cudnnConvolutionStruct { int pad, stride, groups; };
+struct cudnnConvolutionStruct { int pad, stride, groups; cudnnMathType_t math; };
 
 #define NEW(type, name) \
     cudnnStatus_t cudnnCreate##name(type *p) { return (*p = calloc(1, sizeof **p)) ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_ALLOC_FAILED; } \
@@ -42,7 +42,7 @@ cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t t, cudnnDataTyp
 cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, int ph, int pw, int u, int v, int dh, int dw, cudnnConvolutionMode_t mode,
                                               cudnnDataType_t type) {
     if (ph != pw || u != v || dh != 1 || dw != 1 || mode != CUDNN_CROSS_CORRELATION || type != CUDNN_DATA_FLOAT) return CUDNN_STATUS_NOT_SUPPORTED;
-    *d = (struct cudnnConvolutionStruct){ph, u, 1};
+    *d = (struct cudnnConvolutionStruct){ph, u, 1, CUDNN_DEFAULT_MATH};
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -52,22 +52,29 @@ cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t d, int 
 }
 
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t d, cudnnMathType_t t) {
-    (void)d;
+    d->math = t;
     return t == CUDNN_FMA_MATH || t == CUDNN_DEFAULT_MATH ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
+
+enum { TO_Y, TO_X, TO_W };     /* the three ways of a convolution */
 
 /* CUDA_SIM_NO_NHWC: a device whose cuDNN has nothing repeatable in NHWC. */
 static int repeatable(cudnnTensorDescriptor_t x) { return x->nchw || !getenv("CUDA_SIM_NO_NHWC"); }
 
-/* First one that must not be taken, then one that wants work. */
-#define RANK(perf, wanted, algorithm, x) do { \
-        memset(perf, 0, 2 * sizeof *(perf)); \
-        if ((wanted) < 2) return CUDNN_STATUS_BAD_PARAM; \
+/* Where TF32 is allowed, only the gradient of the input uses it: an algorithm must be called with the kind of product it was ranked with. */
+static cudnnMathType_t math_of(int way) { return way == TO_X && getenv("METAPERTURB_TF32") ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH; }
+
+/* First one that does not repeat itself, then one that wants more work than there is, then the one to take. */
+#define RANK(perf, wanted, algorithm, x, way) do { \
+        memset(perf, 0, 3 * sizeof *(perf)); \
+        if ((wanted) < 3) return CUDNN_STATUS_BAD_PARAM; \
         (perf)[0].determinism = CUDNN_NON_DETERMINISTIC; \
-        (perf)[1].determinism = repeatable(x) ? CUDNN_DETERMINISTIC : CUDNN_NON_DETERMINISTIC; \
-        (perf)[1].algo = algorithm; \
-        (perf)[1].memory = 1000; \
-        *count = 2; \
+        (perf)[1].determinism = (perf)[2].determinism = repeatable(x) ? CUDNN_DETERMINISTIC : CUDNN_NON_DETERMINISTIC; \
+        (perf)[1].memory = (size_t)1 << 40; \
+        (perf)[2].algo = algorithm; \
+        (perf)[2].mathType = math_of(way); \
+        (perf)[2].memory = 1000; \
+        *count = 3; \
         return CUDNN_STATUS_SUCCESS; \
     } while (0)
 
@@ -76,7 +83,7 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t h, cudnnTenso
     (void)h;
     if (w->c * c->groups != x->c || w->k != y->c) return CUDNN_STATUS_BAD_PARAM;
     if ((x->h + 2 * c->pad - w->h) / c->stride + 1 != y->h || (x->w + 2 * c->pad - w->w) / c->stride + 1 != y->w) return CUDNN_STATUS_BAD_PARAM;
-    RANK(perf, wanted, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, x);
+    RANK(perf, wanted, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, x, TO_Y);
 }
 
 cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t h, cudnnFilterDescriptor_t w, cudnnTensorDescriptor_t dy,
@@ -84,7 +91,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t h, cudnn
                                                           cudnnConvolutionBwdDataAlgoPerf_t *perf) {
     (void)h;
     if (w->c * c->groups != dx->c || w->k != dy->c) return CUDNN_STATUS_BAD_PARAM;
-    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, dx);
+    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, dx, TO_X);
 }
 
 cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t h, cudnnTensorDescriptor_t x, cudnnTensorDescriptor_t dy,
@@ -92,12 +99,11 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t h, cud
                                                             cudnnConvolutionBwdFilterAlgoPerf_t *perf) {
     (void)h;
     if (dw->c * c->groups != x->c || dw->k != dy->c) return CUDNN_STATUS_BAD_PARAM;
-    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, x);
+    RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, x, TO_W);
 }
 
 /* ---- cuDNN: the convolution, three ways ------------------------------------------------------------------------------- */
 
-enum { TO_Y, TO_X, TO_W };
 typedef struct {
     struct cudnnTensorStruct x, y;
     struct cudnnFilterStruct w;
@@ -143,7 +149,7 @@ static void run_conv(void *p) {
 
 static cudnnStatus_t convolve(cudnnHandle_t h, conv *a, const void *alpha, const void *beta, int right_algorithm) {
     a->beta = *(const float *)beta;
-    if (*(const float *)alpha != 1 || !right_algorithm || a->work_bytes < 1000) return CUDNN_STATUS_BAD_PARAM;
+    if (*(const float *)alpha != 1 || !right_algorithm || a->work_bytes < 1000 || a->c.math != math_of(a->way)) return CUDNN_STATUS_BAD_PARAM;
     sim_queue(h->stream, run_conv, a, sizeof *a);
     return CUDNN_STATUS_SUCCESS;
 }
