@@ -40,6 +40,7 @@ static void add_line(compare_row *r, const suite_cell *c, const cJSON *line) {
     r->v[ECE][k] = number(f, "ece");
     r->train[k] = number(seconds, "train");
     r->test[k] = number(seconds, r->form == FORM_SAMPLED ? "sampled" : "test");
+    r->machine[k] = text(line, "machine");
     r->figures[k] = f;
 }
 
@@ -76,7 +77,7 @@ compare_row *compare_rows(const compare_source *from, int *n, char *err) {
 compare_difference compare_differ(const compare_source *from, const compare_row *rows, int n, const compare_row *row) {
     compare_difference d = {0};
     const suite_part *against = suite_against(from->suite, row->method);
-    double a[METRICS + 1][SUITE_SEEDS], b[METRICS + 1][SUITE_SEEDS];
+    double a[METRICS][SUITE_SEEDS], b[METRICS][SUITE_SEEDS], ours = 0, theirs = 0;
     const compare_row *other = NULL;
     for (int i = 0; i < n; i++) {
         const compare_row *r = &rows[i];
@@ -87,12 +88,14 @@ compare_difference compare_differ(const compare_source *from, const compare_row 
         for (int k = 0; k < other->n; k++) {
             if (row->seed[i] != other->seed[k]) continue;
             for (int m = 0; m < METRICS; m++) a[m][d.n] = other->v[m][k], b[m][d.n] = row->v[m][i];
-            a[METRICS][d.n] = other->train[k];
-            b[METRICS][d.n++] = row->train[i];
+            d.n++;
+            if (strcmp(row->machine[i], other->machine[k])) continue;
+            ours += row->train[i];
+            theirs += other->train[k];
         }
     }
     for (int m = 0; m < METRICS; m++) d.d[m] = interval_of_pairs(a[m], b[m], d.n, 0.95);
-    d.time = spread_of(b[METRICS], d.n).mean / spread_of(a[METRICS], d.n).mean;
+    d.time = theirs > 0 ? ours / theirs : 0;
     return d;
 }
 

@@ -18,11 +18,12 @@ typedef struct {
     int n, samples;
     uint64_t seed[SUITE_SEEDS];
     double v[METRICS][SUITE_SEEDS], train[SUITE_SEEDS], test[SUITE_SEEDS];
+    const char *machine[SUITE_SEEDS];   /* "" in lines that do not tell it */
     const cJSON *figures[SUITE_SEEDS];  /* of the line: the object that holds top1, ..., bins */
 } compare_row;
 
 /* A row against the one pass of the method that it is compared with, over the seeds that both have; n 0: there are none. */
-typedef struct { int n; interval d[METRICS]; double time; } compare_difference;    /* time: training, as a multiple */
+typedef struct { int n; interval d[METRICS]; double time; } compare_difference;    /* time: training, as a multiple, of seeds that one machine ran for both; 0: none */
 
 /* Rows by target, network, method, form; in the order of the file. NULL and err: no memory. */
 compare_row *compare_rows(const compare_source *from, int *n, char *err);

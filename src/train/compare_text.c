@@ -24,7 +24,7 @@ static void put_means(const compare_source *from, const compare_row *rows, int n
         printf("| %s | %s | %s | %d |", r->target->name, r->network->name, compare_name(r, name), r->n);
         for (int m = 0; m < METRICS; m++) put_spread(r->v[m], r->n, digits[m]);
         printf(" %.1f | %.1f |", spread_of(r->train, r->n).mean, spread_of(r->test, r->n).mean);
-        if (d.n) printf(" %.2f |\n", d.time);
+        if (d.time > 0) printf(" %.2f |\n", d.time);
         else printf(" |\n");
     }
 }
@@ -53,7 +53,7 @@ static void put_differences(const compare_source *from, const compare_row *rows,
 }
 
 /* All rows of a method and form together. */
-typedef struct { int pairs, judged, won[METRICS], lost[METRICS]; double sum[METRICS], time; } tally;
+typedef struct { int pairs, judged, timed, won[METRICS], lost[METRICS]; double sum[METRICS], time; } tally;
 
 static tally count(const compare_source *from, const compare_row *rows, int n, const suite_part *method, compare_form form) {
     tally t = {0};
@@ -63,6 +63,7 @@ static tally count(const compare_source *from, const compare_row *rows, int n, c
         if (!d.n) continue;
         t.pairs++;
         t.judged += d.n > 1;
+        t.timed += d.time > 0;
         t.time += d.time;
         for (int m = 0; m < METRICS; m++) {
             int v = compare_verdict(&d, m);
@@ -78,7 +79,8 @@ static void put_tally(const tally *t, const char *name) {
     printf("| %s | %d |", name, t->pairs);
     for (int m = 0; m < METRICS; m++) printf(" %d / %d / %d |", t->won[m], t->judged - t->won[m] - t->lost[m], t->lost[m]);
     for (int m = 0; m < METRICS; m++) printf(" %+.*f |", digits[m], t->sum[m] / t->pairs);
-    printf(" %.2f |\n", t->time / t->pairs);
+    if (t->timed) printf(" %.2f |\n", t->time / t->timed);
+    else printf(" |\n");
 }
 
 static void put_wins(const compare_source *from, const compare_row *rows, int n) {
