@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # compare_attacks.sh - accuracy under attack (PGD, L-inf) of conv4 on 50 Fashion-MNIST images a class: plain, Gaussian dropout of sd 0.6, and the
-# shipped phi; also through the plain network's gradients, and on some images with -check (16 times the work), lest hidden gradients look like strength.
+# shipped phi; also through the plain network's gradients, and on some images with -check (8 times the work), lest hidden gradients look like strength.
 # Writes OUT/attack-{plain,gaussian,phi}.json, .txt, -check.txt and attack.png. 1,500 steps of training each, once; kept in out/attack.
 #
 #   scripts/get_demo_data.sh && scripts/compare_attacks.sh [OUT]        OUT: out/attack; IMAGES, CHECKED, STEPS, SAMPLES, EPS, MP as below
