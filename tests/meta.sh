@@ -53,8 +53,12 @@ check "size and flip in the cfg" meta "$T/cfgs.meta" -out "$T/cfgs.phi" -steps 1
 check "are the same" cmp <(grep -v '^#' "$T/keys.phi") <(grep -v '^#' "$T/cfgs.phi")
 
 # Killed at random moments, on changing numbers of ranks, at least 20 times before it is through.
-sed 's/^steps=.*/steps=900/; s/^checkpoint=.*/checkpoint=7/' "$T/m.meta" >"$T/kill.meta"
+sed 's/^steps=.*/steps=1500/; s/^checkpoint=.*/checkpoint=7/' "$T/m.meta" >"$T/kill.meta"
+begin=$(date +%s%N)
 check "long straight run" meta "$T/kill.meta" -out "$T/whole.phi"
+# At most a third of that time in 20 lives, so that a fast machine is not through before the last.
+most=$((($(date +%s%N) - begin) / 60000000))
+most=$((most < 300 ? most + 1 : 300))
 RANDOM=7
 kills=0
 while [ $kills -lt 20 ]; do
@@ -62,7 +66,7 @@ while [ $kills -lt 20 ]; do
     if ((kills % 4 == 3)); then ranks 2 "$T/kill.meta" -out "$T/killed.phi" -resume & else meta "$T/kill.meta" -out "$T/killed.phi" -resume & fi
     pid=$!
     until grep -q '^going on' "$T/log" || ! kill -0 $pid; do sleep 0.02; done
-    sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+    sleep "$(printf '0.%03d' $((RANDOM % most)))"
     mapfile -t victims < <(matching "$T/kill.meta")
     [ ${#victims[@]} = 0 ] || { kill -9 "${victims[@]}" && kills=$((kills + 1)); }
     wait $pid
