@@ -30,7 +30,8 @@ build() {
     work=$(mktemp -d)
     for f in src/*/*.cu; do
         for arch in 75 80 86 89 90; do echo "$arch $f"; done
-    done | xargs -P "$(nproc)" -L 1 sh -c 'nvcc -std=c++17 -O3 $(case $1 in *perturb_cuda.cu) echo "-prec-div=false -prec-sqrt=false" ;; esac) -Isrc -Xptxas -v -arch="sm_$0" -cubin -o /dev/null "$1" 2>&1 | sed "s/^/$0 /" >"'"$work"'/$0-$(basename "$1")"'
+    done | within "$limit" xargs -P "$(nproc)" -L 1 sh -c 'nvcc -std=c++17 -O3 $(case $1 in *perturb_cuda.cu) echo "-prec-div=false -prec-sqrt=false" ;; esac) -Isrc -Xptxas -v -arch="sm_$0" -cubin -o /dev/null "$1" 2>&1 | sed "s/^/$0 /" >"'"$work"'/$0-$(basename "$1")"' ||
+        failed "the registers are not complete"
     cat "$work"/* | awk '
         /Compiling entry function/ {
             if (match($0, /m_[a-z]*ILi[0-9]/)) { name = substr($0, RSTART + 2, RLENGTH - 2); sub(/ILi/, ", quads a thread: ", name) }
