@@ -28,7 +28,10 @@ static cuda_twin *add(engine *e, const void *array, size_t bytes, const shape4 *
     cuda_twin *t = &o->twins[o->n_twins];
     *t = (cuda_twin){.host = array, .bytes = bytes, .f = f ? *f : (shape4){0}, .host_newer = 1};
     o->memory++;
-    if (cudaMalloc(&t->device, bytes ? bytes : 1) != cudaSuccess)
+    engine_cuda_lock();
+    cudaError_t bad = cudaMalloc(&t->device, bytes ? bytes : 1);
+    engine_cuda_unlock();
+    if (bad != cudaSuccess)
         engine_die("out of the device's memory: %.1f MB more for parameters; use a smaller batch (more subdivisions)", (double)bytes * 1e-6);
     e->bytes += bytes;
     o->n_twins++;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -63,7 +64,14 @@ void *sim_reach(const void *p, size_t bytes) {
     return mirror + at;
 }
 
+/* On a device these may wait for all of it, which breaks off any thread's recording. */
+static atomic_int recordings;
+static void no_recording(const char *what) {
+    if (atomic_load(&recordings)) sim_die("%s while a step is recorded, by this thread or another", what);
+}
+
 cudaError_t cudaMalloc(void **p, size_t bytes) {
+    no_recording("cudaMalloc");
     const char *limit = getenv("CUDA_SIM_BYTES");      /* a small device, for the test of its end */
     pthread_once(&once, open_arena);
     pthread_mutex_lock(&lock);
@@ -91,6 +99,7 @@ cudaError_t cudaMalloc(void **p, size_t bytes) {
 }
 
 cudaError_t cudaMallocHost(void **p, size_t bytes) {
+    no_recording("cudaMallocHost");
     *p = malloc(bytes);
     pthread_mutex_lock(&lock);
     if (!*p || n_locked == MAX_LOCKED) sim_die("no page-locked memory");
@@ -214,6 +223,7 @@ static void flush_all(void) {
 }
 
 cudaError_t cudaFree(void *p) {
+    no_recording("cudaFree");
     if (!p) return cudaSuccess;
     flush_all();
     size_t bytes = 0;
@@ -228,6 +238,7 @@ cudaError_t cudaFree(void *p) {
 }
 
 cudaError_t cudaFreeHost(void *p) {
+    no_recording("cudaFreeHost");
     flush_all();
     pthread_mutex_lock(&lock);
     for (int i = 0; i < n_locked; i++) {
@@ -309,7 +320,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mo
     s->capture = calloc(1, sizeof *s->capture);
     if (!s->capture || mode != cudaStreamCaptureModeRelaxed) sim_die("cudaStreamBeginCapture");
     s->capture->end = &s->capture->first;
+    atomic_fetch_add(&recordings, 1);
     pthread_mutex_unlock(&s->lock);
+    if (getenv("CUDA_SIM_SLOW")) usleep(50000);     /* so that other threads come to what they must not do meanwhile */
     return cudaSuccess;
 }
 
@@ -318,6 +331,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g) {
     pthread_mutex_lock(&s->lock);
     *g = s->capture;
     s->capture = NULL;
+    atomic_fetch_sub(&recordings, 1);
     pthread_mutex_unlock(&s->lock);
     return cudaSuccess;
 }
