@@ -115,6 +115,7 @@ static void speed(const char *json) {
     printf("128x32x32x64 forward and backward: %.3f ms, with phi's gradient %.3f ms; a copy %.3f ms; %.2f and %.2f times what must move\n", frozen, learning,
            copy, frozen / least, learning / least);
     FILE *f = json ? fopen(json, "w") : NULL;
+    CHECK(!json || f, "%s: cannot be written", json);
     if (f) fprintf(f, "{\"perturb_ms\": %.4f, \"learning_ms\": %.4f, \"copy_ms\": %.4f, \"ratio\": %.4f}\n", frozen, learning, copy, frozen / least);
     if (f) fclose(f);
     free(x);
@@ -131,6 +132,10 @@ int main(int argc, char **argv) {
     int small = !strcmp(what, "-small");
     if (cudaGetDeviceCount(&devices) != cudaSuccess) devices = 0;
     if (!strcmp(what, "-device")) return devices == 0;
+    if (argc > 2 || (what[0] == '-' && !small)) {
+        fprintf(stderr, "gpu_perturb: unknown argument %s; known: FILE.json, -small, -device\n", argv[argc - 1]);
+        return 2;
+    }
     omp_set_num_threads(2);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes - (size_t)small; i++) {
         for (int noise = PERTURB_NOISE_NONE; noise <= PERTURB_NOISE_GAUSS; noise++)
