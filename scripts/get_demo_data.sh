@@ -55,5 +55,12 @@ command -v rsvg-convert >/dev/null || fail "rsvg-convert is missing: scripts/set
 rm -rf cache/tasks.tmp
 "$python" scripts/make_demo_tasks.py cache/x cache/tasks.tmp || fail "building the tasks failed (see above)"
 echo "$stamp" >cache/tasks.tmp/stamp
-rm -rf cache/tasks
-mv cache/tasks.tmp cache/tasks
+# Its own tasks alone are replaced: others lie beside them. The stamp comes last, so that a run that was cut off is done again.
+mkdir -p cache/tasks
+rm -f cache/tasks/stamp
+for task in cache/tasks.tmp/*/; do
+    rm -rf "cache/tasks/$(basename "$task")"
+    mv "$task" cache/tasks/
+done
+mv cache/tasks.tmp/stamp cache/tasks/stamp
+rm -rf cache/tasks.tmp

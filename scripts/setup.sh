@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev libopenmpi-dev openmpi-bin libzip-dev pkg-config zlib1g-dev python3 python3-opencv gnuplot-nox)
-demo=(python3-pil librsvg2-bin fonts-dejavu-core)
+demo=(python3-pil librsvg2-bin fonts-dejavu-core unzip)
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
