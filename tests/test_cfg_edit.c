@@ -192,6 +192,35 @@ static void test_problems(void) {
     CHECK(cfg_problems("/nonexistent.cfg", stdout, err) == -1 && strstr(err, "nonexistent"), "%s", err);
 }
 
+/* After a [net] that was refused in any way, every kind of layer is still looked at, and nothing divides by what is missing. */
+static void test_after_refused_net(void) {
+    static const char *const nets[] = {
+        "width=8\nchannels=3\n", "height=8\n", "width=8\nheight=8\n", "width=0\nheight=0\nchannels=0\n", "",
+        "width=8\nheight=8\nchannels=x\n", "inputs=0\n", "inputs=x\n", "batch=3\nsubdivisions=2\nwidth=8\nheight=8\nchannels=3\n",
+        "width=8\nheight=8\nchannels=3\ninputs=7\n", "width=65536\nheight=65536\nchannels=65536\n", "inputs=16\npolicy=steps\n"};
+    static const char *const firsts[] = {
+        "[convolutional]\nsize=3\npad=1\n", "[connected]\noutput=4\n", "[dropout]\n", "[upsample]\nstride=-2\n", "[softmax]\n"};
+    static const char *const layers[] = {
+        "[shortcut]\nfrom=-2\n", "[shortcut]\nfrom=-1\n", "[route]\nlayers=-1,-2\n", "[reorg]\nstride=2\n", "[reorg]\nstride=2\nreverse=1\n",
+        "[upsample]\nstride=-2\n", "[upsample]\nstride=0\n", "[crop]\ncrop_height=2\ncrop_width=2\n", "[softmax]\ngroups=2\n",
+        "[convolutional]\ngroups=2\n", "[convolutional]\ngroups=0\nstride=0\n", "[deconvolutional]\nsize=2\n", "[local]\nsize=3\n",
+        "[maxpool]\nsize=2\nstride=2\n", "[avgpool]\n", "[yolo]\n", "[region]\n", "[detection]\n", "[iseg]\n", "[rnn]\n", "[crnn]\n",
+        "[batchnorm]\n", "[dropout]\ndropblock=1\n", "[connected]\n"};
+    enum { N = sizeof nets / sizeof *nets, F = sizeof firsts / sizeof *firsts, L = sizeof layers / sizeof *layers };
+    int told = 0, all = 0;
+    FILE *nowhere = fopen("/dev/null", "w");
+    for (int k = 0; nowhere && k < N * F * L; k++) {
+        char text[512];
+        snprintf(text, sizeof text, "[net]\n%s%s%s%s", nets[k % N], firsts[k / N % F], firsts[k / N % F], layers[k / N / F]);
+        told += cfg_problems(put(text), nowhere, err) > 0;
+        all++;
+    }
+    if (nowhere) fclose(nowhere);
+    CHECK(all == N * F * L && told == all, "%d of %d refused", told, all);
+    problems("a [net] without height, then a [shortcut]", 1, "a", "[net]\nwidth=8\nchannels=3\n[convolutional]\n[convolutional]\n"
+             "[shortcut]\nfrom=-2\n");
+}
+
 int main(void) {
     if (!mkdtemp(dir)) return 1;
     snprintf(file, sizeof file, "%s/t.cfg", dir);
@@ -205,6 +234,7 @@ int main(void) {
     test_yolov3();
     test_refusals();
     test_problems();
+    test_after_refused_net();
     unlink(file);
     rmdir(dir);
     return t_done("test_cfg_edit");

@@ -36,7 +36,9 @@ static int take_net(walk *x) {
     cfg_input in = {0};
     int bad = cfg_check_net(x->c, &in, x->err);     /* what it found before a problem holds: the walk may go on */
     x->minibatch = in.minibatch;
-    x->in = (shape){in.w, in.h, in.c, in.inputs, in.picture, 0};
+    /* No side is ever 0, as layers divide by them: not of a plain vector, and not of what a refused [net] leaves open. */
+    if (in.picture) x->in = (shape){in.w, in.h, in.c, in.inputs, 1, 0};
+    else x->in = (shape){1, 1, in.inputs > 0 ? in.inputs : 1, in.inputs, 0, 0};
     return bad;
 }
 
