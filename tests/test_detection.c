@@ -24,7 +24,12 @@ static void label_paths(void) {
         {"b/JPEGImages/p.v1.png", "b/labels/p.v1.txt", "b/labels/p.v1.txt"},
         {"c/p.jpg", "c/p.txt", "c/p.txt"},
         {"crawl/p.jpg", "crawl/p.txt", "crawl/p.txt"},
+        {"n/images/proj/images/p.jpg", "n/images/proj/labels/p.txt", "n/images/proj/labels/p.txt"},
+        {"n/images/proj/images/q.jpg", "n/labels/proj/images/q.txt", "n/labels/proj/images/q.txt"},
+        {"n/raw/a.raw.png", "n/labels/a.raw.txt", "n/labels/a.raw.txt"},
     };
+    static const char *const folders[] = {"n", "n/images", "n/images/proj", "n/images/proj/labels", "n/labels", "n/labels/proj", "n/labels/proj/images"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) mkdir(folders[i], 0777);
     mkdir("a", 0777), mkdir("a/labels", 0777), mkdir("a/images", 0777), mkdir("b", 0777), mkdir("b/labels", 0777), mkdir("c", 0777);
     mkdir("crawl", 0777);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -35,6 +40,9 @@ static void label_paths(void) {
     CHECK(!det_label_path(out, "a/images/none.jpg") && !strcmp(out, "a/labels/none.txt"), "a missing one: %s", out);
     m_text("a/labels/q.txt", "\n");
     CHECK(det_label_path(out, "a/images/q.jpeg") && !strcmp(out, "a/labels/q.txt"), "Darknet's place comes first: %s", out);
+    m_text("n/labels/proj/images/p.txt", "\n");
+    CHECK(det_label_path(out, "n/images/proj/images/p.jpg") && !strcmp(out, "n/images/proj/labels/p.txt"), "the last of two: %s", out);
+    CHECK(!det_label_path(out, "n/images/proj/images/z.jpg") && !strcmp(out, "n/images/proj/labels/z.txt"), "a missing one: %s", out);
 }
 
 static void label_lines(void) {

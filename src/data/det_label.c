@@ -8,26 +8,34 @@
 #include <string.h>
 #include <unistd.h>
 
-/* path with `from` replaced by `to` where it first occurs, its ending by .txt. 0: does not occur, or too long. */
-static int renamed(char out[4096], const char *path, const char *from, const char *to) {
-    const char *at = *from ? strstr(path, from) : path, *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-    if (!at) return 0;
+/* path with the `skip` bytes at `at` replaced by `to`, its ending by .txt. 0: they reach into the ending, or it is too long. */
+static int renamed(char out[4096], const char *path, const char *at, size_t skip, const char *to) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     if (!dot || (slash && dot < slash)) dot = path + strlen(path);
-    size_t head = (size_t)(at - path), skip = strlen(from);
     if (at + skip > dot) return 0;
-    int n = snprintf(out, 4096, "%.*s%s%.*s.txt", (int)head, path, to, (int)(dot - at - (long)skip), at + skip);
+    int n = snprintf(out, 4096, "%.*s%s%.*s.txt", (int)(at - path), path, to, (int)(dot - at - (long)skip), at + skip);
     return n > 0 && n < 4096;
+}
+
+/* Where `word` last begins in path before `end`; NULL: nowhere. */
+static const char *last_before(const char *path, const char *end, const char *word) {
+    const char *last = NULL;
+    for (const char *p = path; (p = strstr(p, word)) && p < end; p++) last = p;
+    return last;
 }
 
 int det_label_path(char *out, const char *picture) {
     static const char *const folder[] = {"images", "JPEGImages", "raw"};
     char first[4096] = "";
     for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
-        if (!renamed(out, picture, folder[i], "labels")) continue;
-        if (!access(out, F_OK)) return 1;
-        if (!first[0]) strcpy(first, out);
+        const char *at = picture + strlen(picture);
+        while ((at = last_before(picture, at, folder[i]))) {
+            if (!renamed(out, picture, at, strlen(folder[i]), "labels")) continue;
+            if (!access(out, F_OK)) return 1;
+            if (!first[0]) strcpy(first, out);
+        }
     }
-    int beside = renamed(out, picture, "", "");
+    int beside = renamed(out, picture, picture, 0, "");
     if (beside && !access(out, F_OK)) return 1;
     if (first[0]) strcpy(out, first);
     else if (!beside) snprintf(out, 4096, "%s", picture);

@@ -1,8 +1,8 @@
 /* detection.h - pictures with boxes: Darknet's lists and label files, read and checked before anything else happens.
  *
- * A list names one picture a line (data/dataset.h says where paths are looked for). Its label file is found by Darknet's rule:
- * in the path the first "images" (else "JPEGImages", else "raw") becomes "labels", the ending becomes .txt; if that does not
- * exist, NAME.txt beside the picture. Each of its lines is
+ * A list names one picture a line (data/dataset.h says where paths are looked for). Its label file is found as Darknet finds it:
+ * in the path "images" (else "JPEGImages", else "raw") becomes "labels", the ending becomes .txt. Where the word occurs more than
+ * once, the last place that leads to a file counts (Darknet knows the first alone); if none does, NAME.txt beside the picture. Each of its lines is
  *     CLASS X Y W H       class from 0; centre and size of the box, relative to the picture's width and height
  * An empty file is a picture that shows none of the classes. A missing one is an error (most often a wrong folder), unless
  * DET_NEGATIVES says that such pictures show none of them. Boxes that reach out of the picture by up to DET_TOLERANCE of its

@@ -196,7 +196,7 @@ int classifier_valid(const classifier_args *a, char *err) {
         double seconds = report_now() - start;
         show(a, &m, seconds);
         cJSON *j = cJSON_CreateObject();
-        report_metrics(j, &m);
+        report_metrics(j, &m, a->top);
         cJSON_AddNumberToObject(j, "samples", a->samples);
         cJSON_AddNumberToObject(j, "seconds", seconds);
         bad = report_json(a->json, j, err);

@@ -26,7 +26,7 @@ static int validate(loop *l, cJSON *o, char *err) {
     double n = m.images ? (double)m.images : 1;
     printf("step %ld: valid top-1 %.2f %%, NLL %.4f, ECE %.4f\n", l->step, 100 * (double)m.top1 / n, m.nll_sum / n,
            metrics_ece(&m));
-    report_metrics(o, &m);
+    report_metrics(o, &m, l->a->top);
     cJSON_DeleteItemFromObject(o, "bins");
     return 0;
 }

@@ -14,6 +14,7 @@ enum { BATCHES = 50 };          /* at least, of a classifier: as many as trainin
 enum { SWEEPS = 2, SWEEP_BATCHES = 16 };
 static const double SWEEP_STEP = 0.6;
 static const float MAP_THRESH = 0.25f, MAP_NMS = 0.45f;      /* as `detector map` without options */
+enum { TOP = 5 };
 enum { DISTILL = 500 };         /* steps by default */
 enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; images on which outputs are compared */
 
@@ -216,7 +217,7 @@ static void tell(cJSON *json, const char *key, const char *what, const metrics *
     double n = m->images ? (double)m->images : 1;
     printf("%-34s top-1 %6.2f %%   NLL %.4f   ECE %.4f\n", what, 100 * (double)m->top1 / n, m->nll_sum / n, metrics_ece(m));
     cJSON *o = cJSON_AddObjectToObject(json, key);
-    report_metrics(o, m);
+    report_metrics(o, m, TOP);
     cJSON_DeleteItemFromObject(o, "bins");
 }
 
@@ -225,11 +226,11 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
     char what[64];
     snprintf(what, sizeof what, "%d noise samples", j->a->samples);
     printf("%d test images\n", j->valid->n);
-    if (classifier_measure(j->net, j->valid, j->a->samples, 5, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, j->a->samples, TOP, &m, err)) return -1;
     tell(json, "samples", what, &m);
-    if (classifier_measure(j->net, j->valid, 0, 5, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, 0, TOP, &m, err)) return -1;
     tell(json, "deterministic", "deterministic", &m);
-    if (classifier_measure(host, j->valid, 0, 5, &m, err)) return -1;
+    if (classifier_measure(host, j->valid, 0, TOP, &m, err)) return -1;
     tell(json, "folded", "folded, run by Darknet's own code", &m);
     return 0;
 }

@@ -28,9 +28,49 @@ int report_due(long step, long last_step, double *last_line) {
     return 1;
 }
 
+/* Bytes of the UTF-8 character at s; 0: it is none. Shortest forms and no surrogates, as the standard has it. */
+static size_t utf8_character(const char *s) {
+    const unsigned char *p = (const unsigned char *)s;
+    size_t more = p[0] < 0x80 ? 0 : p[0] >= 0xc2 && p[0] < 0xe0 ? 1 : (p[0] & 0xf0) == 0xe0 ? 2 : p[0] >= 0xf0 && p[0] < 0xf5 ? 3 : 4;
+    if (more == 4) return 0;
+    for (size_t i = 1; i <= more; i++) if ((p[i] & 0xc0) != 0x80) return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
+    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
+    return more + 1;
+}
+
+/* Length of a string in a JSON text, both quotation marks included. */
+static size_t string_length(const char *s) {
+    size_t n = 1;
+    while (s[n] && s[n] != '"') n += s[n] == '\\' && s[n + 1] ? 2 : 1;
+    return n + (s[n] == '"');
+}
+
+static int is_utf8(const char *s, size_t n) {
+    for (size_t at = 0, k; at < n; at += k) if (!(k = utf8_character(s + at))) return 0;
+    return 1;
+}
+
+char *report_text(const cJSON *j, int lines) {
+    char *text = lines ? cJSON_Print(j) : cJSON_PrintUnformatted(j);
+    char *out = text ? malloc(2 * strlen(text) + 1) : NULL, *to = out;
+    for (const char *s = text; out && *s;) {
+        size_t n = *s == '"' ? string_length(s) : 1;
+        int latin = !is_utf8(s, n);
+        for (; n--; s++) {
+            unsigned c = (unsigned char)*s;
+            if (latin && c >= 0x80) *to++ = (char)(0xc0 | c >> 6);
+            *to++ = (char)(latin && c >= 0x80 ? 0x80 | (c & 0x3f) : c);
+        }
+    }
+    if (out) *to = 0;
+    free(text);
+    return out;
+}
+
 int report_json(const char *path, const cJSON *j, char *err) {
     if (!path) return 0;
-    char *text = cJSON_Print(j);
+    char *text = report_text(j, 1);
     file_out o;
     if (!text || file_out_open(&o, path, err)) {
         if (!text) snprintf(err, ERR_LEN, "%s: not enough memory for the report", path);
@@ -43,10 +83,12 @@ int report_json(const char *path, const cJSON *j, char *err) {
     return file_out_close(&o, err);
 }
 
-void report_metrics(cJSON *j, const metrics *m) {
+void report_metrics(cJSON *j, const metrics *m, int top) {
     double n = m->images ? (double)m->images : 1;
+    char key[24];
+    snprintf(key, sizeof key, "top%d", top);
     cJSON_AddNumberToObject(j, "top1", (double)m->top1 / n);
-    cJSON_AddNumberToObject(j, "top5", (double)m->topk / n);
+    if (top > 1) cJSON_AddNumberToObject(j, key, (double)m->topk / n);
     cJSON_AddNumberToObject(j, "nll", m->nll_sum / n);
     cJSON_AddNumberToObject(j, "ece", metrics_ece(m));
     cJSON_AddNumberToObject(j, "images", (double)m->images);

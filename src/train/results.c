@@ -2,6 +2,7 @@
 #include "train/results.h"
 #include "host/cfg.h"
 #include "host/files.h"
+#include "train/report.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -74,7 +75,7 @@ static int mend(int fd) {
 
 int results_append(const char *path, const cJSON *line, char *err) {
     make_folders(path);
-    char *text = cJSON_PrintUnformatted(line);
+    char *text = report_text(line, 0);
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666), bad = -1;
     if (!text) errno = ENOMEM;
     else if (fd >= 0 && !lock(fd, F_WRLCK, 0, 0, 1) && !mend(fd)) {

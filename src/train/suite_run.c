@@ -46,7 +46,7 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
     if (bad) snprintf(err, ERR_LEN, "not enough memory to fit a temperature");
     else {
         cJSON_AddNumberToObject(o, "temperature", temperature_crossed(&m, p, truth, n, classes, TOP < classes ? TOP : classes, scratch));
-        report_metrics(o, &m);
+        report_metrics(o, &m, TOP);
     }
     free(truth);
     free(scratch);
@@ -69,7 +69,7 @@ static int measure(void *of, const classifier *c, const classifier_trained *r, c
     cJSON_AddNumberToObject(t->line, "loss", r->loss);
     snprintf(crc, sizeof crc, "%08" PRIx32, file_crc32(p, n * sizeof *p));
     cJSON_AddStringToObject(t->line, "outputs", crc);
-    report_metrics(t->line, &m);
+    report_metrics(t->line, &m, TOP);
     cJSON_AddNumberToObject(t->seconds, "train", r->seconds);
     cJSON_AddNumberToObject(t->seconds, "test", between - start);
     if (!bad) bad = add_tempered(t, p, c->net->outputs, err);
@@ -77,7 +77,7 @@ static int measure(void *of, const classifier *c, const classifier_trained *r, c
     if (bad || !t->cell->samples) return bad;
     between = report_now();
     bad = classifier_measure(c->net, t->valid, t->cell->samples, TOP, &m, err);
-    report_metrics(cJSON_AddObjectToObject(t->line, "sampled"), &m);
+    report_metrics(cJSON_AddObjectToObject(t->line, "sampled"), &m, TOP);
     cJSON_AddNumberToObject(t->seconds, "sampled", report_now() - between);
     return bad;
 }
