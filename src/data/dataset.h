@@ -38,7 +38,8 @@ void data_file_free(data_file *d);
 /* Bytes RGB (or gray), row-major (h, w, c). */
 typedef struct { int w, h, c; unsigned char *px; } raster;
 /* Decodes JPEG and PNG (EXIF orientation applied, alpha dropped, 16 bits cut to 8, as OpenCV does), and what
- * Darknet's bundled decoder knows (BMP, TGA, PNM, GIF); c = 1 or 3. 0, or -1 with NULL px and err
+ * Darknet's bundled decoder reads soundly (BMP, GIF, binary PNM), by the first bytes;
+ * c = 1 or 3. 0, or -1 with NULL px and err
  * ("FILE: why"): damaged or cut off, more than 2^30 pixels, unknown format. Never runs a program, never exits.
  * Any number of threads may decode at once. */
 int raster_read(const char *path, int c, raster *out, char *err);

@@ -88,7 +88,7 @@ static int too_short(const unsigned char *bytes, size_t len, int w, int h) {
     return (uint64_t)w * (uint64_t)h > (plain ? 8 : 4096) * (uint64_t)len;
 }
 
-static int decode_other(const unsigned char *bytes, size_t len, int c, raster *out, char *why) {
+static int decode_stb(const unsigned char *bytes, size_t len, int c, raster *out, char *why) {
     static const stbi_io_callbacks io = {on_read, on_skip, on_eof};
     source from = {bytes, bytes + len, 0};
     int w = 0, h = 0, comp = 0, bad = -1;
@@ -100,7 +100,7 @@ static int decode_other(const unsigned char *bytes, size_t len, int c, raster *o
     }
     pthread_mutex_lock(&stb_lock);
     if (!stbi_info_from_memory(bytes, (int)len, &w, &h, &comp)) {
-        snprintf(why, RASTER_WHY, "not a known image format (%s)", stbi_failure_reason());
+        snprintf(why, RASTER_WHY, "damaged: %s", stbi_failure_reason());
     } else if (too_short(bytes, len, w, h)) {
         snprintf(why, RASTER_WHY, "damaged: too short for %d x %d pixels", w, h);
     } else if (!raster_make(out, w, h, 3, why)) {
@@ -120,19 +120,15 @@ static int decode_other(const unsigned char *bytes, size_t len, int c, raster *o
 }
 
 int raster_decode(const unsigned char *bytes, size_t len, const char *name, int c, raster *out, char *err) {
-    static const unsigned char jpeg[] = {0xff, 0xd8}, png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     char why[RASTER_WHY];
-    int bad;
+    int bad = -1;
     memset(out, 0, sizeof *out);
-    if (!len) {
-        snprintf(why, sizeof why, "the file is empty");
-        bad = -1;
-    } else if (len >= sizeof jpeg && !memcmp(bytes, jpeg, sizeof jpeg)) {
-        bad = raster_jpeg(bytes, len, c, out, why);
-    } else if (len >= sizeof png && !memcmp(bytes, png, sizeof png)) {
-        bad = raster_png(bytes, len, c, out, why);
-    } else {
-        bad = decode_other(bytes, len, c, out, why);
+    if (!len) snprintf(why, sizeof why, "the file is empty");
+    else switch (raster_kind_of(bytes, len, why)) {
+    case RASTER_JPEG: bad = raster_jpeg(bytes, len, c, out, why); break;
+    case RASTER_PNG: bad = raster_png(bytes, len, c, out, why); break;
+    case RASTER_STB: bad = decode_stb(bytes, len, c, out, why); break;
+    default: break;
     }
     if (bad) snprintf(err, ERR_LEN, "%s: %s", data_tail(name), why);
     return bad;

@@ -5,6 +5,11 @@
 
 enum { RASTER_MAX_PIXELS = 1 << 30, RASTER_WHY = 256 };
 
+/* By the first bytes. RASTER_STB: for the host's bundled decoder; RASTER_OTHER: not read here,
+ * and why (RASTER_WHY bytes) says what it is. RASTER_BMP is of the table alone. */
+typedef enum { RASTER_JPEG, RASTER_PNG, RASTER_STB, RASTER_BMP, RASTER_OTHER } raster_kind;
+raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why);
+
 /* c = 1 or 3 bytes a pixel, into out. 0, or -1 and the reason in why (RASTER_WHY bytes), out empty. */
 int raster_jpeg(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
 int raster_png(const unsigned char *bytes, size_t len, int c, raster *out, char *why);

@@ -1,0 +1,55 @@
+/* raster_kind.c - what a file is, by its first bytes. The host's bundled decoder takes anything,
+ * and reads outside its memory where a Softimage PIC, a TGA or an HDR is damaged: it is handed
+ * only files that begin as a BMP, GIF or PNM. */
+#include "data/raster_internal.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct { raster_kind kind; int at, len; const char *magic, *name; } signature;
+
+#define MARK(kind, at, text, name) {kind, at, sizeof text - 1, text, name}
+static const signature known[] = {
+    MARK(RASTER_JPEG, 0, "\xff\xd8", "JPEG"), MARK(RASTER_PNG, 0, "\x89PNG\r\n\x1a\n", "PNG"),
+    MARK(RASTER_STB, 0, "GIF87a", "GIF"), MARK(RASTER_STB, 0, "GIF89a", "GIF"),
+    MARK(RASTER_STB, 0, "P5", "PNM"), MARK(RASTER_STB, 0, "P6", "PNM"),
+    MARK(RASTER_BMP, 0, "BM", "BMP"), MARK(RASTER_OTHER, 8, "WEBP", "WebP"),
+    MARK(RASTER_OTHER, 0, "II*\0", "TIFF"), MARK(RASTER_OTHER, 0, "MM\0*", "TIFF"),
+    MARK(RASTER_OTHER, 0, "II+\0", "TIFF"), MARK(RASTER_OTHER, 0, "MM\0+", "TIFF"),
+    MARK(RASTER_OTHER, 4, "ftypavif", "AVIF"), MARK(RASTER_OTHER, 4, "ftypavis", "AVIF"),
+    MARK(RASTER_OTHER, 4, "ftyphei", "HEIC"), MARK(RASTER_OTHER, 4, "ftyphev", "HEIC"),
+    MARK(RASTER_OTHER, 4, "ftypmif1", "HEIC"), MARK(RASTER_OTHER, 4, "ftypmsf1", "HEIC"),
+    MARK(RASTER_OTHER, 4, "ftyp", "MP4"), MARK(RASTER_OTHER, 0, "\0\0\0\x0cjP  ", "JPEG 2000"),
+    MARK(RASTER_OTHER, 0, "\xff\x0a", "JPEG XL"), MARK(RASTER_OTHER, 4, "JXL ", "JPEG XL"),
+    MARK(RASTER_OTHER, 0, "8BPS", "PSD"),
+    MARK(RASTER_OTHER, 0, "\x53\x80\xf6\x34", "Softimage PIC"),
+    MARK(RASTER_OTHER, 0, "#?RADIANCE", "Radiance HDR"),
+    MARK(RASTER_OTHER, 0, "#?RGBE", "Radiance HDR"),
+    MARK(RASTER_OTHER, 0, "\x76\x2f\x31\x01", "OpenEXR"), MARK(RASTER_OTHER, 0, "P1", "text PNM"),
+    MARK(RASTER_OTHER, 0, "P2", "text PNM"), MARK(RASTER_OTHER, 0, "P3", "text PNM"),
+    MARK(RASTER_OTHER, 0, "P4", "PBM"), MARK(RASTER_OTHER, 0, "<svg", "SVG"),
+    MARK(RASTER_OTHER, 0, "%PDF", "PDF"), MARK(RASTER_OTHER, 0, "\0\0\1\0", "Windows icon"),
+};
+
+/* By the size of its second header too: with another one the bundled decoder takes it for a TGA. */
+static int is_bmp(const unsigned char *bytes, size_t len) {
+    if (len < 18 || bytes[15] || bytes[16] || bytes[17]) return 0;
+    int size = bytes[14];
+    return size == 12 || size == 40 || size == 56 || size == 108 || size == 124;
+}
+
+raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const signature *s = &known[i];
+        size_t at = (size_t)s->at, n = (size_t)s->len;
+        if (len < at + n || memcmp(bytes + at, s->magic, n)) continue;
+        if (s->kind == RASTER_BMP && !is_bmp(bytes, len)) {
+            snprintf(why, RASTER_WHY, "damaged: it begins as a BMP and does not go on as one");
+            return RASTER_OTHER;
+        }
+        if (s->kind == RASTER_OTHER)
+            snprintf(why, RASTER_WHY, "a %s file, not read here: convert it to PNG or JPEG", s->name);
+        return s->kind == RASTER_BMP ? RASTER_STB : s->kind;
+    }
+    snprintf(why, RASTER_WHY, "not a known image format (JPEG, PNG, BMP, GIF or binary PNM)");
+    return RASTER_OTHER;
+}
