@@ -30,6 +30,15 @@ v = [x['map50'] for x in json.load(open('$T/a.json'))['valid']]
 sys.exit(json.load(open('$T/a/${N}_best.json'))['map50'] != max(v))"
 "$MP" detector map "$D" "$C" "$T/a/${N}_best.weights" -json "$T/best.json" >/dev/null 2>&1
 check "and give it again" test "$(number "$T/best.json" map50)" = "$(number "$T/a/${N}_best.json" map50)"
+"$MP" detector map "$D" "$C" "$T/a/${N}_final.weights" -iou_thresh 0.75 -json "$T/iou.json" \
+    >/dev/null 2>&1
+check "-iou_thresh counts and averages at another overlap" python3 -c "
+import json, sys
+d, plain = (json.load(open('$T/' + n + '.json')) for n in ('iou', 'map'))
+ap = [c['ap'][5] for c in d['classes']]
+sys.exit(not (abs(d['map_at_iou_thresh'] - sum(ap) / len(ap)) < 1e-9 and plain['map50'] == d['map50']
+              and d['map_at_iou_thresh'] < d['map50'] == plain['map_at_iou_thresh']
+              and d['true_positives'] < plain['true_positives']))"
 check "noise samples" "$MP" detector map "$D" "$C" "$T/a/${N}_final.weights" -samples 3 -json "$T/s.json" >/dev/null 2>&1
 check "noisy mAP is a mAP too" above "$(number "$T/s.json" map50)" 0.5
 

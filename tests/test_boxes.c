@@ -37,7 +37,8 @@ static void by_hand(void) {
     scored_box found[] = {{1, 0, 0.5f, none}, {0, 0, 0.7f, A}, {1, 0, 0.6f, B}, {0, 1, 0.9f, A}, {0, 0, 0.8f, none}, {0, 0, 0.9f, near}};
     class_ap c[3];
     for (int points = 0; points <= 101; points += points ? 90 : 11) {
-        CHECK(!boxes_average_precision(truth, 4, found, 6, 3, points, 0.65f, c), "memory");
+        ap_rule rule = {points, 0.65f, 0.5, 0};
+        CHECK(!boxes_average_precision(truth, 4, found, 6, 3, &rule, c), "memory");
         CHECK(close_to(c[0].ap[0], 0.5) && c[0].truths == 3 && c[0].detections == 5, "%d points: AP %f of %zu", points, c[0].ap[0], c[0].truths);
         CHECK(close_to(c[0].ap[6], 0.5), "IoU 0.80: %f", c[0].ap[6]);
         /* At 0.85 the first detection is wrong and the third takes A: precision 0, 0, 1/3, 1/2 at recall 0, 0, 1/3, 2/3. */
@@ -47,7 +48,38 @@ static void by_hand(void) {
         CHECK(c[2].truths == 1 && c[2].ap[0] == 0, "class that is never found");
         CHECK(close_to(boxes_mean_ap(c, 3, 0, 0), 0.25) && close_to(boxes_mean_ap(c, 3, 0, 1), 0.5 / 3), "means");
     }
-    CHECK(!boxes_average_precision(truth, 0, found, 0, 3, 0, 0, c) && boxes_mean_ap(c, 3, 0, 0) == 0, "nothing at all");
+    ap_rule all = {0, 0, 0.5, 0};
+    CHECK(!boxes_average_precision(truth, 0, found, 0, 3, &all, c) &&
+              boxes_mean_ap(c, 3, 0, 0) == 0,
+          "nothing at all");
+}
+
+/* Rows of picture 0 as a network might give them: a weak one that fits A, a strong one that fits it
+ * too, one at thresh that fits B, one of nothing. By score the strong one is right; in rows the
+ * weak one has taken A before it. */
+static void in_rows(void) {
+    box_rect A = {0.2f, 0.2f, 0.2f, 0.2f}, B = {0.7f, 0.7f, 0.2f, 0.2f},
+             none = {0.45f, 0.9f, 0.1f, 0.1f};
+    scored_box truth[] = {{0, 0, 0, A}, {0, 0, 0, B}, {0, 1, 0, A}};
+    scored_box rows[] = {{0, 0, 0.01f, A},
+                         {0, 1, 0.8f, A},
+                         {0, 0, 0.9f, A},
+                         {0, 0, 0.25f, B},
+                         {0, 0, 0.3f, none}},
+               found[5];
+    class_ap score[2], row[2];
+    for (int k = 0; k < 2; k++) {
+        ap_rule rule = {0, 0.25f, 0.5, k};
+        memcpy(found, rows, sizeof rows);
+        CHECK(!boxes_average_precision(truth, 3, found, 5, 2, &rule, k ? row : score), "memory");
+    }
+    CHECK(score[0].right == 2 && score[0].wrong == 1, "by score: %zu right, %zu wrong",
+          score[0].right, score[0].wrong);
+    CHECK(row[0].right == 0 && row[0].wrong == 2 && row[0].iou_sum == 0,
+          "in rows: %zu right, %zu wrong", row[0].right, row[0].wrong);
+    CHECK(row[1].right == 1 && row[1].wrong == 0 && close_to(row[1].iou_sum, 1),
+          "another class takes nothing away");
+    CHECK(row[0].ap_at == score[0].ap_at && row[0].ap[0] > 0, "average precision is the same");
 }
 
 /* ---- the same in another way: corners, no sorting of the lists, precision looked up anew for every true positive ---- */
@@ -138,7 +170,11 @@ static void against_plain(void) {
         for (int i = 0; i < 30; i++) d[nd++] = (scored_box){(int)(8 * uniform()), (int)(classes * uniform()), (float)uniform(), random_box()};
         class_ap c[3], again[3];
         for (int k = 0; k < 3; k++) {
-            CHECK(!boxes_average_precision(t, (size_t)nt, d, (size_t)nd, classes, kinds[k], 0.5f, c), "memory");
+            ap_rule rule = {kinds[k], 0.5f, 0.75, 0};
+            CHECK(!boxes_average_precision(t, (size_t)nt, d, (size_t)nd, classes, &rule, c),
+                  "memory");
+            for (int cls = 0; cls < classes; cls++)
+                worst = fmax(worst, fabs(c[cls].ap_at - c[cls].ap[5]));
             for (int cls = 0; cls < classes; cls++) {
                 for (int i = 0; i < AP_IOUS; i++) {
                     double want = plain_ap(t, nt, d, nd, cls, 0.5 + 0.05 * i, kinds[k]);
@@ -149,7 +185,8 @@ static void against_plain(void) {
         }
         shuffle(t, nt);
         shuffle(d, nd);
-        boxes_average_precision(t, (size_t)nt, d, (size_t)nd, classes, 101, 0.5f, again);
+        ap_rule rule = {101, 0.5f, 0.75, 0};
+        boxes_average_precision(t, (size_t)nt, d, (size_t)nd, classes, &rule, again);
         CHECK(!memcmp(c, again, sizeof c), "round %d: the order of the lists matters", round);
     }
     CHECK(worst < 1e-9, "average precision differs by %g from the plain program", worst);
@@ -159,6 +196,7 @@ static void against_plain(void) {
 int main(void) {
     overlap();
     by_hand();
+    in_rows();
     against_plain();
     return t_done("test_boxes");
 }

@@ -91,6 +91,7 @@ static int run_bench_data(const options *o, char *err) {
 static int detector_args_of(const options *o, double thresh, int fork, detector_args *a, char *err) {
     *a = (detector_args){
         .c = classifier_args_of(o), .thresh = (float)(o->thresh < 0 ? thresh : o->thresh), .nms = (float)o->nms,
+        .iou = o->iou_thresh,
         .points = o->points, .fork = fork, .negatives = o->negatives, .map = o->map, .out = o->out,
     };
     if (o->like) a->fork = !strcmp(o->like, "alexeyab");

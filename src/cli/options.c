@@ -73,6 +73,8 @@ static const option table[] = {
     {"-thresh", REAL, AT(thresh), 0, 1, CMD_DET, "S", "least score of a box shown (default 0.5), counted (map: 0.25), written (valid: 0.005)"},
     {"-nms", REAL, AT(nms), 0, 1, CMD_DET, "O", "overlap above which the worse of two boxes of a class goes (default 0.45; 0: none goes)"},
     {"-points", INT, AT(points), 0, 101, CMD_DET_TRAIN | CMD_DET_MAP, "N", "AP as the area below the curve (default 0), or as the mean of 11 or 101 points"},
+    {"-iou_thresh", REAL, AT(iou_thresh), 0, 1, CMD_DET_MAP, "I",
+     "overlap with a true box above which a box is right (default 0.5)"},
     {"-like", TEXT, AT(like), 0, 0, CMD_DET, "WHOM", "test like `darknet` (letterbox) or `alexeyab` (stretch, its suppression and mean); default\n"
      "                   darknet, in map by who wrote WEIGHTS"},
 };
@@ -139,7 +141,8 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 }
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
-    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45, .step = -1, .distill = -1, .gpu = -1};
+    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45,
+                   .iou_thresh = 0.5, .step = -1, .distill = -1, .gpu = -1};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

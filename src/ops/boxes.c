@@ -53,17 +53,22 @@ static size_t first_of_image(const one_class *c, int image) {
     return lo;
 }
 
-static void match(one_class *c) {
-    for (size_t i = 0; i < c->n_found; i++) {
-        c->best[i] = -1;
-        c->iou[i] = 0;
-        for (size_t t = first_of_image(c, c->found[i].image); t < c->n_truth && c->truth[t].image == c->found[i].image; t++) {
-            double v = box_iou_of(c->found[i].box, c->truth[t].box);
-            if (v <= c->iou[i]) continue;
-            c->iou[i] = v;
-            c->best[i] = (long)t;
-        }
+/* The true box that d overlaps most, -1: none; *iou: by how much. */
+static long best_of(const one_class *c, const scored_box *d, double *iou) {
+    long best = -1;
+    *iou = 0;
+    for (size_t t = first_of_image(c, d->image); t < c->n_truth && c->truth[t].image == d->image;
+         t++) {
+        double v = box_iou_of(d->box, c->truth[t].box);
+        if (v <= *iou) continue;
+        *iou = v;
+        best = (long)t;
     }
+    return best;
+}
+
+static void match(one_class *c) {
+    for (size_t i = 0; i < c->n_found; i++) c->best[i] = best_of(c, &c->found[i], &c->iou[i]);
 }
 
 /* Is detection i right? Takes its true box. Called in the order of the scores. */
@@ -105,46 +110,83 @@ static double average_precision(one_class *c, double threshold, int points) {
     return points ? mean_of_points(c, points) : area(c);
 }
 
-static void measure_class(one_class *c, int points, float thresh, class_ap *out) {
-    *out = (class_ap){.truths = c->n_truth, .detections = c->n_found};
-    match(c);
+static void count(class_ap *out, int hit, double iou) {
+    out->right += (size_t)hit;
+    out->wrong += (size_t)!hit;
+    if (hit) out->iou_sum += iou;
+}
+
+static void count_by_score(one_class *c, const ap_rule *rule, class_ap *out) {
     memset(c->taken, 0, c->n_truth);
-    for (size_t i = 0; i < c->n_found && c->found[i].score >= thresh; i++) {
-        int hit = right(c, i, 0.5);
-        out->right += (size_t)hit;
-        out->wrong += (size_t)!hit;
-        if (hit) out->iou_sum += c->iou[i];
+    for (size_t i = 0; i < c->n_found && c->found[i].score >= rule->thresh; i++)
+        count(out, right(c, i, rule->iou), c->iou[i]);
+}
+
+/* found: all classes, in the order given. */
+static void count_in_rows(const scored_box *truth, size_t n_truth, const scored_box *found,
+                          size_t n_found, const size_t *start, const ap_rule *rule, char *taken,
+                          class_ap *out) {
+    memset(taken, 0, n_truth);
+    for (size_t i = 0; i < n_found; i++) {
+        const scored_box *d = &found[i];
+        size_t from = start[d->cls];
+        one_class c = {.truth = truth + from, .n_truth = start[d->cls + 1] - from};
+        double iou;
+        long best = best_of(&c, d, &iou);
+        int fits = best >= 0 && iou > rule->iou, hit = fits && !taken[from + (size_t)best];
+        if (fits) taken[from + (size_t)best] = 1;
+        if (d->score > rule->thresh) count(&out[d->cls], hit, iou);
     }
+}
+
+static void measure_class(one_class *c, const ap_rule *rule, class_ap *out) {
+    out->truths = c->n_truth;
+    out->detections = c->n_found;
+    match(c);
+    if (!rule->in_rows) count_by_score(c, rule, out);
     if (!c->n_truth) return;
-    for (int k = 0; k < AP_IOUS; k++) out->ap[k] = average_precision(c, 0.5 + 0.05 * k, points);
+    for (int k = 0; k < AP_IOUS; k++)
+        out->ap[k] = average_precision(c, 0.5 + 0.05 * k, rule->points);
+    out->ap_at = average_precision(c, rule->iou, rule->points);
 }
 
-static size_t end_of_class(const scored_box *b, size_t from, size_t n, int cls) {
-    while (from < n && b[from].cls == cls) from++;
-    return from;
+/* start[k]: where class k begins in a list sorted by class; start[classes]: its end. */
+static void starts(const scored_box *b, size_t n, int classes, size_t *start) {
+    size_t at = 0;
+    for (int k = 0; k <= classes; k++) {
+        while (at < n && b[at].cls < k) at++;
+        start[k] = at;
+    }
 }
 
-int boxes_average_precision(scored_box *truth, size_t n_truth, scored_box *found, size_t n_found, int classes, int points,
-                            float thresh, class_ap *out) {
+int boxes_average_precision(scored_box *truth, size_t n_truth, scored_box *found, size_t n_found,
+                            int classes, const ap_rule *rule, class_ap *out) {
     one_class c = {0};
+    size_t *t = malloc(((size_t)classes + 1) * sizeof *t),
+           *f = malloc(((size_t)classes + 1) * sizeof *f);
     c.best = malloc((n_found + 1) * sizeof *c.best);
     c.iou = malloc((n_found + 1) * sizeof *c.iou);
     c.precision = malloc((n_found + 1) * sizeof *c.precision);
     c.recall = malloc((n_found + 1) * sizeof *c.recall);
     c.taken = malloc(n_truth + 1);
-    int bad = c.best && c.iou && c.precision && c.recall && c.taken ? 0 : -1;
-    if (n_truth) qsort(truth, n_truth, sizeof *truth, by_image);
-    if (n_found) qsort(found, n_found, sizeof *found, by_score);
-    size_t t = 0, f = 0;
-    for (int k = 0; k < classes && !bad; k++) {
-        c.truth = truth + t;
-        c.found = found + f;
-        c.n_truth = end_of_class(truth, t, n_truth, k) - t;
-        c.n_found = end_of_class(found, f, n_found, k) - f;
-        measure_class(&c, points, thresh, &out[k]);
-        t += c.n_truth;
-        f += c.n_found;
+    int bad = t && f && c.best && c.iou && c.precision && c.recall && c.taken ? 0 : -1;
+    memset(out, 0, (size_t)classes * sizeof *out);
+    if (!bad) {
+        if (n_truth) qsort(truth, n_truth, sizeof *truth, by_image);
+        starts(truth, n_truth, classes, t);
+        if (rule->in_rows) count_in_rows(truth, n_truth, found, n_found, t, rule, c.taken, out);
+        if (n_found) qsort(found, n_found, sizeof *found, by_score);
+        starts(found, n_found, classes, f);
     }
+    for (int k = 0; k < classes && !bad; k++) {
+        c.truth = truth + t[k];
+        c.found = found + f[k];
+        c.n_truth = t[k + 1] - t[k];
+        c.n_found = f[k + 1] - f[k];
+        measure_class(&c, rule, &out[k]);
+    }
+    free(t);
+    free(f);
     free(c.best);
     free(c.iou);
     free(c.precision);
@@ -153,12 +195,20 @@ int boxes_average_precision(scored_box *truth, size_t n_truth, scored_box *found
     return bad;
 }
 
+static double ap_of(const class_ap *c, int iou) {
+    if (iou == AP_AT) return c->ap_at;
+    double sum = 0;
+    for (int i = 0; i < AP_IOUS; i++)
+        if (iou < 0 || i == iou) sum += c->ap[i] / (iou < 0 ? AP_IOUS : 1);
+    return sum;
+}
+
 double boxes_mean_ap(const class_ap *c, int classes, int iou, int all) {
     double sum = 0;
     int n = 0;
     for (int k = 0; k < classes; k++) {
         n += all || c[k].truths;
-        for (int i = 0; i < AP_IOUS; i++) if (iou < 0 || i == iou) sum += c[k].ap[i] / (iou < 0 ? AP_IOUS : 1);
+        sum += ap_of(&c[k], iou);
     }
     return n ? sum / n : 0;
 }

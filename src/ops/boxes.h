@@ -22,20 +22,33 @@ typedef struct {
 typedef struct {
     size_t truths, detections;
     double ap[AP_IOUS];         /* 0 where there are no true boxes */
-    /* Of the detections with a score of at least `thresh`, at IoU 0.50; iou_sum: over the right ones. */
+    double ap_at;               /* at the rule's iou */
+    /* Of the detections that the rule's thresh leaves, at its iou; iou_sum: over the right ones. */
     size_t right, wrong;
     double iou_sum;
 } class_ap;
 
+typedef struct {
+    int points;                 /* 0 (area), 11 or 101 */
+    float thresh;               /* least score of what is counted as right or wrong */
+    double iou;                 /* overlap above which a detection is right */
+    /* Count as the AlexeyAB fork does (commit 59596d7): the detections stand in the order in which
+     * the network gave them, picture after picture; of each picture the first in that order that
+     * fits a true box takes it, however low its score, and of those above (not at) thresh the one
+     * that took a box is right. 0 or 1; average precision is the same. */
+    int in_rows;
+} ap_rule;
+
 /* Overlap of a and b over their union; 0 if either is empty. */
 double box_iou_of(box_rect a, box_rect b);
 
-/* points: 0 (area), 11 or 101. out: `classes` of them (=). Sorts both lists; equal scores keep an order that does not depend
- * on the one given. 0, or -1: no memory. */
-int boxes_average_precision(scored_box *truth, size_t n_truth, scored_box *found, size_t n_found, int classes, int points,
-                            float thresh, class_ap *out);
+/* out: `classes` of them (=). Sorts both lists; equal scores keep an order that does not depend on
+ * the one given. 0, or -1: no memory. */
+int boxes_average_precision(scored_box *truth, size_t n_truth, scored_box *found, size_t n_found,
+                            int classes, const ap_rule *rule, class_ap *out);
 
-/* Mean over the classes that have true boxes, or over all (those without count 0); 0 if none has. iou: index of the threshold,
- * or -1: over all ten too. */
+/* Mean over the classes that have true boxes, or over all (those without count 0); 0 if none has.
+ * iou: index of the threshold; or AP_ALL: over all ten too; or AP_AT: at the rule's iou. */
+enum { AP_ALL = -1, AP_AT = -2 };
 double boxes_mean_ap(const class_ap *c, int classes, int iou, int all);
 #endif

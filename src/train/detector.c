@@ -134,7 +134,9 @@ int detector_measure(const classifier *c, const det_set *s, const detector_args 
         for (int k = 0; k < it->n && !bad; k++) bad = push(&truth, i, it->box[k].cls, 1, it->box[k].box, err);
     }
     if (!bad) bad = detector_run(c, s, a, DETECTOR_LOW, collect, &found, err);
-    if (!bad && boxes_average_precision(truth.box, truth.n, found.box, found.n, s->classes, a->points, a->thresh, out)) {
+    ap_rule rule = {a->points, a->thresh, a->iou, a->fork};
+    if (!bad &&
+        boxes_average_precision(truth.box, truth.n, found.box, found.n, s->classes, &rule, out)) {
         snprintf(err, ERR_LEN, "not enough memory for the average precision of %zu boxes", found.n);
         bad = -1;
     }
@@ -158,11 +160,12 @@ void detector_report(cJSON *j, const class_ap *c, int classes, int fork) {
     }
     double right = (double)all.right, precision = ratio(right, right + (double)all.wrong), recall = ratio(right, (double)all.truths);
     cJSON_AddNumberToObject(j, "map50", boxes_mean_ap(c, classes, 0, fork));
-    cJSON_AddNumberToObject(j, "map50_95", boxes_mean_ap(c, classes, -1, fork));
+    cJSON_AddNumberToObject(j, "map50_95", boxes_mean_ap(c, classes, AP_ALL, fork));
+    cJSON_AddNumberToObject(j, "map_at_iou_thresh", boxes_mean_ap(c, classes, AP_AT, fork));
     cJSON_AddNumberToObject(j, "precision", precision);
     cJSON_AddNumberToObject(j, "recall", recall);
     cJSON_AddNumberToObject(j, "f1", ratio(2 * precision * recall, precision + recall));
-    cJSON_AddNumberToObject(j, "iou", ratio(all.iou_sum, right));
+    cJSON_AddNumberToObject(j, "iou", ratio(all.iou_sum, right + (fork ? (double)all.wrong : 0)));
     cJSON_AddNumberToObject(j, "true_positives", right);
     cJSON_AddNumberToObject(j, "false_positives", (double)all.wrong);
     cJSON_AddNumberToObject(j, "false_negatives", (double)all.truths - right);

@@ -10,10 +10,13 @@ typedef struct {
     classifier_args c;          /* what every command has; image: of test; every: mAP while training */
     float thresh;               /* least score of a box that is shown, and of precision and recall */
     float nms;                  /* of two boxes of a class that overlap more, the better stays */
+    double iou;                 /* overlap with a true box above which a box is right */
     int points;                 /* AP: 0 area, 11 or 101 points */
-    /* Test like the AlexeyAB fork: pictures stretched to the network's size, not letterboxed; non-maximum suppression as
-     * nms_kind of the cfg says; classes without boxes count 0 in the mean of `map`. 0 or 1, and for map -1: if the weights were
-     * written by that program, whose command it is. */
+    /* Test like the AlexeyAB fork: pictures stretched to the network's size, not letterboxed;
+     * non-maximum suppression as nms_kind of the cfg says; right and wrong boxes counted as
+     * ap_rule.in_rows does, mean IoU over the wrong ones too; classes without boxes count 0 in the
+     * mean of `map`. 0 or 1, and for map -1: if the weights were written by that program, whose
+     * command it is. */
     int fork;
     int negatives;              /* pictures without a label file show none of the classes */
     int no_labels;              /* none are looked for: `valid` needs none */

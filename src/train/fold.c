@@ -237,7 +237,10 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
 
 static int measure_map(const job *j, network *net, const det_set *s, int samples, cJSON *json, const char *key, const char *what, char *err) {
     classifier c = {.cfg = j->cfg, .data = j->data, .net = net, .h = host_of(net)};
-    detector_args a = {.c = {.threads = j->a->threads, .samples = samples}, .thresh = MAP_THRESH, .nms = MAP_NMS};
+    detector_args a = {.c = {.threads = j->a->threads, .samples = samples},
+                       .thresh = MAP_THRESH,
+                       .nms = MAP_NMS,
+                       .iou = 0.5};
     class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
     if (!ap) {
         snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
