@@ -104,7 +104,7 @@ check "valid, COCO" "$MP" detector valid "$T/coco.data" "$T/plain.cfg" "$T/a/pla
 check "COCO's JSON" python3 -c "
 import json, sys
 d = json.load(open('$T/set/results/coco_results.json'))
-sys.exit(not (len(d) > 20 and all(set(x) == {'image_id', 'category_id', 'bbox', 'score'} and x['category_id'] in (1, 2) and len(x['bbox']) == 4 for x in d)))"
+sys.exit(not (len(d) > 20 and all(set(x) == {'image_id', 'file_name', 'category_id', 'bbox', 'score'} and x['category_id'] in (1, 2) and len(x['bbox']) == 4 for x in d)))"
 
 # [region], the head of YOLO version 2.
 sed -e '/^\[yolo\]/,$d' -e 's/max_batches=240/max_batches=120/' "$C" >"$T/region.cfg"

@@ -29,4 +29,41 @@ printf 'b\xeate \\ "x"\nr\xc3\xaave\n' >"$T/set/latin.names"
 sed 's/boxes.names/latin.names/' "$B" >"$T/latin.data"
 "$MP" detector map "$T/latin.data" "$Y" "$V" -json "$T/latin.json" >/dev/null 2>&1
 check "names of both kinds: a JSON in UTF-8" holds "$T/latin.json" "[c['name'] for c in d['classes']] == ['b\u00eate \\\\ \"x\"', 'r\u00eave']"
+
+# Two pictures, or two classes, that the results could not tell apart.
+mkdir -p "$T/x/1" "$T/x/2"
+named() { rm -f "$T"/x/*.png "$T"/x/*/*.png; for n in "$@"; do cp "$T/set/images/test0.png" "$T/x/$n" && echo "$T/x/$n"; done >"$T/x/list"; }
+printf 'classes=2\nvalid=%s\nnames=%s\nresults=%s\neval=coco\n' "$T/x/list" "$T/set/boxes.names" "$T/x/results" >"$T/x/coco.data"
+sed 's/eval=coco/eval=voc/' "$T/x/coco.data" >"$T/x/voc.data"
+valid() { "$MP" detector valid "$T/x/$1.data" "$Y" "$V" -thresh 0.001 "${@:2}"; }
+ids() { python3 -c "import json; print(sorted({(x['image_id'], x.get('file_name')) for x in json.load(open('$T/x/results/coco_results.json', encoding='utf-8'))}))"; }
+named 7a91cc.png 7e0f12.png
+valid coco >/dev/null 2>&1
+check "names that only begin with digits: ids of their own" test "$(ids)" = "[(1, '7a91cc.png'), (2, '7e0f12.png')]"
+latin=$(printf 'caf\xe9.png')
+named COCO_val2014_000000123456.png 000000000042.png frame-9.png 1/x_7z.png "$latin"
+valid coco >/dev/null 2>&1
+check "COCO's ids as they are, others behind them" test "$(ids)" = "[(42, '000000000042.png'), (123456, 'COCO_val2014_000000123456.png'), (123457, 'frame-9.png'), (123458, 'x_7z.png'), (123459, 'café.png')]"
+rm -r "$T/x/results"
+named 1/7.png 2/v_007.png
+refused "two pictures of one id" "v_007.png would stand under one image_id 7" valid coco
+named 1/a.png 2/a.png
+refused "two pictures of one name" "2/a.png would stand under one name" valid voc
+check "and nothing is written" test ! -e "$T/x/results"
+named 1/a.png 2/b.png
+printf 'box\nbox\n' >"$T/x/twins"
+for data in coco voc; do sed -i "s,names=.*,names=$T/x/twins," "$T/x/$data.data"; done
+refused "two classes of one name: valid" 'twins: two classes are called "box"' valid coco
+refused "map" 'twins: two classes are called "box"' "$MP" detector map "$T/x/voc.data" "$Y" "$V"
+refused "test" 'twins: two classes are called "box"' "$MP" detector test "$T/x/voc.data" "$Y" "$V" "$T/x/1/a.png" -out "$T/x/out"
+sed "s,^names=.*,names=$T/x/twins,; s,^labels=.*,," "$B" >"$T/x/train.data"
+refused "train" 'twins: two classes are called "box"' "$MP" detector train "$T/x/train.data" "$Y" -backup "$T/none"
+printf 'disk\nstripes\ndisk\n' >"$T/x/three"
+sed "s,^names=.*,names=$T/x/three,; s,^labels=.*,," "$D" >"$T/x/tiny.data"
+image=$T/test/disk/0.png
+refused "predict" 'three: two classes are called "disk"' "$MP" classifier predict "$T/x/tiny.data" "$C" "$W" "$image"
+sed "s,^names=.*,names=$T/x/three," "$D" >"$T/x/tiny.data"
+check "labels= tell them apart: then names are for people" "$MP" classifier predict "$T/x/tiny.data" "$C" "$W" "$image" >/dev/null 2>&1
+echo "labels=$T/set/boxes.names" >>"$T/x/voc.data"
+refused "but not for files of results" 'classes 0 and 1 are both called "box"' valid voc
 finish

@@ -210,7 +210,11 @@ static void test_list_refusals(void) {
     m_text("twins.txt", "cat\ndog\ncat\n");
     m_text("list.txt", "img/cat_0.png\n");
     data_file *d = read_text("classes=3\nlabels=twins.txt\ntrain=list.txt");
-    CHECK(d && !dataset_load(d, DATA_TRAIN, 3, 1, 0, err) && says("twins.txt") && says("\"cat\""), "%s", err);
+    CHECK(!d && says("twins.txt") && says("\"cat\""), "%s", err);
+    d = read_text("classes=3\nnames=twins.txt\ntrain=list.txt");
+    CHECK(!d && says("twins.txt") && says("\"cat\"") && says("labels="), "%s", err);
+    d = read_text("classes=3\nnames=twins.txt\nlabels=three.txt\ntrain=list.txt");
+    CHECK(d != NULL, "labels= that tell them apart: %s", err);
     data_file_free(d);
     d = read_text("classes=3\ntrain=list.txt");
     CHECK(d && !dataset_load(d, DATA_TRAIN, 3, 1, 0, err) && says("no labels="), "%s", err);

@@ -1,5 +1,5 @@
 /* data_file.c - Darknet's .data files: every key known, every number checked. */
-#include "data/dataset.h"
+#include "data/dataset_internal.h"
 #include "data/text.h"
 #include <ctype.h>
 #include <errno.h>
@@ -223,7 +223,7 @@ static int read_names(data_file *d, char *err) {
     if (d->names[0] && !(d->name = read_words(d, d->names, "names=", err))) return -1;
     if (!d->name && !(d->name = make_words(d, d->label, err))) return -1;
     if (!d->label && d->names[0] && !(d->label = make_words(d, d->name, err))) return -1;
-    return 0;
+    return d->label ? data_labels_differ(d, err) : 0;
 }
 
 data_file *data_file_read(const char *path, char *err) {

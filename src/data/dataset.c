@@ -68,7 +68,7 @@ static int read_list(list *l, int threads, char *err) {
                  data_tail(l->d->path));
         return -1;
     }
-    if ((!l->most && data_labels_differ(l->d, err)) || data_text_read(l->path, &l->text, err)) return -1;
+    if (data_text_read(l->path, &l->text, err)) return -1;
     if (!l->text.n) {
         snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(l->path));
         return -1;

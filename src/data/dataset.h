@@ -31,7 +31,8 @@ typedef struct {
 } data_file;
 
 /* NULL and a sentence in err: missing or unreadable file, unknown key (nearest named), value no number, fewer names
- * than classes (more: a warning on stderr, the first ones count). */
+ * than classes (more: a warning on stderr, the first ones count), two classes of one label (or name, where no labels= tells
+ * them apart, as Darknet's imagenet1k.data does). */
 data_file *data_file_read(const char *path, char *err);
 void data_file_free(data_file *d);
 

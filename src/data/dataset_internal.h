@@ -12,7 +12,7 @@ int data_parallel(int n, int threads, int (*fn)(void *arg, int i, char *err), vo
  * the other). A label all of whose occurrences lie inside occurrences of a longer label that also occurs does
  * not count: racecar, car. */
 int data_label_of(const char *path, char *const *label, int classes, char *err);
-/* -1 and err if two classes have the same label: no path could then tell them apart. */
+/* -1 and err if two classes have the same label: no path and no reader of results could then tell them apart. */
 int data_labels_differ(const data_file *d, char *err);
 
 /* Marks in keep[n] (0 or 1) the images that images_per_class and split leave of a train list with these

@@ -64,8 +64,9 @@ int data_labels_differ(const data_file *d, char *err) {
     qsort(sorted, (size_t)d->classes, sizeof *sorted, compare);
     for (int i = 1; i < d->classes && !bad; i++) {
         if (strcmp(sorted[i - 1], sorted[i])) continue;
-        snprintf(err, ERR_LEN, "%s: two classes have the label \"%.60s\"",
-                 data_tail(d->labels[0] ? d->labels : d->names), sorted[i]);
+        snprintf(err, ERR_LEN, "%s: two classes are called \"%.60s\": rename one%s",
+                 data_tail(d->labels[0] ? d->labels : d->names), sorted[i],
+                 d->labels[0] ? "" : ", or give labels= that tell them apart");
         bad = -1;
     }
     free(sorted);

@@ -1,6 +1,9 @@
 /* detector_valid.c - `detector valid`: all detections in files for other programs, as Darknet writes them.
  *   eval=voc (default)   RESULTS/comp4_det_test_CLASS.txt: name score left top right bottom, pixels counted from 1
- *   eval=coco            RESULTS/coco_results.json: COCO's list of image_id, category_id, bbox (left, top, width, height), score */
+ *   eval=coco            RESULTS/coco_results.json: COCO's list of image_id, file_name, category_id, bbox (left, top, width, height),
+ *                        score. The id is the number that the file's name is (000000000042.jpg) or ends in (COCO_val2014_000000000042.jpg);
+ *                        other names get the numbers after the greatest of these, in the order of the list.
+ * What could not be told apart in them is an error: two pictures of one name or id, two classes of one name. */
 #include "host/files.h"
 #include "train/detector.h"
 #include "train/report.h"
@@ -17,6 +20,8 @@ typedef struct {
     const det_set *s;
     const detector_args *a;
     int files, coco;
+    long long *id;              /* (s->n), with coco */
+    char **file_name;           /* (s->n), with coco: as JSON strings */
     FILE **f;                   /* memory until all is known */
     char **text;
     size_t *len;
@@ -29,11 +34,89 @@ static int category(int cls, int classes) {
     return id;
 }
 
-/* The number behind the last _ or / of the path, as in COCO_val2014_000000000042.jpg; without one, the place in the list. */
-static long image_id(const char *path, int place) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *bar = strrchr(name, '_');
-    const char *at = bar ? bar + 1 : name;
-    return isdigit((unsigned char)*at) ? strtol(at, NULL, 10) : place + 1;
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Of a file's name without its ending. */
+static size_t stem_length(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot ? (size_t)(dot - name) : strlen(name);
+}
+
+/* The number that a name is, or ends in behind a _; -1: none, or more digits than the numbers of JSON hold. */
+static long long number_of(const char *path) {
+    enum { DIGITS = 15 };
+    const char *name = base_name(path), *end = name + stem_length(name), *at = end;
+    while (at > name && isdigit((unsigned char)at[-1])) at--;
+    if (at == end || (at > name && at[-1] != '_')) return -1;
+    while (at < end - 1 && *at == '0') at++;
+    return end - at > DIGITS ? -1 : strtoll(at, NULL, 10);
+}
+
+typedef struct { const char *path; long long id; } picture_id;
+
+static int by_id(const void *p, const void *q) {
+    const picture_id *a = p, *b = q;
+    return a->id != b->id ? (a->id > b->id) - (a->id < b->id) : strcmp(a->path, b->path);
+}
+
+static int by_stem(const void *p, const void *q) {
+    const char *a = base_name(((const picture_id *)p)->path), *b = base_name(((const picture_id *)q)->path);
+    size_t n = stem_length(a), m = stem_length(b);
+    int order = strncmp(a, b, n < m ? n : m);
+    return order ? order : (n > m) - (n < m);
+}
+
+/* No two pictures under one name (id NULL) or id. */
+static int pictures_differ(const det_set *s, const long long *id, char *err) {
+    picture_id *p = malloc((size_t)s->n * sizeof *p);
+    int bad = !p;
+    if (bad) snprintf(err, ERR_LEN, "not enough memory for the results");
+    for (int i = 0; i < s->n && p; i++) p[i] = (picture_id){s->items[i].path, id ? id[i] : 0};
+    if (p) qsort(p, (size_t)s->n, sizeof *p, id ? by_id : by_stem);
+    for (int i = 1; i < s->n && !bad; i++) {
+        if (id ? p[i].id != p[i - 1].id : by_stem(&p[i], &p[i - 1])) continue;
+        char what[48] = "name";
+        if (id) snprintf(what, sizeof what, "image_id %lld", p[i].id);
+        snprintf(err, ERR_LEN, "%.300s and %.300s would stand under one %s in the results: rename one of them", p[i - 1].path, p[i].path, what);
+        bad = 1;
+    }
+    free(p);
+    return bad ? -1 : 0;
+}
+
+static int classes_differ(const data_file *d, char *err) {
+    for (int i = 0; i < d->classes; i++) {
+        for (int k = 0; k < i; k++) {
+            if (strcmp(d->name[i], d->name[k])) continue;
+            snprintf(err, ERR_LEN, "%s: classes %d and %d are both called \"%.60s\": they would share one file of results; rename one, or "
+                     "use eval=coco", d->names, k, i, d->name[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int name_pictures(results *r, char *err) {
+    int n = r->s->n, missing = 0;
+    r->id = calloc((size_t)n, sizeof *r->id);
+    r->file_name = calloc((size_t)n, sizeof *r->file_name);
+    long long next = 1;
+    for (int i = 0; i < n && r->id && r->file_name; i++) {
+        r->id[i] = number_of(r->s->items[i].path);
+        next = r->id[i] >= next ? r->id[i] + 1 : next;
+        cJSON *j = cJSON_CreateString(base_name(r->s->items[i].path));
+        missing |= !(r->file_name[i] = report_text(j, 0));
+        cJSON_Delete(j);
+    }
+    if (!r->id || !r->file_name || missing) {
+        snprintf(err, ERR_LEN, "not enough memory for the results");
+        return -1;
+    }
+    for (int i = 0; i < n; i++) if (r->id[i] < 0) r->id[i] = next++;
+    return pictures_differ(r->s, r->id, err);
 }
 
 static void write_one(results *r, int i, int cls, float score, box b) {
@@ -42,12 +125,12 @@ static void write_one(results *r, int i, int cls, float score, box b) {
     double x0 = fmax((double)(b.x - b.w / 2) * w, 0), x1 = fmin((double)(b.x + b.w / 2) * w, w);
     double y0 = fmax((double)(b.y - b.h / 2) * h, 0), y1 = fmin((double)(b.y + b.h / 2) * h, h);
     if (r->coco) {
-        fprintf(r->f[0], "%s{\"image_id\":%ld, \"category_id\":%d, \"bbox\":[%f, %f, %f, %f], \"score\":%f}",
-                r->written ? ",\n" : "", image_id(it->path, i), category(cls, r->s->classes), x0, y0, x1 - x0, y1 - y0, (double)score);
+        fprintf(r->f[0], "%s{\"image_id\":%lld, \"file_name\":%s, \"category_id\":%d, \"bbox\":[%f, %f, %f, %f], \"score\":%f}",
+                r->written ? ",\n" : "", r->id[i], r->file_name[i], category(cls, r->s->classes), x0, y0, x1 - x0, y1 - y0, (double)score);
     } else {
-        const char *slash = strrchr(it->path, '/'), *name = slash ? slash + 1 : it->path, *dot = strrchr(name, '.');
-        fprintf(r->f[cls], "%.*s %f %f %f %f %f\n", (int)(dot ? dot - name : (long)strlen(name)), name, (double)score, x0 + 1, y0 + 1,
-                fmin(x1 + 1, w), fmin(y1 + 1, h));
+        const char *name = base_name(it->path);
+        fprintf(r->f[cls], "%.*s %f %f %f %f %f\n", (int)stem_length(name), name, (double)score, x0 + 1, y0 + 1, fmin(x1 + 1, w),
+                fmin(y1 + 1, h));
     }
     r->written++;
 }
@@ -64,6 +147,7 @@ static int open_results(results *r, char *err) {
     const char *kind = r->c->data->eval;
     r->coco = !strcmp(kind, "coco");
     r->files = r->coco ? 1 : r->s->classes;
+    if (r->coco ? name_pictures(r, err) : classes_differ(r->c->data, err) || pictures_differ(r->s, NULL, err)) return -1;
     r->f = calloc((size_t)r->files, sizeof *r->f);
     r->text = calloc((size_t)r->files, sizeof *r->text);
     r->len = calloc((size_t)r->files, sizeof *r->len);
@@ -108,6 +192,9 @@ static void close_results(results *r) {
         if (r->f && r->f[k]) fclose(r->f[k]);
         if (r->text) free(r->text[k]);
     }
+    for (int i = 0; r->file_name && i < r->s->n; i++) free(r->file_name[i]);
+    free(r->file_name);
+    free(r->id);
     free(r->f);
     free(r->text);
     free(r->len);
