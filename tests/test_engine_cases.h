@@ -209,7 +209,7 @@ static void test_modes(void) {
 }
 
 static void test_fold(void) {
-    for (int a = 0; a < ACT_COUNT; a++) for (int fc = 0; fc < 2; fc++) {
+    for (int a = 0; a < ACT_COUNT && !act_over_channels((act_kind)a); a++) for (int fc = 0; fc < 2; fc++) {
         graph g = {.name = act_name((act_kind)a), .n = 2, .h = 6, .w = 5, .c = 3, .batch = 2};
         g.t[1] = (tnode)CONV_(0, 9, 3, 1, 1, 1, 1, 0);
         g.t[1].act = (act_kind)a;

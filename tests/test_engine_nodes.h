@@ -199,7 +199,7 @@ static void test_perturb(void) {
         engine_add_input(t, H, W, C);
         CHECK(engine_plan(t, B, H, W, 0, err, sizeof err) == 0, "%s", err);
         engine_import(t, 0, r);
-        act_backward(dz, engine_output(t, 0), want, N, d.activation);
+        act_backward(dz, engine_output(t, 0), NULL, want, N, d.activation);
         perturb_backward(want, 0, k != 5 ? dphi2 : NULL, dz, tape, in, phi, &a, scratch);
         run_backward(e, &m);
         engine_export_delta(e, 0, got, 0);

@@ -81,7 +81,7 @@ void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n, a
     {
         size_t from, to;
         engine_cpu_share(n, GRAIN, &from, &to);
-        act_backward(dx + from, dy + from, y + from, to - from, a);
+        act_backward(dx + from, dy + from, NULL, y + from, to - from, a);
     }
 }
 

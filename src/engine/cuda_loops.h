@@ -67,7 +67,11 @@ LOOP(to_nchw) {
 
 LOOP(add) { b->y[i] += b->x[i]; }
 LOOP(act) { b->y[i] = act_value(b->x[i], b->act); }
-LOOP(act_back) { b->dx[i] = b->dy[i] * act_slope_at(b->y[i], b->act); }
+/* Kinds that need x and do not get it give NaN. */
+LOOP(act_back) {
+    float x = b->x ? b->x[i] : vec_bits(0x7fc00000u);
+    b->dx[i] = b->dy[i] * act_slope_at(x, b->y[i], b->act);
+}
 LOOP(add_act) { b->y[i] = act_value(b->x[i] + b->x2[i], b->act); }
 LOOP(bias_act) { b->y[i] = act_value(b->y[i] + b->bias[i % (uint32_t)b->s.c], b->act); }
 
