@@ -155,14 +155,17 @@ static map avgpool(const ref_net *r, map in) {
     return out;
 }
 
-/* Darknet adds what overlaps: the first channels, every stride-th pixel of the larger picture. */
+/* Darknet adds what overlaps: the first channels, every stride-th pixel of the larger picture; only there alpha counts. */
 static map shortcut(const ref_net *r, int i, map in, map from) {
     map out = new_map(r->batch, in.c, in.h, in.w);
     int stride = from.w / in.w > 1 ? from.w / in.w : 1, sample = in.w / from.w > 1 ? in.w / from.w : 1;
     int c = in.c < from.c ? in.c : from.c, h = in.h < from.h ? in.h : from.h, w = in.w < from.w ? in.w : from.w;
     memcpy(out.v, in.v, sizeof(double) * (size_t)r->batch * (size_t)in.c * (size_t)in.h * (size_t)in.w);
-    for (int b = 0; b < r->batch; b++) for (int k = 0; k < c; k++) for (int y = 0; y < h; y++) for (int x = 0; x < w; x++)
-        *at(out, b, k, y * sample, x * sample) += *at(from, b, k, y * stride, x * stride);
+    double alpha = (double)r->net->layers[i].alpha, beta = (double)r->net->layers[i].beta;
+    for (int b = 0; b < r->batch; b++) for (int k = 0; k < c; k++) for (int y = 0; y < h; y++) for (int x = 0; x < w; x++) {
+        double *o = at(out, b, k, y * sample, x * sample);
+        *o = alpha * *o + beta * *at(from, b, k, y * stride, x * stride);
+    }
     size_t n = (size_t)r->batch * (size_t)in.c * (size_t)in.h * (size_t)in.w;
     for (size_t k = 0; k < n; k++) out.v[k] = act(out.v[k], r->net->layers[i].activation);
     return out;

@@ -14,7 +14,7 @@ enum { MAX_NODES = 12 };
 typedef struct {
     int kind, in[3], n_in, n, size, stride, pad, groups, bn;
     act_kind act;
-    float scale;
+    float scale, alpha, beta;       /* ADD: 0 in both: 1 */
     engine_params p;
     size_t nw;
     double *w, *b, *g, *rm, *rv, *y;
@@ -140,7 +140,7 @@ static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int
         int k = f->wd / t->wd > 1 ? f->wd / t->wd : 1, up = t->wd / f->wd > 1 ? t->wd / f->wd : 1;
         s = at(a, b, c, y, x);
         if (c < f->c && y % up == 0 && x % up == 0 && y / up < f->h && x / up < f->wd) {
-            s += at(f, b, c, y / up * k, x / up * k);
+            s = t->alpha * s + t->beta * at(f, b, c, y / up * k, x / up * k);
         }
         return act(s, t->act);
     }
@@ -191,7 +191,7 @@ static int add_node(engine *e, const tnode *t) {
     case FC: return engine_add_connected(e, t->in[0], t->n, t->bn, t->act, &t->p);
     case MAX: return engine_add_maxpool(e, t->in[0], t->size, t->stride, t->pad);
     case AVG: return engine_add_avgpool(e, t->in[0]);
-    case ADD: return engine_add_shortcut(e, t->in[0], t->in[1], t->act);
+    case ADD: return engine_add_shortcut(e, t->in[0], t->in[1], t->alpha, t->beta, t->act);
     case CAT: return engine_add_route(e, t->in, t->n_in);
     case UP: return engine_add_upsample(e, t->in[0], t->stride, t->scale);
     case ACT: return engine_add_activation(e, t->in[0], t->act);
@@ -209,6 +209,7 @@ static engine *build(graph *g, int training) {
     for (int i = 0; i < g->n; i++) {
         tnode *t = &g->t[i], *a = &g->t[t->in[0]];
         if (!t->groups) t->groups = 1;
+        if (t->kind == ADD && t->alpha == 0 && t->beta == 0) t->alpha = t->beta = 1;
         if (t->kind == BN) t->bn = 1, t->act = ACT_LINEAR;
         if (t->kind == CONV || t->kind == FC) t->c = t->n;
         if (t->kind == BN) t->c = a->c;

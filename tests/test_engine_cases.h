@@ -73,6 +73,9 @@ static void test_others(void) {
         {4, 4, 3, 2, {.kind = UP, .stride = 1, .scale = 1}}, {5, 3, 3, 2, {.kind = ACT, .act = ACT_TANH}},
         {4, 3, 2, 2, {.kind = ACT, .act = ACT_LEAKY}}, {3, 3, 2, 2, {.kind = CAT, .n_in = 2}},
         {3, 4, 2, 2, {.kind = ADD, .act = ACT_RELU}}, {3, 4, 2, 2, {.kind = ADD, .act = ACT_LOGISTIC}},
+        {3, 4, 2, 2, {.kind = ADD, .alpha = .5f, .beta = -2, .act = ACT_LEAKY}},
+        {3, 4, 2, 2, {.kind = ADD, .alpha = 0, .beta = .25f, .act = ACT_TANH}},
+        {3, 4, 2, 2, {.kind = ADD, .alpha = 1.5f, .beta = 1, .act = ACT_LINEAR}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char name[80];
@@ -83,12 +86,13 @@ static void test_others(void) {
         check_graph(g, 1, TOL);
     }
     /* Darknet's shortcut between unequal maps: `from` larger, smaller, with fewer and with more channels. */
-    for (int k = 0; k < 8; k++) {
-        graph g = {.name = "unequal shortcut", .n = 4, .h = 6, .w = 8, .c = 3, .batch = 2};
+    for (int k = 0; k < 16; k++) {
+        graph g = {.name = k < 8 ? "unequal shortcut" : "weighted unequal shortcut", .n = 4, .h = 6, .w = 8, .c = 3, .batch = 2};
         g.t[1] = (tnode)CONV_(0, k & 1 ? 5 : 2, 3, k & 4 ? 1 : 2, 1, 1, 0, ACT_LINEAR);
         g.t[2] = (tnode)CONV_(0, 3, 3, 1, 1, 1, 0, ACT_LEAKY);
         g.t[3] =
-            (tnode){.kind = ADD, .in = {k & 2 ? 1 : 2, k & 2 ? 2 : 1}, .act = k & 1 ? ACT_LEAKY : ACT_TANH};
+            (tnode){.kind = ADD, .in = {k & 2 ? 1 : 2, k & 2 ? 2 : 1}, .act = k & 1 ? ACT_LEAKY : ACT_TANH,
+                      .alpha = k & 8 ? .7f : 1, .beta = k & 8 ? -1.3f : 1};
         check_graph(g, 1, TOL);
     }
 }
@@ -102,7 +106,7 @@ static void test_deltas(void) {
         {.kind = MAX, .in = {1}, .size = 3, .stride = 1, .pad = 2}, {.kind = BN, .in = {1}},
         {.kind = ACT, .in = {1}, .act = ACT_TANH},
         {.kind = UP, .in = {1}, .stride = 1, .scale = 2}, CONV_(1, 2, 3, 1, 1, 1, 1, ACT_RELU),
-        {.kind = ADD, .in = {0, 1}, .act = ACT_TANH},
+        {.kind = ADD, .in = {0, 1}, .alpha = -.5f, .beta = 2, .act = ACT_TANH},
     };
     static const int perm[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (int set = 0; set < 9; set += 3) for (int p = 0; p < 6; p++) {

@@ -345,7 +345,7 @@ static void test_refusals(void) {
     refuse(e, 8, 8, "node 2: a route cannot join");
     e = start(8, 8, 3);
     engine_add_foreign(e, (int[]){0}, 1, 4, 8, 3);
-    engine_add_shortcut(e, 0, 1, ACT_LINEAR);
+    engine_add_shortcut(e, 0, 1, 1, 1, ACT_LINEAR);
     refuse(e, 8, 8, "same stride");
     e = start(8, 8, 3);
     engine_add_softmax(e, 0, 1, 0);

@@ -28,7 +28,8 @@ typedef struct node {
         struct { int stride; float scale; } up;
         struct { float temperature; int noloss; } softmax;
         engine_perturb perturb;
-        act_kind act;           /* shortcut, activation */
+        act_kind act;           /* activation */
+        struct { act_kind act; float alpha, beta; } sum;            /* shortcut */
         struct { float probability, block_rel; int block; } drop;   /* dropout, dropblock */
         shape4 fixed;           /* input, foreign; n unused */
     } d;

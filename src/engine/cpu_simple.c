@@ -26,8 +26,8 @@ static size_t pixel(shape4 s, int b, int y, int x) {
     return (((size_t)b * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) * (size_t)s.c;
 }
 
-/* out += from (back = 0), or from += out: the same points both ways. */
-static void add_meeting(float *out, shape4 so, float *from, shape4 sf, int back) {
+/* out = alpha out + beta from (back = 0), or from += beta out: the same points both ways. */
+static void add_meeting(float *out, shape4 so, float *from, shape4 sf, int back, float alpha, float beta) {
     meeting t = meet(so, sf);
     #pragma omp parallel for collapse(2) schedule(static)
     for (int b = 0; b < so.n; b++) {
@@ -35,48 +35,78 @@ static void add_meeting(float *out, shape4 so, float *from, shape4 sf, int back)
             for (int x = 0; x < t.w; x++) {
                 float *o = out + pixel(so, b, y * t.sample, x * t.sample);
                 float *f = from + pixel(sf, b, y * t.stride, x * t.stride);
-                if (back) for (int c = 0; c < t.c; c++) f[c] += o[c];
-                else for (int c = 0; c < t.c; c++) o[c] += f[c];
+                if (back) for (int c = 0; c < t.c; c++) f[c] += beta * o[c];
+                else for (int c = 0; c < t.c; c++) o[c] = alpha * o[c] + beta * f[c];
+            }
+        }
+    }
+}
+
+/* What alpha leaves of the delta: to (= or +=) alpha delta where the two meet, delta elsewhere. */
+static void weigh_delta(float *to, const float *delta, shape4 so, shape4 sf, float alpha, int add) {
+    meeting t = meet(so, sf);
+    #pragma omp parallel for collapse(2) schedule(static)
+    for (int b = 0; b < so.n; b++) {
+        for (int y = 0; y < so.h; y++) {
+            for (int x = 0; x < so.w; x++) {
+                size_t at = pixel(so, b, y, x);
+                int on = y % t.sample == 0 && x % t.sample == 0 && y / t.sample < t.h && x / t.sample < t.w;
+                int met = on ? t.c : 0;
+                for (int c = 0; c < so.c; c++) {
+                    float v = c < met ? alpha * delta[at + (size_t)c] : delta[at + (size_t)c];
+                    to[at + (size_t)c] = add ? to[at + (size_t)c] + v : v;
+                }
             }
         }
     }
 }
 
 static int same(shape4 a, shape4 b) { return a.h == b.h && a.w == b.w && a.c == b.c; }
+static int plain(float factor) { return !(factor < 1 || factor > 1); }
 
 void engine_cpu_shortcut_forward(engine *e, node *n, const engine_mode *m) {
     node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
     size_t len = shape_len(n->s);
-    float slope;
-    int fused = act_slope(n->d.act, &slope);
-    if (same(in->s, from->s)) {
+    float slope, alpha = n->d.sum.alpha, beta = n->d.sum.beta;
+    int fused = act_slope(n->d.sum.act, &slope);
+    if (same(in->s, from->s) && plain(alpha) && plain(beta)) {
         #pragma omp parallel if (len > GRAIN)
         {
             size_t a, b;
             engine_cpu_share(len, GRAIN, &a, &b);
             add_act(n->y.p + a, in->y.p + a, from->y.p + a, b - a, slope);
         }
-        if (!fused) engine_cpu_act(n->y.p, n->y.p, len, n->d.act);
+        if (!fused) engine_cpu_act(n->y.p, n->y.p, len, n->d.sum.act);
         return;
     }
     engine_cpu_copy(n->y.p, in->y.p, len, 0);
-    add_meeting(n->y.p, n->s, from->y.p, from->s, 0);
-    engine_cpu_act(n->y.p, n->y.p, len, n->d.act);
+    add_meeting(n->y.p, n->s, from->y.p, from->s, 0, alpha, beta);
+    engine_cpu_act(n->y.p, n->y.p, len, n->d.sum.act);
+}
+
+static void pass_to_input(engine *e, node *n, shape4 from) {
+    int add = 0;
+    if (plain(n->d.sum.alpha)) {
+        engine_delta_pass(e, n, n->in[0]);
+        return;
+    }
+    float *da = engine_delta_of(e, n->in[0], &add);
+    if (da) weigh_delta(da, n->delta->b.p, n->s, from, n->d.sum.alpha, add);
 }
 
 void engine_cpu_shortcut_backward(engine *e, node *n, const engine_mode *m) {
     const node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
     int add_from = 0;
-    engine_cpu_delta_act(e, n, n->d.act);
-    engine_delta_pass(e, n, n->in[0]);
-    if (same(in->s, from->s)) {
+    engine_cpu_delta_act(e, n, n->d.sum.act);
+    pass_to_input(e, n, from->s);
+    if (same(in->s, from->s) && plain(n->d.sum.beta)) {
         engine_delta_pass(e, n, n->in[1]);
         return;
     }
     float *db = engine_delta_of(e, n->in[1], &add_from);
     if (!db) return;
     if (!add_from) e->b->zero(e, db, shape_len(from->s));
-    add_meeting(n->delta->b.p, n->s, db, from->s, 1);
+    add_meeting(n->delta->b.p, n->s, db, from->s, 1, 1, n->d.sum.beta);
 }
 
 void engine_cpu_activation_forward(engine *e, node *n, const engine_mode *m) {

@@ -31,7 +31,7 @@ typedef struct {
     uint32_t n, width, step, step2;
     int add, batch, grads, size, stride, pad, sample;
     act_kind act;
-    float slope, scale, b1, b2, eps;
+    float slope, scale, alpha, beta, b1, b2, eps;
     cuda_scalars by_value;
 } cuda_job;
 VEC_INLINE const cuda_scalars *loop_now(const cuda_job *b) { return b->there ? b->there : &b->by_value; }
@@ -82,14 +82,22 @@ LOOP(rows) {
 }
 
 /* A shortcut between unequal maps: s is the output's, `in` that of `from` (x2). */
+VEC_INLINE int loop_meets(const cuda_job *b, loop_place p) {
+    return p.y % b->sample == 0 && p.x % b->sample == 0 && p.y / b->sample < loop_least(b->s.h, b->in.h)
+        && p.x / b->sample < loop_least(b->s.w, b->in.w) && p.c < b->in.c;
+}
+
 LOOP(meet) {
     loop_place p = loop_place_of(i, b->s);
     float v = b->x[i];
     int y = p.y / b->sample, x = p.x / b->sample;
-    if (p.y % b->sample == 0 && p.x % b->sample == 0 && y < loop_least(b->s.h, b->in.h) && x < loop_least(b->s.w, b->in.w) && p.c < b->in.c)
-        v += b->x2[loop_at(b->in, p.n, y * b->stride, x * b->stride, p.c)];
+    if (loop_meets(b, p))
+        v = b->alpha * v + b->beta * b->x2[loop_at(b->in, p.n, y * b->stride, x * b->stride, p.c)];
     b->y[i] = act_value(v, b->act);
 }
+
+/* What alpha leaves of an element of the output's delta. */
+LOOP(meet_weigh) { loop_put(b->dx + i, loop_meets(b, loop_place_of(i, b->s)) ? b->alpha * b->dy[i] : b->dy[i], b->add); }
 
 /* An element of `from`. */
 LOOP(meet_back) {
@@ -97,7 +105,7 @@ LOOP(meet_back) {
     int y = p.y / b->stride, x = p.x / b->stride;
     float v = 0;
     if (p.y % b->stride == 0 && p.x % b->stride == 0 && y < loop_least(b->s.h, b->in.h) && x < loop_least(b->s.w, b->in.w) && p.c < b->s.c)
-        v = b->dy[loop_at(b->s, p.n, y * b->sample, x * b->sample, p.c)];
+        v = b->beta * b->dy[loop_at(b->s, p.n, y * b->sample, x * b->sample, p.c)];
     loop_put(b->dx + i, v, b->add);
 }
 
@@ -454,7 +462,8 @@ LOOP(squares_some) {
 
 /* All of them, in the order of their names below. */
 #define CUDA_LOOPS(X) \
-    X(from_nchw) X(to_nchw) X(add) X(act) X(act_back) X(add_act) X(bias_act) X(rows) X(meet) X(meet_back) X(upsample) X(upsample_back) \
+    X(from_nchw) X(to_nchw) X(add) X(act) X(act_back) X(add_act) X(bias_act) X(rows) X(meet) X(meet_weigh) X(meet_back) \
+    X(upsample) X(upsample_back) \
     X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) \
     X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back) \
     X(bias_update) X(sgd) X(adam) X(squares) X(squares_some)

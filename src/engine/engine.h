@@ -76,8 +76,9 @@ int engine_add_conv(engine *e, int in, const engine_conv *d);
 int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a, const engine_params *p);
 int engine_add_maxpool(engine *e, int in, int size, int stride, int padding);   /* Darknet's total padding */
 int engine_add_avgpool(engine *e, int in);                                      /* global */
-/* out = act(in + from); where shapes differ, as Darknet does: min of the channels, strided sampling or spreading. */
-int engine_add_shortcut(engine *e, int in, int from, act_kind a);
+/* out = act(alpha * in + beta * from); where shapes differ, as Darknet does: min of the channels, strided sampling or
+ * spreading, and where the two do not meet act(in). */
+int engine_add_shortcut(engine *e, int in, int from, float alpha, float beta, act_kind a);
 int engine_add_route(engine *e, const int *ins, int n);                         /* concatenates channels */
 int engine_add_upsample(engine *e, int in, int stride, float scale);            /* nearest */
 int engine_add_dropout(engine *e, int in, float probability);

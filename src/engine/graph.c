@@ -125,9 +125,11 @@ int engine_add_maxpool(engine *e, int in, int size, int stride, int padding) {
 
 int engine_add_avgpool(engine *e, int in) { return add(e, NODE_AVGPOOL, &in, 1)->id; }
 
-int engine_add_shortcut(engine *e, int in, int from, act_kind a) {
+int engine_add_shortcut(engine *e, int in, int from, float alpha, float beta, act_kind a) {
     node *n = add(e, NODE_SHORTCUT, (int[]){in, from}, 2);
-    n->d.act = a;
+    n->d.sum.act = a;
+    n->d.sum.alpha = alpha;
+    n->d.sum.beta = beta;
     return n->id;
 }
 

@@ -90,7 +90,7 @@ static int add_layer(host_net *h, const network *net, const cfg_file *c, int i, 
     case BATCHNORM: return engine_add_batchnorm(h->e, in, &ps);
     case MAXPOOL:   return engine_add_maxpool(h->e, in, l->size, l->stride, l->pad);
     case AVGPOOL:   return engine_add_avgpool(h->e, in);
-    case SHORTCUT:  return engine_add_shortcut(h->e, in, node_of(h, l->index), a);
+    case SHORTCUT:  return engine_add_shortcut(h->e, in, node_of(h, l->index), l->alpha, l->beta, a);
     case ROUTE:     return add_route(h, l);
     case UPSAMPLE:
         return l->reverse ? add_foreign(h, net, i) : engine_add_upsample(h->e, in, l->stride, l->scale);
@@ -186,11 +186,13 @@ static int load_phi(host_net *h, char *err) {
 }
 
 static void take_over(host_net *h, network *net) {
+    h->marked = net->layers;
     int phi_owner = h->n_perturb ? h->perturb[0].layer : -1;
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
         host_layer *hl = &h->layers[i];
-        l->extra = h->slot0 + i;
+        hl->of = h;
+        host_set_mark(l, hl);
         l->forward = host_run_forward;
         if (!hl->stock || l->backward) l->backward = host_run_backward;
         host_tensor t[3];
@@ -218,8 +220,6 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     if (build_graph(h, net, c, p, np)) goto no_memory;
     h->spare = calloc(host_statistics_len(h, net) + 1, sizeof *h->spare);
     if (!h->spare) goto no_memory;
-    h->slot0 = host_slots_new(h, net->n);
-    if (h->slot0 < 0) goto no_memory;
     if (host_ema_open(h, net, c, err)) goto fail;
     mark_borders(h, net);
     take_over(h, net);
@@ -235,7 +235,7 @@ fail:
 }
 
 void host_release(host_net *h) {
-    if (h->slot0 > 0) host_slots_drop(h);
+    for (int i = 0; h->marked && i < h->n; i++) host_set_mark(&h->marked[i], NULL);
     for (int k = 0; k < h->n_perturb; k++) {
         free(h->perturb[k].mean);
         free(h->perturb[k].var);

@@ -192,8 +192,8 @@ int resize_network(network *net, int w, int h) {
 }
 
 void free_layer(layer l) {
-    host_net *h = host_slot(l.extra, NULL);
-    if (h) host_release(h);
+    host_layer *record = host_mark(&l);
+    if (record) host_release(record->of);
     REAL(free_layer)
     fn(l);
 }

@@ -4,7 +4,7 @@
  * update in its function pointers, so that forward_network, backward_network, train_network_datum and network_predict
  * of the host simply run. Layers that the engine does not know keep the host's code, and data is carried across.
  *
- * A network is found again through `layer.extra`, which the host leaves unused. Networks of other programs (through
+ * A network is found again through a field of `layer` that no code of the host reads. Networks of other programs (through
  * LD_PRELOAD) are attached the same way; recurrent networks are left to the host altogether. */
 #ifndef MP_NET_H
 #define MP_NET_H

@@ -4,6 +4,7 @@
 #include "host/net.h"
 
 typedef struct {
+    host_net *of;
     int node;               /* of the engine */
     int stock;              /* the host's own code runs this layer */
     int reads_host;         /* the next layer is stock: our output must reach the host's buffer, its delta ours */
@@ -42,7 +43,7 @@ struct host_net {
     uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
     int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
     int late;                   /* in host_train_pass: nothing is waited for that need not be */
-    int slot0;                  /* layer i has extra == slot0 + i */
+    layer *marked;              /* the network's layers, once they carry our marks; NULL before */
 };
 
 /* Trainable arrays of a layer as the host holds them: weights, biases, scales. Unused ones have n == 0. */
@@ -54,9 +55,13 @@ void host_release(host_net *h);
 /* Buffers that only the host's own code would use; / the engine learns the shapes of the host's layers. */
 void host_drop_deltas(host_net *h, network *net);
 void host_tell_shapes(host_net *h, const network *net);
-host_net *host_slot(int extra, int *layer);         /* NULL: not ours */
-int host_slots_new(host_net *h, int n);             /* first slot, or -1: no room */
-void host_slots_drop(host_net *h);
+
+/* The host passes layers by value, and its update gets no network: each layer of ours carries the address of our record of it
+ * in `combine_cpu`, the field that no code of the host reads, copies or frees (tests/test_mark.c). It moves with the layer,
+ * stays through every resize, and is gone with it. NULL: not ours. */
+static inline host_layer *host_mark(const layer *l) { return (host_layer *)(void *)l->combine_cpu; }
+static inline void host_set_mark(layer *l, host_layer *record) { l->combine_cpu = (float *)(void *)record; }
+static inline int host_index(const host_layer *record) { return (int)(record - record->of->layers); }
 
 /* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this kind, reads and writes;
  * that of one pass is forgotten. */

@@ -7,7 +7,11 @@
 /* Exported by libdarknet.so, not in its header. */
 void calc_network_cost(network *net);
 
-host_net *host_of(const network *net) { return net->n > 0 ? host_slot(net->layers[0].extra, NULL) : NULL; }
+host_net *host_of(const network *net) {
+    host_layer *record = net->n > 0 ? host_mark(&net->layers[0]) : NULL;
+    return record ? record->of : NULL;
+}
+
 engine *host_engine(host_net *h) { return h->e; }
 int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
 float *host_phi(host_net *h) { return h->phi; }
@@ -102,10 +106,10 @@ static void forward_stock(host_net *h, int i, layer l, network net) {
 }
 
 void host_run_forward(layer l, network net) {
-    int i;
-    host_net *h = host_slot(l.extra, &i);
+    host_layer *hl = host_mark(&l);
+    host_net *h = hl->of;
+    int i = host_index(hl);
     if (i == 0) begin_pass(h, &net);
-    host_layer *hl = &h->layers[i];
     if (hl->stock) {
         forward_stock(h, i, l, net);
         return;
@@ -154,9 +158,9 @@ static void backward_stock(host_net *h, int i, layer l, network net) {
 }
 
 void host_run_backward(layer l, network net) {
-    int i;
-    host_net *h = host_slot(l.extra, &i);
-    host_layer *hl = &h->layers[i];
+    host_layer *hl = host_mark(&l);
+    host_net *h = hl->of;
+    int i = host_index(hl);
     if (hl->stock) {
         backward_stock(h, i, l, net);
         return;
@@ -234,9 +238,9 @@ static int moments(host_layer *hl, const host_tensor t[3]) {
 }
 
 void host_run_update(layer l, update_args a) {
-    int i;
-    host_net *h = host_slot(l.extra, &i);
-    host_layer *hl = &h->layers[i];
+    host_layer *hl = host_mark(&l);
+    host_net *h = hl->of;
+    int i = host_index(hl);
     host_tensor t[3];
     h->stepped = 1;
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
