@@ -66,6 +66,7 @@ static void test_data_file(void) {
     refused("classes=5\nlabels=three.txt", "three.txt has 3 names", "classes=5");
     refused("classes=5\nnames=names.txt", "names.txt has 4 names", "classes=5");
     refused("classes=3\nlabels=none.txt", "none.txt", "No such file");
+    refused("classes=3\ntrain=far\\list.txt\n", "t.data:2: far\\list.txt: no such file", "`sed -i");
     refused("\xff\xfe" "c", "t.data", "UTF-16");
     /* No line, however long or strange, is more than an error. */
     char *line = malloc(20000);
@@ -184,6 +185,9 @@ static void test_list_refusals(void) {
                  "no such image");
     list_refused("img/cat_0.png\n\nno such;touch PWNED cat\n", "list.txt:3: no such;touch PWNED cat",
                  "no such image");
+    list_refused("img/cat_0.png\nimg\\cat_0.png\n", "list.txt:2: img\\cat_0.png",
+                 "`sed -i 's|\\\\|/|g' list.txt`");
+    list_refused("C:\\img\\cat_0.png\n", "list.txt:1: ", "drives have no letters");
     m_text("img/bad_dog.jpg", "%s", "\xff\xd8nonsense");
     list_refused("img/cat_0.png\nimg/bad_dog.jpg\nimg/none_cat.png\n",
                  "list.txt:2: img/bad_dog.jpg: ", "JPEG");

@@ -106,6 +106,10 @@ static void sets(void) {
         raster_free(&tmp);
     }
     det_free(t);
+    m_text("train.list", "p00.png\nset\\p01.png\n");
+    CHECK(!det_load(d, DATA_TRAIN, 3, 2, 0, 0, err) && strstr(err, "train.list:2: ") &&
+              strstr(err, "sed -i"),
+          "%s", err);
     m_text("train.list", "p00.png\np01.png\nnone.png\n");
     CHECK(!det_load(d, DATA_TRAIN, 3, 2, 0, 0, err) && strstr(err, "train.list:3: none.png: no such picture"), "%s", err);
     t = det_load(d, DATA_TRAIN, 3, 2, DET_SKIP_BAD, 0, err);

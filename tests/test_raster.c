@@ -308,6 +308,23 @@ static void test_kinds(void) {
         {bmp, sizeof bmp, "begins as a BMP"}, {hdr, sizeof hdr - 1, "Radiance HDR"},
         {webp, sizeof webp - 1, "WebP"}, {heic, sizeof heic - 1, "HEIC"},
         {tiff, sizeof tiff - 1, "TIFF"}, {psd, sizeof psd - 1, "PSD"}, {p3, sizeof p3 - 1, "text PNM"}};
+    static const char avif[] = "\0\0\0\x1c""ftypavif", big[] = "MM\0*\0\0\0\x08",
+        mixed[] = "\0\0\0\x1c""ftypmif1\0\0\0\0mif1avif", page[] = "<!DOCTYPE html><html>",
+        lfs[] = "version https://git-lfs.github.com/spec/v1\n";
+    const struct { const void *p; size_t n; const char *kind, *remedy; } told[] = {
+                {webp, sizeof webp - 1, "its kind is WebP,", "`dwebp "},
+                {heic, sizeof heic - 1, "its kind is HEIC,", "`heif-convert "},
+                {tiff, sizeof tiff - 1, "its kind is TIFF,", "`convert "},
+                {big, sizeof big - 1, "its kind is TIFF,", "`convert "},
+                {avif, sizeof avif - 1, "its kind is AVIF,", "`avifdec "},
+                {mixed, sizeof mixed - 1, "its kind is AVIF,", "`avifdec "},
+                {page, sizeof page - 1, "its kind is HTML,", "fetch the picture again"},
+                {lfs, sizeof lfs - 1, "its kind is Git LFS,", "git lfs pull"}};
+    raster none;
+    for (size_t k = 0; k < sizeof told / sizeof *told; k++)
+        CHECK(raster_decode(told[k].p, told[k].n, "x.jpg", 3, &none, err) &&
+                  strstr(err, told[k].kind) && strstr(err, told[k].remedy),
+              "%s: %s", told[k].kind, err);
     char text[ERR_LEN];
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         int status = survives(all[k].p, all[k].n, text);

@@ -102,6 +102,13 @@ static int set_number(const place *p, const data_key *k, const char *val, void *
     return 0;
 }
 
+static int no_such(const place *p, const char *val) {
+    char text[ERR_LEN];
+    data_missing(val, "file or folder", p->path, text);
+    snprintf(p->err, ERR_LEN, "%s:%d: %.*s", data_tail(p->path), p->line, ERR_LEN - 400, text);
+    return -1;
+}
+
 static int set_value(const place *p, const data_key *k, char *val, data_file *d) {
     char *to = (char *)d + k->at;
     if (!*val) return fail(p, "no value behind ", k->name);
@@ -120,7 +127,8 @@ static int set_value(const place *p, const data_key *k, char *val, data_file *d)
         strcpy(to, val);
         return 0;
     case KEY_PATH:
-        data_find(to, val, p->path, NULL);
+        if (!data_find(to, val, p->path, NULL) && strchr(val, '\\'))
+            return no_such(p, val);
         return 0;
     case KEY_IGNORED:
         break;

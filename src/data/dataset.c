@@ -49,9 +49,7 @@ static int decode_item(void *arg, int i, char *err) {
     int found = data_find(path, written, l->path, l->d->path), bad = 0;
     if (!(s->path = strdup(path))) return no_memory(l->path, err);
     if (!found) {
-        snprintf(err, ERR_LEN, "%s: no such image, neither here nor beside the list or the .data file",
-                 data_tail(written));
-        bad = -1;
+        bad = data_missing(written, "image", l->path, err);
     } else {
         bad = raster_read(path, l->c, &s->img, err);
     }

@@ -47,7 +47,7 @@ static int label_item(void *arg, int i, char *err) {
     int found = data_find(path, written, l->path, l->d->path);
     if (!(it->path = strdup(path))) return no_memory(l->path, err);
     if (!found) {
-        snprintf(text, ERR_LEN, "%s: no such picture, neither here nor beside the list or the .data file", data_tail(written));
+        data_missing(written, "picture", l->path, text);
         return fault(l, i, text, err);
     }
     return read_labels(l, it, &l->clipped[i], text) ? fault(l, i, text, err) : 0;

@@ -28,7 +28,36 @@ static const signature known[] = {
     MARK(RASTER_OTHER, 0, "P2", "text PNM"), MARK(RASTER_OTHER, 0, "P3", "text PNM"),
     MARK(RASTER_OTHER, 0, "P4", "PBM"), MARK(RASTER_OTHER, 0, "<svg", "SVG"),
     MARK(RASTER_OTHER, 0, "%PDF", "PDF"), MARK(RASTER_OTHER, 0, "\0\0\1\0", "Windows icon"),
+    MARK(RASTER_OTHER, 0, "<!DOCTYPE html", "HTML"), MARK(RASTER_OTHER, 0, "<html", "HTML"),
+    MARK(RASTER_OTHER, 0, "version https://git-lfs", "Git LFS"),
 };
+
+/* What makes a picture of it, where that is not ImageMagick's `convert`. */
+static const struct { const char *name, *remedy; } remedies[] = {
+    {"WebP", "convert it to PNG or JPEG, as `dwebp x.webp -o x.png` (package webp) does"},
+    {"AVIF", "convert it to PNG or JPEG, as `avifdec x.avif x.png` (package libavif-bin) does"},
+    {"HEIC",
+     "convert it to PNG or JPEG, as `heif-convert x.heic x.jpg` (package libheif-examples) does"},
+    {"JPEG XL", "convert it to PNG or JPEG, as `djxl x.jxl x.png` (package libjxl-tools) does"},
+    {"SVG",
+     "convert it to PNG or JPEG, as `rsvg-convert x.svg -o x.png` (package librsvg2-bin) does"},
+    {"PDF", "make pictures of it, as `pdftoppm -png x.pdf x` (package poppler-utils) does"},
+    {"MP4", "make pictures of it, as `ffmpeg -i x.mp4 x-%06d.jpg` (package ffmpeg) does"},
+    {"HTML", "a server's answer in place of a picture? fetch the picture again"},
+    {"Git LFS", "the picture lies elsewhere: `git lfs pull` fetches it"},
+};
+
+static const char *remedy_of(const char *name) {
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+        if (!strcmp(remedies[i].name, name)) return remedies[i].remedy;
+    return "convert it to PNG or JPEG, as `convert x x.png` (package imagemagick) does";
+}
+
+/* Files of the HEIF family name their kind first, or among those they go with. */
+static const char *name_of(const signature *s, const unsigned char *bytes, size_t len) {
+    int among = !strcmp(s->name, "HEIC") && memmem(bytes, len < 64 ? len : 64, "avif", 4);
+    return among ? "AVIF" : s->name;
+}
 
 /* By the size of its second header too: with another one the bundled decoder takes it for a TGA. */
 static int is_bmp(const unsigned char *bytes, size_t len) {
@@ -46,8 +75,10 @@ raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why) {
             snprintf(why, RASTER_WHY, "damaged: it begins as a BMP and does not go on as one");
             return RASTER_OTHER;
         }
+        const char *name = name_of(s, bytes, len);
         if (s->kind == RASTER_OTHER)
-            snprintf(why, RASTER_WHY, "a %s file, not read here: convert it to PNG or JPEG", s->name);
+            snprintf(why, RASTER_WHY, "its kind is %s, which is not read here: %s", name,
+                     remedy_of(name));
         return s->kind == RASTER_BMP ? RASTER_STB : s->kind;
     }
     snprintf(why, RASTER_WHY, "not a known image format (JPEG, PNG, BMP, GIF or binary PNM)");

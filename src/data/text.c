@@ -100,3 +100,19 @@ int data_find(char *out, const char *path, const char *beside, const char *besid
     snprintf(out, 4096, "%s", path);
     return 0;
 }
+
+int data_missing(const char *path, const char *what, const char *list, char *err) {
+    if (strchr(path, '\\')) {
+        snprintf(err, ERR_LEN,
+                 "%s: no such %s: folders are separated by /, not by the backslashes of "
+                 "Windows: `sed -i 's|\\\\|/|g' %s` turns them%s",
+                 data_tail(path), what, data_tail(list),
+                 isalpha((unsigned char)path[0]) && path[1] == ':'
+                     ? "; and drives have no letters here"
+                     : "");
+    } else {
+        snprintf(err, ERR_LEN, "%s: no such %s, neither here nor beside the list or the .data file",
+                 data_tail(path), what);
+    }
+    return -1;
+}

@@ -19,4 +19,7 @@ const char *data_tail(const char *path);
 /* path as it is, else in the folder of `beside` (a file), else in that of `beside2` (may be NULL): the first
  * that exists, else `path` itself. out: 4096 bytes. Returns 1 if it exists, 0 if not. */
 int data_find(char *out, const char *path, const char *beside, const char *beside2);
+/* "PATH: no such WHAT, ..." for one that data_find did not find; backslashes, as in lists made on
+ * Windows, are named with the remedy. list: the file that names it. Returns -1. */
+int data_missing(const char *path, const char *what, const char *list, char *err);
 #endif
