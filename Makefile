@@ -1,4 +1,5 @@
-# metaperturb: `make` builds build/metaperturb and build/libmetaperturb.so; `make help` lists the rest.
+# metaperturb: `make` builds build/metaperturb, what it loads, and build/libmetaperturb.so; `make help` lists the rest.
+VERSION  = 0.9
 CC      ?= gcc
 DARKNET ?= /usr/lib/darknet
 BUILD   ?= build
@@ -7,13 +8,13 @@ WARN     = -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-format-truncation
 # -ffp-contract=fast: fused multiply-add where the CPU has it; -O3 and never -Ofast, so that NaN checks work.
 CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
            -fvisibility=hidden $(WARN) -Isrc -isystem $(DARKNET)/include -MMD -MP
-# MPI for meta-training on several machines, libzip for PyTorch files: the program alone, not the library that others preload.
+# MPI for meta-training on several machines, in a library of its own; libzip for PyTorch files: the program alone, not the library that others preload.
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c)
 MPI_LIBS   := $(shell pkg-config --libs ompi-c)
 LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
 ROOMS    = ops engine host data train cli
 
-SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+SRC     := $(filter-out src/train/ranks_mpi.c,$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
 CUDASRC := $(wildcard src/engine/cuda*.c)
 ifneq ($(GPU),1)
 SRC     := $(filter-out $(CUDASRC),$(SRC))
@@ -35,26 +36,35 @@ OBJ     += $(patsubst src/%.cu,$(BUILD)/%.o,$(wildcard src/*/*.cu))
 LDLIBS  += -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lcudnn -lcublas -lstdc++
 endif
 endif
-LIBOBJ  := $(filter-out $(BUILD)/cli/main.o,$(OBJ))
+LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ))
+# The program that is called: commands that need no network, without Darknet's library and all it brings. It starts metaperturb-host.
+THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options train/commit host/files host/nearest \
+             host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
 PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/%,$(OBJ))
 REF     := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/ref_*.c))
 TESTS   := $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
 
-all: $(BUILD)/metaperturb $(BUILD)/libmetaperturb.so
+all: $(BUILD)/metaperturb $(BUILD)/metaperturb-host $(BUILD)/metaperturb-mpi.so $(BUILD)/libmetaperturb.so
 
-$(BUILD)/metaperturb: $(OBJ)
+$(BUILD)/metaperturb: $(THINOBJ)
+	$(CC) $(EXTRA) $(LDFLAGS) -o $@ $^ -lz -lm
+
+$(BUILD)/metaperturb-host: $(LIBOBJ) $(BUILD)/cli/host_main.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/metaperturb-mpi.so: $(BUILD)/train/ranks_mpi.o
+	$(CC) $(EXTRA) $(LDFLAGS) -shared -o $@ $^ $(MPI_LIBS)
 
 $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(LDLIBS)
 
-$(BUILD)/train/ranks.o: CFLAGS += $(MPI_CFLAGS)
-$(BUILD)/metaperturb $(BUILD)/tests/%: LDLIBS += $(MPI_LIBS) -lzip
+$(BUILD)/train/ranks_mpi.o: CFLAGS += $(MPI_CFLAGS)
+$(BUILD)/metaperturb-host $(BUILD)/tests/%: LDLIBS += -lzip
 
-# The state of the sources, for the lines of `compare`.
+# The state of the sources, for --version and the lines of `compare`.
 $(BUILD)/commit_name.h: FORCE
 	@mkdir -p $(@D)
-	@printf '#define COMMIT_NAME "%s"\n' "$$(git describe --always --dirty --abbrev=10 --exclude '*' 2>/dev/null || echo unknown)" >$@.new
+	@printf '#define VERSION_NAME "%s"\n#define COMMIT_NAME "%s"\n' "$(VERSION)" "$$(git describe --always --dirty --abbrev=10 --exclude '*' 2>/dev/null || echo unknown)" >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/train/commit.o: $(BUILD)/commit_name.h
 $(BUILD)/train/commit.o: CFLAGS += -I$(BUILD)
@@ -127,13 +137,13 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo "make            build/metaperturb and build/libmetaperturb.so"
+	@echo "make            build/metaperturb, what it loads, and build/libmetaperturb.so"
 	@echo "make tests      the test programs; scripts/test.sh runs them"
 	@echo "make layers     check that no room includes one below it"
 	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
 	@echo "make GPU=1      the same program with CUDA, cuDNN and cuBLAS (CUDA=/usr/local/cuda)"
 	@echo "make clean      remove $(BUILD)"
 
--include $(OBJ:.o=.d) $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
 .PHONY: all tests layers asan clean help FORCE
 .SECONDARY:

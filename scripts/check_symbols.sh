@@ -25,7 +25,7 @@ names() {
 }
 has() { grep -qxF -- "$1" <<<"$2"; }
 
-for f in "$host" "$build/metaperturb" "$build/libmetaperturb.so"; do
+for f in "$host" "$build/metaperturb-host" "$build/libmetaperturb.so"; do
     [ -r "$f" ] || { bad "$f is missing (make builds ours, scripts/setup.sh installs the host)"; finish; }
 done
 mapfile -t objects < <(find "$build"/{ops,engine,host,data,train,cli} -name '*.o' 2>/dev/null | LC_ALL=C sort)
@@ -35,7 +35,7 @@ theirs=$(names -D "$host")
 [ "$(wc -l <<<"$theirs")" -gt 100 ] || { bad "$host exports hardly anything: is it a Darknet library?"; finish; }
 
 # The object files too: a hidden global can't replace the host's for others, but it does for our own calls.
-for f in "$build/metaperturb" "$build/libmetaperturb.so" "${objects[@]}"; do
+for f in "$build/metaperturb-host" "$build/libmetaperturb.so" "${objects[@]}"; do
     opt=-g
     case $f in *.o) ;; *) opt=-D ;; esac
     clash=$(LC_ALL=C comm -12 <(names $opt "$f" || true) <(printf '%s\n' "$theirs") |
@@ -45,7 +45,7 @@ done
 
 # A replacement that is compiled but not exported replaces nothing.
 all=$(for f in "${objects[@]}"; do names -g "$f" || true; done)
-program=$(names -D "$build/metaperturb" || true)
+program=$(names -D "$build/metaperturb-host" || true)
 plugin=$(names -D "$build/libmetaperturb.so" || true)
 for s in "${intended[@]}"; do
     has "$s" "$theirs" || { bad "$s is on the list of replacements, but the host has no such function"; continue; }

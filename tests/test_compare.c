@@ -99,7 +99,10 @@ static void test_body(int perturb_from, int perturb_to) {
     fwrite(p, 1, len - 3, f);
     fclose(f);
     CHECK(host_load_body(to, path, err), "cut short");
-    CHECK(!host_save_first(from, 1, path, err) && !host_load_body(to, path, err), "the first layers alone: %s", err);
+    f = fopen(path, "wb");
+    fwrite(p, 1, 20 + 4 * (size_t)host_layer_floats(a), f);
+    fclose(f);
+    CHECK(!host_load_body(to, path, err), "the first layers alone: %s", err);
     free(p);
     host_close(from);
     host_close(to);

@@ -3,7 +3,6 @@
 #include "host/cfg_attach.h"
 #include "host/files.h"
 #include "host/weights_info.h"
-#include "train/fold.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,14 +59,4 @@ int convert_partial(const options *o, char *err) {
         return -1;
     }
     return weights_partial(o->positional[0], o->positional[1], o->positional[2], (int)n, err);
-}
-
-int convert_fold(const options *o, char *err) {
-    fold_args a = {
-        .cfg = o->positional[0], .weights = o->positional[1], .out_cfg = o->positional[2], .out_weights = o->positional[3],
-        .data = o->calibrate, .json = o->json, .seed = o->seed, .images = o->images ? o->images : 1000,
-        .samples = o->samples ? o->samples : 5, .threads = o->threads, .skip_bad = o->skip_bad,
-        .distill = o->distill,
-    };
-    return fold(&a, err);
 }

@@ -9,5 +9,4 @@ int convert_detach(const options *o, char *err);
 int convert_check(const options *o, char *err);
 int convert_info(const options *o, char *err);
 int convert_partial(const options *o, char *err);
-int convert_fold(const options *o, char *err);
 #endif

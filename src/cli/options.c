@@ -1,7 +1,7 @@
 /* options.c - see options.h */
 #include "cli/options.h"
+#include "host/nearest.h"
 #include <errno.h>
-#include <omp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +126,10 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
     }
     const option *t = find(name, command);
     if (!t) {
-        snprintf(err, ERR_LEN, "unknown option %s; --help lists those of this command", argv[*i]);
+        nearest n = {name, NULL, 99};
+        for (int k = 0; k < OPTIONS; k++) if (table[k].commands & command) nearest_consider(&n, table[k].name);
+        snprintf(err, ERR_LEN, "unknown option %.200s; %s%s%s--help lists those of this command", argv[*i], n.name ? "did you mean " : "",
+                 n.name ? n.name : "", n.name ? "? " : "");
         return -1;
     }
     if (t->kind == FLAG) {
@@ -141,8 +144,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 }
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
-    *o = (options){.threads = omp_get_num_procs(), .top = 5, .thresh = -1, .nms = 0.45,
-                   .iou_thresh = 0.5, .step = -1, .distill = -1, .gpu = -1};
+    *o = (options){.top = 5, .thresh = -1, .nms = 0.45, .iou_thresh = 0.5, .step = -1, .distill = -1, .gpu = -1};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

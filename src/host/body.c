@@ -1,8 +1,7 @@
 /* body.c - the weights that fine-tuning begins with: a stock file's, the last layer's only where they fit; see net.h */
 #include "host/files.h"
 #include "host/net_internal.h"
-
-enum { HEAD_NEW = 12 + 8, HEAD_OLD = 12 + 4 };      /* version, images seen: 64 bits since 0.2 */
+#include "host/weights_file.h"
 
 /* The last layer that has weights; -1: none, or one whose weights cannot be counted. */
 static int last_with_weights(const network *net) {
@@ -16,10 +15,8 @@ static int last_with_weights(const network *net) {
 }
 
 /* Bytes from the start of the file to the end of layer `n` - 1. */
-static size_t bytes_before(const network *net, const unsigned char *p, int n) {
-    int v[2];
-    memcpy(v, p, sizeof v);
-    long long k = v[0] * 10 + v[1] >= 2 ? HEAD_NEW : HEAD_OLD;
+static size_t bytes_before(const network *net, const weights_head *head, int n) {
+    long long k = (long long)head->bytes;
     for (int i = 0; i < n; i++) k += 4 * host_layer_floats(&net->layers[i]);
     return (size_t)k;
 }
@@ -28,7 +25,7 @@ static size_t bytes_before(const network *net, const unsigned char *p, int n) {
 static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each, const char *path) {
     char ignored[ERR_LEN];
     for (long long k = 0; at <= len; k++, at += each) {
-        if (!host_trailer(p + at, len - at, path, NULL, NULL, ignored)) return k;
+        if (!weights_trailer_chunks(p + at, len - at, path, NULL, NULL, ignored)) return k;
     }
     return -1;
 }
@@ -37,12 +34,16 @@ int host_load_body(network *net, const char *path, char *err) {
     size_t len;
     int head = last_with_weights(net);
     unsigned char *p = file_slurp(path, &len, err);
-    if (!p) return -1;
+    weights_head begin;
     long long found = -1, own = 0;
-    if (head >= 0 && len >= HEAD_NEW) {
+    if (!p || weights_head_read(p, len, path, &begin, err)) {
+        free(p);
+        return -1;
+    }
+    if (head >= 0) {
         const layer *l = &net->layers[head];
         own = l->type == CONVOLUTIONAL ? l->n : l->outputs;
-        found = outputs_of(p, len, bytes_before(net, p, head), (size_t)(4 * host_layer_floats(l) / own), path);
+        found = outputs_of(p, len, bytes_before(net, &begin, head), (size_t)(4 * host_layer_floats(l) / own), path);
     }
     free(p);
     if (found < 0) {

@@ -78,6 +78,10 @@ int cfg_layer_count(const cfg_file *c);
 /* Output of a layer. Where the host keeps no picture size (softmax, cost, rnn, ...): 1 x 1 x its outputs. -1: no such
  * layer, or the network does not fit together (after cfg_set). */
 int cfg_layer_shape(const cfg_file *c, int layer, int *w, int *h, int *ch);
+/* All of them, out[0 .. cfg_layer_count - 1]; floats: that the host stores for it, -1: in a way of its own (dontsave, dontload, numload,
+ * dontloadscales). 0, or -1 and err. */
+typedef struct { const char *type; int w, h, c; long long floats; } cfg_layer;
+int cfg_get_layers(const cfg_file *c, cfg_layer *out, char *err);
 /* Floats behind the header of a complete stock .weights file. -1: unknown, as some layer has dontsave, dontload,
  * numload or dontloadscales. */
 long long cfg_weight_floats(const cfg_file *c);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { long long w, h, c, outputs; int picture, guess; } shape;   /* guess: behind a layer with a problem */
+typedef struct { long long w, h, c, outputs; int picture, guess, section; long long floats; } shape;  /* guess: behind a layer with a problem */
 
 typedef struct {
     const cfg_file *c;
@@ -17,7 +17,7 @@ typedef struct {
     int layer, sec;             /* Darknet's index, index in c->sections */
     shape in;
     double minibatch;           /* pictures (times time steps) that the host allocates for */
-    long long floats;           /* of the weights so far; -1: unknown */
+    long long floats, own;      /* of the weights so far, and of this layer; -1: unknown */
     int recurrent, perturbs, meta, dropblock;   /* the last three: the section where the first one stands */
     FILE *all;                  /* tell every problem there and go on */
     int found, outside, guesses;    /* problems told; this one is a reference to no layer; layers with a guessed shape */
@@ -37,8 +37,8 @@ static int take_net(walk *x) {
     int bad = cfg_check_net(x->c, &in, x->err);     /* what it found before a problem holds: the walk may go on */
     x->minibatch = in.minibatch;
     /* No side is ever 0, as layers divide by them: not of a plain vector, and not of what a refused [net] leaves open. */
-    if (in.picture) x->in = (shape){in.w, in.h, in.c, in.inputs, 1, 0};
-    else x->in = (shape){1, 1, in.inputs > 0 ? in.inputs : 1, in.inputs, 0, 0};
+    x->in = (shape){.w = 1, .h = 1, .c = in.inputs > 0 ? in.inputs : 1, .outputs = in.inputs};
+    if (in.picture) x->in = (shape){.w = in.w, .h = in.h, .c = in.c, .outputs = in.inputs, .picture = 1};
     return bad;
 }
 
@@ -51,7 +51,7 @@ static int output(walk *x, long long w, long long h, long long c) {
     if ((double)w * (double)h * (double)c * x->minibatch > INT_MAX)
         return FAIL(NULL, "%lld x %lld x %lld outputs times %.0f per mini-batch are more than the host can count",
                     w, h, c, x->minibatch);
-    x->shapes[x->layer] = (shape){w, h, c, w * h * c, 1, 0};
+    x->shapes[x->layer] = (shape){.w = w, .h = h, .c = c, .outputs = w * h * c, .picture = 1};
     return 0;
 }
 
@@ -65,7 +65,7 @@ static int flat(walk *x, long long outputs) {
     if ((double)outputs * x->minibatch > INT_MAX)
         return FAIL(NULL, "%lld outputs times %.0f per mini-batch are more than the host can count", outputs,
                     x->minibatch);
-    x->shapes[x->layer] = (shape){1, 1, outputs, outputs, 0, 0};
+    x->shapes[x->layer] = (shape){.w = 1, .h = 1, .c = outputs, .outputs = outputs};
     return 0;
 }
 
@@ -73,8 +73,9 @@ static int add_floats(walk *x, double n) {
     if (n > INT_MAX) return FAIL(NULL, "%.0f weights are more than the host can count", n);
     static const char *const off[] = {"dontsave", "dontload", "numload", "dontloadscales"};
     for (int i = 0; i < 4; i++) {
-        if (num(x, off[i], 0)) x->floats = -1;
+        if (num(x, off[i], 0)) x->floats = x->own = -1;
     }
+    if (x->own >= 0) x->own = (long long)n;
     if (x->floats >= 0) x->floats += (long long)n;
     return 0;
 }
@@ -380,7 +381,7 @@ static int tell(walk *x, int consequence) {
 /* What a layer may give that could not be followed. */
 static shape guess(const walk *x) {
     long long c = num(x, "filters", (double)x->in.c);
-    return (shape){x->in.w, x->in.h, c, x->in.w * x->in.h * c, x->in.picture, 1};
+    return (shape){.w = x->in.w, .h = x->in.h, .c = c, .outputs = x->in.w * x->in.h * c, .picture = x->in.picture, .guess = 1};
 }
 
 static int next_section(walk *x) {
@@ -388,11 +389,14 @@ static int next_section(walk *x) {
     int joins = id == CFG_S_ROUTE || id == CFG_S_SHORTCUT, suspect = x->in.guess || (joins && x->guesses);
     int is_layer = id != CFG_S_META_SHARED && id != CFG_S_NET;
     x->outside = 0;
+    x->own = 0;
     int bad = one_section(x);
     if (bad && tell(x, section(x)->refused || (suspect && !x->outside))) return -1;
     if (!is_layer) return 0;
     if (bad) x->shapes[x->layer] = guess(x);
     else x->shapes[x->layer].guess = suspect || section(x)->refused;
+    x->shapes[x->layer].section = x->sec;
+    x->shapes[x->layer].floats = x->own;
     x->guesses += x->shapes[x->layer].guess;
     x->in = x->shapes[x->layer++];
     return 0;
@@ -486,6 +490,17 @@ int cfg_layer_shape(const cfg_file *c, int layer, int *w, int *h, int *ch) {
         *w = (int)x.shapes[layer].w;
         *h = (int)x.shapes[layer].h;
         *ch = (int)x.shapes[layer].c;
+    }
+    free(x.shapes);
+    return bad;
+}
+
+int cfg_get_layers(const cfg_file *c, cfg_layer *out, char *err) {
+    walk x;
+    int bad = run(&x, c, err);
+    for (int i = 0; !bad && i < x.layer; i++) {
+        const shape *s = &x.shapes[i];
+        out[i] = (cfg_layer){cfg_kind_find(c->sections[s->section].type)->name, (int)s->w, (int)s->h, (int)s->c, s->floats};
     }
     free(x.shapes);
     return bad;

@@ -1,6 +1,7 @@
 /* cfg_keys.c - see cfg_keys.h. The host's keys and defaults were read off the running library (Debian's 61c9d02), by
  * logging every option it asks for; the others are names that the AlexeyAB fork asks for. */
 #include "host/cfg_keys.h"
+#include "host/nearest.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -222,36 +223,6 @@ int cfg_word_is_fork(const char *word) { return among(fork_words, word); }
 
 /* ---- sentences ---- */
 
-/* Edit distance; two letters swapped count once, as in a slip of the fingers. */
-static int distance(const char *a, const char *b) {
-    enum { MAX = 48 };
-    int la = (int)strlen(a), lb = (int)strlen(b), d[MAX + 1][MAX + 1];
-    if (la > MAX || lb > MAX) return MAX;
-    for (int i = 0; i <= la; i++) d[i][0] = i;
-    for (int j = 0; j <= lb; j++) d[0][j] = j;
-    for (int i = 1; i <= la; i++) {
-        for (int j = 1; j <= lb; j++) {
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    }
-    return d[la][lb];
-}
-
-/* The name at most a third of the word away from it, or NULL. */
-typedef struct { const char *word, *name; int d; } nearest;
-static void consider(nearest *n, const char *name) {
-    int d = distance(n->word, name), longer = (int)strlen(name);
-    if (d < n->d && 3 * d <= (longer > 3 ? longer : 3)) {
-        n->d = d;
-        n->name = name;
-    }
-}
-
 /* Text of a file may hold anything: what goes to a terminal is short and printable. */
 typedef struct { char s[64]; } shown;
 static shown show(const char *s) {
@@ -287,8 +258,8 @@ int cfg_fail_section(char *err, const cfg_file *c, int line, const char *name) {
     nearest n = {name, NULL, 99};
     char known[ERR_LEN] = "";
     for (int i = 0; i < CFG_S_COUNT; i++) {
-        consider(&n, kinds[i].name);
-        if (kinds[i].alias) consider(&n, kinds[i].alias);
+        nearest_consider(&n, kinds[i].name);
+        if (kinds[i].alias) nearest_consider(&n, kinds[i].alias);
         append(known, sizeof known, " ", kinds[i].name);
     }
     if (n.name)
@@ -302,7 +273,7 @@ int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, cons
     const cfg_key *t;
     for (int i = 0; (t = cfg_key_at(k, i)); i++) {
         if (t->owner == CFG_FORK || t->owner == CFG_FORK_MODEL) continue;
-        consider(&n, t->name);
+        nearest_consider(&n, t->name);
         append(known, sizeof known, ", ", t->name);
     }
     if (n.name)
@@ -321,7 +292,7 @@ static int fail_word(char *err, const cfg_file *c, const cfg_kind *k, const cfg_
     nearest n = {o->val, NULL, 99};
     char known[ERR_LEN] = "";
     for (int i = 0; key->words[i]; i++) {
-        consider(&n, key->words[i]);
+        nearest_consider(&n, key->words[i]);
         append(known, sizeof known, ", ", key->words[i]);
     }
     if (n.name)

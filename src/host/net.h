@@ -82,15 +82,7 @@ int host_load_body(network *net, const char *path, char *err);
 /* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or `resume` is set (optimizer
  * state, so that training goes on bit for bit). Temporary file, sync, rename. 0, or -1 and err. */
 int host_save(network *net, const char *path, int resume, char *err);
-/* The first `layers` layers alone, in the host's format without a trailer, as its `partial` does. */
-int host_save_first(network *net, int layers, const char *path, char *err);
 
-/* How many layers of the network, from the first, a file holds. -1 and err: none, or more than all. */
-int host_file_layers(const network *net, const char *path, char *err);
-/* Our trailer, p[0..len-1] behind the host's part: checked, and each chunk shown (weights.c lists them). 0, also where there is
- * none (len 0), or -1 and err. */
-typedef void (*trailer_visit)(void *of, const char *tag, const unsigned char *p, size_t n);
-int host_trailer(unsigned char *p, size_t len, const char *path, trailer_visit visit, void *of, char *err);
 /* Floats that the host stores for a layer; -1: a type that it stores in a way of its own. */
 long long host_layer_floats(const layer *l);
 #endif

@@ -13,12 +13,10 @@
  *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
 #include "host/files.h"
 #include "host/net_internal.h"
+#include "host/weights_file.h"
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char magic[8] = "MPTRAIL1";
-enum { TRAILER_VERSION = 1, TRAILER_HEAD = 24 };
 
 long long host_layer_floats(const layer *l) {
     host_tensor t[3];
@@ -190,10 +188,9 @@ static int append_trailer(FILE *f, network *net, host_net *h, int resume) {
         errno = ENOMEM;
         return -1;
     }
-    uint32_t head[2] = {TRAILER_VERSION, file_crc32(b.p, b.len)};
-    uint64_t len = b.len;
-    int ok = fwrite(magic, sizeof magic, 1, f) == 1 && fwrite(head, sizeof head, 1, f) == 1
-        && fwrite(&len, sizeof len, 1, f) == 1 && fwrite(b.p, 1, b.len, f) == b.len;
+    unsigned char head[WEIGHTS_TRAILER_HEAD];
+    weights_trailer_head(head, b.p, b.len);
+    int ok = fwrite(head, sizeof head, 1, f) == 1 && fwrite(b.p, 1, b.len, f) == b.len;
     free(b.p);
     return ok ? 0 : -1;
 }
@@ -310,17 +307,9 @@ typedef struct { long long head, stock; int layers; } extent;
 
 /* Where the host's part ends, by the sizes of this network's layers; layers == net->n: complete. */
 static int measure(const network *net, const unsigned char *p, size_t len, const char *path, extent *x, char *err) {
-    int v[3];
-    if (len < sizeof v + 4) {
-        snprintf(err, ERR_LEN, "%s: %zu bytes are too few for a weights file", path, len);
-        return -1;
-    }
-    memcpy(v, p, sizeof v);
-    if (v[0] < 0 || v[0] > 1000 || v[1] < 0 || v[1] > 1000) {
-        snprintf(err, ERR_LEN, "%s: no weights file of Darknet (version %d.%d)", path, v[0], v[1]);
-        return -1;
-    }
-    x->head = (long long)sizeof v + (v[0] * 10 + v[1] >= 2 ? 8 : 4);
+    weights_head head;
+    if (weights_head_read(p, len, path, &head, err)) return -1;
+    x->head = (long long)head.bytes;
     long long at = x->head, size = (long long)len, best = -1;
     for (int i = 0; i < net->n; i++) {
         long long k = host_layer_floats(&net->layers[i]);
@@ -343,37 +332,14 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
     return -1;
 }
 
-/* The trailer behind the stock part, checked; p stays NULL where there is none. */
-static int check_trailer(unsigned char *p, size_t len, const char *path, bytes *out, char *err) {
-    uint32_t head[2];
-    uint64_t n;
-    *out = (bytes){0};
-    if (!len) return 0;
-    if (len < TRAILER_HEAD || memcmp(p, magic, sizeof magic)) {
-        snprintf(err, ERR_LEN, "%s: %zu bytes more than this cfg needs: weights of another network?", path, len);
-        return -1;
-    }
-    memcpy(head, p + 8, sizeof head);
-    memcpy(&n, p + 16, sizeof n);
-    if (head[0] != TRAILER_VERSION) {
-        snprintf(err, ERR_LEN, "%s: trailer version %u, this program knows %d: use a newer one", path, head[0],
-                 TRAILER_VERSION);
-        return -1;
-    }
-    if (n != len - TRAILER_HEAD || file_crc32(p + TRAILER_HEAD, (size_t)n) != head[1]) {
-        snprintf(err, ERR_LEN, "%s: its trailer is damaged or cut short", path);
-        return -1;
-    }
-    *out = (bytes){.p = p + TRAILER_HEAD, .len = (size_t)n};
-    return 0;
-}
-
 static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags, char *err) {
     host_net *h = host_of(net);
     extent x;
-    bytes trailer;
+    const unsigned char *payload;
+    size_t n;
     if (measure(net, p, len, path, &x, err)) return -1;
-    if (check_trailer(p + x.stock, len - (size_t)x.stock, path, &trailer, err)) return -1;
+    if (weights_trailer(p + x.stock, len - (size_t)x.stock, path, &payload, &n, err)) return -1;
+    bytes trailer = {.p = (unsigned char *)payload, .len = n};
     if (x.layers < net->n) {
         if (!(flags & HOST_PARTIAL_OK)) {
             snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, this cfg has %d", path, x.layers,
@@ -402,47 +368,4 @@ int host_load(network *net, const char *path, int flags, char *err) {
     int r = load_checked(net, p, len, path, flags, err);
     free(p);
     return r;
-}
-
-/* ---- for the tools --------------------------------------------------------------------------------------------- */
-
-int host_file_layers(const network *net, const char *path, char *err) {
-    size_t len;
-    extent x;
-    unsigned char *p = file_slurp(path, &len, err);
-    int n = p && !measure(net, p, len, path, &x, err) ? x.layers : -1;
-    free(p);
-    return n;
-}
-
-int host_trailer(unsigned char *p, size_t len, const char *path, trailer_visit visit, void *of, char *err) {
-    bytes all;
-    if (check_trailer(p, len, path, &all, err)) return -1;
-    while (all.p && all.at + 12 <= all.len) {
-        char tag[5] = "";
-        uint64_t n = 0;
-        get(&all, tag, 4);
-        get(&all, &n, sizeof n);
-        if (n > all.len - all.at) break;
-        if (visit) visit(of, tag, all.p + all.at, (size_t)n);
-        all.at += (size_t)n;
-    }
-    return 0;
-}
-
-int host_save_first(network *net, int layers, const char *path, char *err) {
-    file_out o;
-    struct stat st;
-    long long want = 3 * (long long)sizeof(int) + (long long)sizeof(size_t);
-    if (file_out_open(&o, path, err)) return -1;
-    engine_read(host_of(net)->e, NULL);
-    host_real_save(net, o.tmp, layers);
-    for (int i = 0; i < net->n && i < layers && want >= 0; i++) {
-        long long k = host_layer_floats(&net->layers[i]);
-        want = k < 0 ? -1 : want + 4 * k;
-    }
-    if (!stat(o.tmp, &st) && (want < 0 || st.st_size == want)) return file_out_close(&o, err);
-    file_out_abort(&o);
-    snprintf(err, ERR_LEN, "%s: cannot write the weights: no space left, or the disk failed", path);
-    return -1;
 }

@@ -1,37 +1,27 @@
 /* weights_info.c - see weights_info.h. */
 #include "host/weights_info.h"
 #include "host/files.h"
-#include "host/net.h"
+#include "host/weights_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { unsigned char *p; size_t len, head; uint64_t seen; int version[3]; } weights_file;
+typedef struct { const char *path; unsigned char *p; size_t len; weights_head head; } weights_file;
 
-static int read_header(weights_file *f, const char *path, char *err) {
+static int read_file(weights_file *f, const char *path, char *err) {
+    f->path = path;
     f->p = file_slurp(path, &f->len, err);
-    if (!f->p) return -1;
-    if (f->len >= 16) {
-        memcpy(f->version, f->p, sizeof f->version);
-        int wide = f->version[0] * 10 + f->version[1] >= 2;
-        f->head = wide ? 20 : 16;
-        if (f->len >= f->head) memcpy(&f->seen, f->p + 12, wide ? 8 : 4);
-    }
-    if (f->head && f->len >= f->head && f->version[0] >= 0 && f->version[0] < 1000 && f->version[1] >= 0
-        && f->version[1] < 1000) return 0;
-    snprintf(err, ERR_LEN, "%s: no weights file of Darknet (%zu bytes, version %d.%d)", path, f->len, f->version[0],
-             f->version[1]);
-    return -1;
+    return f->p ? weights_head_read(f->p, f->len, path, &f->head, err) : -1;
 }
 
-/* Where a whole trailer begins, without a cfg: at the magic word whose length reaches just to the end. */
-static size_t find_trailer(const weights_file *f, const char *path) {
+/* Where a whole trailer begins, without a cfg: its length reaches just to the end. */
+static size_t find_trailer(const weights_file *f) {
     char err[ERR_LEN];
-    for (size_t at = f->head; at + 24 <= f->len; at += 4) {
+    for (size_t at = f->head.bytes; at + WEIGHTS_TRAILER_HEAD <= f->len; at += 4) {
         uint64_t n;
-        if (memcmp(f->p + at, "MPTRAIL1", 8)) continue;
-        memcpy(&n, f->p + at + 16, sizeof n);
-        if (n == f->len - at - 24 && !host_trailer(f->p + at, f->len - at, path, NULL, NULL, err)) return at;
+        memcpy(&n, f->p + at + 16, sizeof n);       /* as cheap as the magic word, and no need to know it here */
+        if (n != f->len - at - WEIGHTS_TRAILER_HEAD) continue;
+        if (!weights_trailer_chunks(f->p + at, f->len - at, f->path, NULL, NULL, err)) return at;
     }
     return f->len;
 }
@@ -69,94 +59,109 @@ static void show_floats(FILE *out, const unsigned char *p, long long n) {
     if (bad) fprintf(out, "   %lld ARE NO NUMBERS", bad);
 }
 
-static const char *type_of(const cfg_file *c, int at) {
-    for (int i = 1; i < c->n; i++) if (strcmp(c->sections[i].type, "meta_shared") && at-- == 0) return c->sections[i].type;
-    return "?";
-}
-
-/* Bytes of the host's part; -1 and err where the file ceases to fit. */
-static long long show_layers(FILE *out, const network *net, const cfg_file *c, const weights_file *f, const char *path, char *err) {
-    size_t at = f->head;
-    long long fit = -1;         /* the last layer behind which the file may end */
-    for (int i = 0; i < net->n; i++) {
-        const layer *l = &net->layers[i];
-        long long n = host_layer_floats(l);
-        if (n < 0) {
-            snprintf(err, ERR_LEN, "%s: layer %d stores its weights in a way of its own (dontload=, [deconvolutional]): not counted", c->path, i);
-            return -1;
-        }
-        if (n && at == f->len && fit >= 0) {
-            fprintf(out, "it holds layers 0 to %lld only; the cfg has %d\n", fit, net->n);
-            return (long long)at;
-        }
-        if ((size_t)n > (f->len - at) / 4) {
-            snprintf(err, ERR_LEN, "%s: ends inside layer %d [%s], %zu of %lld floats: cut short, or weights of another network than %s",
-                     path, i, type_of(c, i), (f->len - at) / 4, n, c->path);
-            return -1;
-        }
-        if (n) {
-            fprintf(out, "%5d %-14s %4d x %4d x %4d %10lld floats at %zu", i, type_of(c, i), l->out_w, l->out_h, l->out_c,
-                    n, at);
-            show_floats(out, f->p + at, n);
-            fputc('\n', out);
-            fit = i;
-        }
-        at += 4 * (size_t)n;
-    }
-    return (long long)at;
-}
-
-/* The network of a cfg for one image at a time; *c is the caller's. */
-static network *open_small(const char *cfg, cfg_file **c, char *err) {
-    *c = cfg_read(cfg, err);
-    if (!*c) return NULL;
-    if (!cfg_set(*c, 0, "batch", "1") && !cfg_set(*c, 0, "subdivisions", "1")) return host_open(*c, 1, err);
-    snprintf(err, ERR_LEN, "%s: not enough memory", cfg);
+/* The layers of a cfg, malloc'd, *n of them; NULL and err. */
+static cfg_layer *read_layers(const char *cfg, int *n, char *err) {
+    cfg_file *c = cfg_read(cfg, err);
+    if (!c) return NULL;
+    *n = cfg_layer_count(c);
+    cfg_layer *l = calloc((size_t)*n, sizeof *l);
+    if (!l) snprintf(err, ERR_LEN, "%s: not enough memory", cfg);
+    int bad = !l || cfg_get_layers(c, l, err);
+    cfg_free(c);
+    if (!bad) return l;
+    free(l);
     return NULL;
 }
 
-static int info_with_cfg(const weights_file *f, const char *path, const char *cfg, FILE *out, char *err) {
-    cfg_file *c;
-    network *net = open_small(cfg, &c, err);
-    long long end = net ? show_layers(out, net, c, f, path, err) : -1;
-    int bad = end < 0 || host_trailer(f->p + end, f->len - (size_t)end, path, show_chunk, out, err) ? -1 : 0;
+/* Floats that the file has for a layer; -1 and err. */
+static long long floats_of(const weights_file *f, const cfg_layer *l, int i, const char *cfg, char *err) {
+    if (l->floats < 0)
+        snprintf(err, ERR_LEN, "%s: layer %d stores its weights in a way of its own (dontload=, numload=, ...): not counted", cfg, i);
+    return f->head.fork && !strcmp(l->type, "batchnorm") ? l->floats / 3 * 4 : l->floats;
+}
+
+/* Bytes of the file's first n layers, which are *has where it ends early, just behind a layer; each shown, if out. -1 and err. */
+static long long walk_layers(const weights_file *f, const cfg_layer *l, int n, const char *cfg, FILE *out, int *has, char *err) {
+    size_t at = f->head.bytes;
+    *has = 0;
+    for (int i = 0; i < n; i++) {
+        long long k = floats_of(f, &l[i], i, cfg, err);
+        if (k < 0) return -1;
+        if (k && at == f->len && *has) return (long long)at;
+        if ((size_t)k > (f->len - at) / 4) {
+            snprintf(err, ERR_LEN, "%s: ends inside layer %d [%s], %zu of %lld floats: cut short, or weights of another network than %s",
+                     f->path, i, l[i].type, (f->len - at) / 4, k, cfg);
+            return -1;
+        }
+        if (k && out) {
+            fprintf(out, "%5d %-14s %4d x %4d x %4d %10lld floats at %zu", i, l[i].type, l[i].w, l[i].h, l[i].c, k, at);
+            show_floats(out, f->p + at, k);
+            fputc('\n', out);
+        }
+        if (k) *has = i + 1;
+        at += 4 * (size_t)k;
+    }
+    *has = n;
+    return (long long)at;
+}
+
+static int info_with_cfg(const weights_file *f, const char *cfg, FILE *out, char *err) {
+    int n, has;
+    cfg_layer *l = read_layers(cfg, &n, err);
+    long long end = l ? walk_layers(f, l, n, cfg, out, &has, err) : -1;
+    if (end >= 0 && has < n) fprintf(out, "it holds layers 0 to %d only; the cfg has %d\n", has - 1, n);
+    int bad = end < 0 ? -1 : weights_trailer_chunks(f->p + end, f->len - (size_t)end, f->path, show_chunk, out, err);
     if (!bad && (size_t)end == f->len) fprintf(out, "  no trailer: a stock file\n");
-    host_close(net);
-    cfg_free(c);
+    free(l);
     return bad;
 }
 
 int weights_info(const char *path, const char *cfg, FILE *out, char *err) {
     weights_file f = {0};
-    int bad = read_header(&f, path, err);
+    int bad = read_file(&f, path, err);
     if (!bad) {
-        fprintf(out, "%s: %zu bytes, version %d.%d.%d, %llu images seen\n", path, f.len, f.version[0], f.version[1],
-                f.version[2], (unsigned long long)f.seen);
-        if (cfg) bad = info_with_cfg(&f, path, cfg, out, err);
+        const int *v = f.head.version;
+        fprintf(out, "%s: %zu bytes, version %d.%d.%d, %llu images seen\n", path, f.len, v[0], v[1], v[2],
+                (unsigned long long)f.head.seen);
+        if (cfg) bad = info_with_cfg(&f, cfg, out, err);
         else {
-            size_t end = find_trailer(&f, path);
-            fprintf(out, "  %zu floats of weights; which layers they are, a cfg would tell\n", (end - f.head) / 4);
-            bad = host_trailer(f.p + end, f.len - end, path, show_chunk, out, err);
+            size_t end = find_trailer(&f);
+            fprintf(out, "  %zu floats of weights; which layers they are, a cfg would tell\n", (end - f.head.bytes) / 4);
+            bad = weights_trailer_chunks(f.p + end, f.len - end, path, show_chunk, out, err);
         }
     }
     free(f.p);
     return bad;
 }
 
+/* A copy of the file's own bytes: its header too, which says how its batch norms are meant. */
+static int write_first(const weights_file *f, size_t end, const char *to, char *err) {
+    static const unsigned char nothing_seen[8];
+    file_out o;
+    if (file_out_open(&o, to, err)) return -1;
+    fwrite(f->p, 1, 12, o.f);
+    fwrite(nothing_seen, 1, f->head.bytes - 12, o.f);
+    fwrite(f->p + f->head.bytes, 1, end - f->head.bytes, o.f);
+    return file_out_close(&o, err);
+}
+
 int weights_partial(const char *cfg, const char *path, const char *to, int n, char *err) {
-    cfg_file *c;
-    network *net = open_small(cfg, &c, err);
-    int has = net ? host_file_layers(net, path, err) : -1, bad = has < 0;
-    if (!bad && n < 1) {
-        snprintf(err, ERR_LEN, "%d layers: there must be at least 1", n);
+    weights_file f = {0};
+    int all, has;
+    cfg_layer *l = read_layers(cfg, &all, err);
+    int bad = !l || read_file(&f, path, err);
+    if (!bad && (n < 1 || n > all)) {
+        snprintf(err, ERR_LEN, "%d layers: %s has %d, so give a number from 1 to %d", n, cfg, all, all);
         bad = 1;
     }
-    if (!bad && has < net->n && n > has) {
+    long long end = bad ? -1 : walk_layers(&f, l, all, cfg, NULL, &has, err);
+    if (end < 0 || weights_trailer_chunks(f.p + end, f.len - (size_t)end, path, NULL, NULL, err)) bad = 1;
+    if (!bad && n > has) {
         snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, not of %d", path, has, n);
         bad = 1;
     }
-    if (!bad) bad = host_load(net, path, HOST_PARTIAL_OK | HOST_CLEAR, err) || host_save_first(net, n, to, err);
-    host_close(net);
-    cfg_free(c);
+    if (!bad) bad = write_first(&f, (size_t)walk_layers(&f, l, n, cfg, NULL, &has, err), to, err);
+    free(l);
+    free(f.p);
     return bad ? -1 : 0;
 }

@@ -3,3 +3,4 @@
 #include "commit_name.h"
 
 const char *program_commit(void) { return COMMIT_NAME; }
+const char *program_version(void) { return VERSION_NAME; }

@@ -197,7 +197,7 @@ static int serve(run *r, const compare_args *a, char *err) {
 
 int compare(const compare_args *a, char *err) {
     run r = {.claims = -1};
-    ranks_open();
+    if (ranks_open(err)) return -1;
     int alone = a->cell || a->list || a->table || a->plot, bad = 0;
     if (!alone || ranks_id() == 0) bad = serve(&r, a, err);
     bad = ranks_agree(bad, err);        /* before any rank trains: what is wrong for one is wrong for all */

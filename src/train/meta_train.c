@@ -224,8 +224,7 @@ int meta_train(const meta_args *a, char *err) {
     meta_run r = {.a = a};
     r.json = cJSON_CreateObject();
     r.log = cJSON_AddArrayToObject(r.json, "log");
-    ranks_open();
-    int bad = run_all(&r, err);
+    int bad = ranks_open(err) ? -1 : run_all(&r, err);
     for (int k = 0; r.tasks && k < r.n; k++) {
         meta_task_run *t = &r.tasks[k];
         loader_free(t->train_loader);

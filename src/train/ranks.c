@@ -1,39 +1,52 @@
-/* ranks.c - see ranks.h; the only file that knows MPI. */
+/* ranks.c - see ranks.h. */
 #include "train/ranks.h"
 #include "host/cfg.h"
-#include <mpi.h>
+#include "train/ranks_mpi.h"
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int id, count = 1;
-enum { PIECE = 1 << 30 };       /* MPI counts in int */
+static const ranks_calls *mpi;      /* NULL: this process is alone */
 
-void ranks_open(void) {
-    /* Any launcher of Open MPI sets this; MPI_Init alone would cost a lone program a fifth of a second. */
-    if (!getenv("OMPI_COMM_WORLD_SIZE")) return;
-    MPI_Init(NULL, NULL);
-    MPI_Comm_rank(MPI_COMM_WORLD, &id);
-    MPI_Comm_size(MPI_COMM_WORLD, &count);
+/* Open MPI's own parts look for its symbols among those of all: RTLD_GLOBAL. */
+static const ranks_calls *load(char *err) {
+    static const char name[] = "metaperturb-mpi.so";
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
+    path[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(path, '/');
+    strcpy(slash ? slash + 1 : path, name);
+    void *lib = dlopen(path, RTLD_LAZY | RTLD_GLOBAL), *table = lib ? dlsym(lib, "ranks_mpi") : NULL;
+    if (!table) snprintf(err, ERR_LEN, "under mpirun, but MPI cannot be loaded: %.800s", dlerror());
+    return table;
+}
+
+int ranks_open(char *err) {
+    /* Any launcher of Open MPI sets this. */
+    if (mpi || !getenv("OMPI_COMM_WORLD_SIZE")) return 0;
+    mpi = load(err);
+    if (!mpi) return -1;
+    mpi->open(&id, &count);
+    return 0;
 }
 
 void ranks_close(void) {
-    int started = 0, over = 0;
-    MPI_Initialized(&started);
-    MPI_Finalized(&over);
-    if (started && !over) MPI_Finalize();
+    if (mpi) mpi->close();
 }
 
 int ranks_id(void) { return id; }
 int ranks_count(void) { return count; }
 
 void ranks_sum(double *v, size_t n) {
-    if (count > 1) MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    if (mpi) mpi->sum(v, n);
 }
 
 int ranks_agree(int bad, char *err) {
     int first = bad ? id : count;
-    if (count > 1) MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    if (mpi) first = mpi->least(first);
     if (first == count) return 0;
     if (first != id) {
         err[0] = 0;
@@ -46,16 +59,8 @@ int ranks_agree(int bad, char *err) {
 }
 
 void ranks_broadcast(void *p, size_t n, int from) {
-    for (size_t at = 0; count > 1 && at < n; at += PIECE)
-        MPI_Bcast((char *)p + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_BYTE, from, MPI_COMM_WORLD);
+    if (mpi) mpi->broadcast(p, n, from);
 }
 
-void ranks_send(const void *p, size_t n, int tag) {
-    for (size_t at = 0; at < n; at += PIECE)
-        MPI_Send((const char *)p + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_BYTE, 0, tag, MPI_COMM_WORLD);
-}
-
-void ranks_receive(void *p, size_t n, int from, int tag) {
-    for (size_t at = 0; at < n; at += PIECE)
-        MPI_Recv((char *)p + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_BYTE, from, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-}
+void ranks_send(const void *p, size_t n, int tag) { mpi->send(p, n, tag); }
+void ranks_receive(void *p, size_t n, int from, int tag) { mpi->receive(p, n, from, tag); }

@@ -1,9 +1,10 @@
-/* ranks.h - several processes under mpirun as one run. Without mpirun there is one rank, and MPI is never started. */
+/* ranks.h - several processes under mpirun as one run. Without mpirun there is one rank, and MPI is not even loaded. */
 #ifndef MP_RANKS_H
 #define MP_RANKS_H
 #include <stddef.h>
 
-void ranks_open(void);
+/* 0, or -1 and err: mpirun started this process, but MPI cannot be loaded. */
+int ranks_open(char *err);
 void ranks_close(void);
 int ranks_id(void);
 int ranks_count(void);
