@@ -91,13 +91,31 @@ static void test_labels(void) {
     label_case("img/racecar/1.png", 1, NULL);
     label_case("img/racecar_racecar.png", 1, NULL);
     label_case("img/dogma.png", 4, NULL);
-    label_case("img/racecar/car1.png", -1, "\"car\"");
+    label_case("img/racecar/car1.png", 1, NULL);
     label_case("car/racecar.png", -1, "\"racecar\"");
     label_case("img/cat_dog.png", -1, "\"cat\" and \"dog\"");
     label_case("dogma_racecar.png", -1, "two labels");
     label_case("img/bird.png", -1, "no label");
     static char *chain[] = {"aba", "a", "cabac", "ba"};
     CHECK(data_label_of("x/cabac", chain, 4, err) == 2, "the longest of a chain: %s", err);
+    label_case("classification/dog/x.jpg", 3, NULL);
+    label_case("classification/dogs/dog_7.jpg", 3, NULL);
+    label_case("cats-and-dogs/train/cat.0.jpg", 2, NULL);
+    label_case("scat/dog-and-more/1.png", 3, NULL);
+    label_case(
+        "scat/doggy/1.png", -1,
+        "\"cat\" is in the folder's name \"scat\", \"dog\" is in the folder's name \"doggy\"");
+    label_case("cat/dog/1.png", -1, "\"cat\" is the folder \"cat\", \"dog\" is the folder \"dog\"");
+    label_case("cat/a_dog.png", -1, "\"dog\" is in the file's name \"a_dog.png\"");
+    static char *slashed[] = {"/cat/", "/dog/", "dog"}, *digit[] = {"1", "2", "10", "/tmp"};
+    CHECK(data_label_of("bobcat/a/dog/cat.png", slashed, 2, err) == 1, "slashes: %s", err);
+    CHECK(data_label_of("a/dog/cat.png", slashed, 3, err) == 1, "slashes, and without: %s", err);
+    CHECK(data_label_of("/tmp/x1/10/2.png", digit, 3, err) == 2, "folder 10: %s", err);
+    CHECK(data_label_of("v2/set_10/1/10.png", digit, 3, err) == 0, "folder 1: %s", err);
+    CHECK(data_label_of("v10/2/img_0010_1.png", digit, 3, err) == 1, "folder 2: %s", err);
+    CHECK(data_label_of("12/10_345.png", digit, 3, err) == 2, "number in the file's name: %s", err);
+    CHECK(data_label_of("all/1_2.png", digit, 3, err) == -1 && says("1_2.png"), "two numbers: %s",
+          err);
     CHECK(data_label_of("x/caba", chain, 4, err) == 0, "%s", err);
 }
 

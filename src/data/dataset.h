@@ -58,11 +58,15 @@ typedef struct {
 /* The last: the half that split= did not take. */
 typedef enum { DATA_TRAIN, DATA_VALID, DATA_TRAIN_OTHER_HALF } data_part;
 
-/* Load one part of a data file, decoding on `threads` threads; the result does not depend on their number.
- * `c` channels (1 or 3). Errors (NULL, err): empty list, missing or undecodable image (the first of the list,
- * named) unless skip_bad, no class or two classes in a path, idx files that disagree.
- * The class of an image is the label that occurs in its path as the list has it, Darknet's rule. Two labels:
- * the longer one counts if the shorter one only occurs inside it (racecar, car), else it is an error. */
+/* Load one part of a data file, decoding on `threads` threads; the result does not depend on their
+ * number. `c` channels (1 or 3). Errors (NULL, err): empty list, missing or undecodable image (the
+ * first of the list, named) unless skip_bad, no class or two classes in a path, idx files that
+ * disagree. The class of an image is the label that occurs in its path as the list has it,
+ * Darknet's rule. Of two labels the longer one counts if the shorter one only occurs inside it
+ * (racecar, car); else the one that is a whole folder's name or a whole part of the file's name
+ * (parts are separated by _ - . or spaces), then a number so in the file's name, then a part of a
+ * folder's name, then one inside other words: dog in classification/dog/x.jpg, 1 in 1/10.png. Two
+ * that stand alike are an error. */
 dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad, char *err);
 /* `most` images of the train list, or all if there are fewer, drawn by `seed`; labels are not looked for (-1; idx files: all of
  * them, with their labels). Also for the lists of detectors. */

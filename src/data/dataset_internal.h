@@ -8,9 +8,8 @@
  * Items behind a failed one may be left out. */
 int data_parallel(int n, int threads, int (*fn)(void *arg, int i, char *err), void *arg, char *err);
 
-/* The class whose label occurs in path: 0 .. classes-1, or -1 and err (none, or two of which neither holds
- * the other). A label all of whose occurrences lie inside occurrences of a longer label that also occurs does
- * not count: racecar, car. */
+/* The class whose label occurs in path: 0 .. classes-1, or -1 and err (none, or two that stand
+ * alike there, with the names that hold them). The rule: dataset_load. */
 int data_label_of(const char *path, char *const *label, int classes, char *err);
 /* -1 and err if two classes have the same label: no path and no reader of results could then tell them apart. */
 int data_labels_differ(const data_file *d, char *err);
