@@ -134,6 +134,70 @@ wait $!
 figures "$T/run/results.jsonl" >"$T/both"
 check "two programs: the same lines, each once" cmp "$T/straight" "$T/both"
 
+# A damaged line is named, and its cell done again.
+python3 - "$T/straight.jsonl" "$T/run/results.jsonl" <<'P'
+import sys
+lines = open(sys.argv[1], "rb").read().splitlines()
+lines[3] = lines[3][:200] + b"\0" + lines[3][201:]
+lines[7] = lines[7].replace(b'"nll"', b'"nil"', 1)
+open(sys.argv[2], "wb").write(b"\n".join(lines) + b"\n")
+P
+check "behind damaged lines" compare "$T/s.suite"
+check "a zero byte is named" grep -q 'results.jsonl:4: a damaged line.*it holds a zero byte' "$T/log"
+check "a missing figure is named" grep -q 'results.jsonl:8: a damaged line.*no nll' "$T/log"
+check "two are done again" test "$(grep -c ": top-1" "$T/log")" = 2
+python3 - "$T/run/results.jsonl" <<'P'
+import sys
+lines = open(sys.argv[1], "rb").read().splitlines(True)
+open(sys.argv[1], "wb").writelines(s for s in lines if b"\0" not in s and b'"nil"' not in s)
+P
+figures "$T/run/results.jsonl" >"$T/mended"
+check "damaged lines: the same lines" cmp "$T/straight" "$T/mended"
+cp "$T/straight.jsonl" "$T/run/results.jsonl"
+
+# A cell that is stopped inside goes on where it was, bit for bit.
+sed -e "s|^results=.*|results=$T/long/results.jsonl|" -e 's/^steps=24/steps=800/' -e 's/^seeds=1,2,3/seeds=2/' \
+    -e 's/^epochs=3/epochs=9/' "$T/s.suite" >"$T/inside.suite"
+check "long cells, straight" compare "$T/inside.suite"
+figures "$T/long/results.jsonl" >"$T/inside.straight"
+cells=$(wc -l <"$T/inside.straight")
+check "no state is left" test ! -e "$T/long/results.jsonl.cells"
+rm "$T/long/results.jsonl"
+stops=0 states=0
+for _ in $(seq 60); do
+    "$MP" compare "$T/inside.suite" >"$T/log" 2>&1 &
+    pid=$!
+    until grep -q "steps$" "$T/log" || ! kill -0 $pid; do sleep 0.02; done
+    sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+    kill -TERM $pid && stops=$((stops + 1))
+    wait $pid
+    [ -z "$(ls "$T/long/results.jsonl.cells")" ] || states=$((states + 1))
+    [ "$(cat "$T/long/results.jsonl" 2>/dev/null | wc -l)" -lt "$cells" ] || break
+done 2>/dev/null
+check "stopped $stops times, $states times with a state, which is 3 at least" test $states -ge 3
+check "inside: goes on" compare "$T/inside.suite"
+figures "$T/long/results.jsonl" >"$T/inside.stopped"
+check "stopped inside: the same lines" cmp "$T/inside.straight" "$T/inside.stopped"
+check "and no state is left" test ! -e "$T/long/results.jsonl.cells"
+
+# What was hashed is what is used: phi and images that change while a cell trains.
+changed() { # WHAT FILE NEW WORDS
+    rm -f "$T/long/results.jsonl"
+    cp "$2" "$T/was"
+    "$MP" compare "$T/inside.suite" >"$T/log" 2>&1 &
+    until grep -q 'tiny/net/plain/2: 800 steps' "$T/log"; do sleep 0.02; done
+    cp "$3" "$2"
+    wait $! && bad "$1: status 0"
+    cp "$T/was" "$2"
+    check "$1: said" grep -q "$4" "$T/log"
+}
+"$MP" meta train "$T/p.meta" -seed 9 -out "$T/q.phi" >"$T/log" 2>&1
+changed "another phi" "$T/p.phi" "$T/q.phi" "p.phi: it has changed since this program began"
+check "no line of it" test "$(grep -c '"method":"phi"' "$T/long/results.jsonl")" = 0
+changed "another image" "$T/train/disk/0.png" "$T/train/disk/1.png" "two.data: its images have changed"
+check "no line of that target" test "$(grep -c '"target":"two"' "$T/long/results.jsonl")" = 0
+rm -r "$T/long"
+
 # One cell again, by name and by hash.
 hash=$(grep -o '^[0-9a-f]* done *tiny/net/dropout/2' "$T/list" | cut -c 1-10)
 check "a cell again, by name" "$MP" compare "$T/s.suite" -cell tiny/net/phi/3 >"$T/log" 2>&1
@@ -157,6 +221,8 @@ refused "no such cell" "no such cell" "$MP" compare "$T/s.suite" -cell tiny/net/
 sed 's/^max_batches=.*/max_batches=24/' tests/tiny-plain.cfg >"$T/alone.cfg"
 check "classifier train" "$MP" classifier train "$T/tiny.data" "$T/alone.cfg" -seed 1 -threads 1 -backup "$T/alone" >"$T/log" 2>&1
 check "classifier valid" "$MP" classifier valid "$T/tiny.data" "$T/alone.cfg" "$T/alone/alone.weights" -json "$T/alone.json" -threads 1 >"$T/log" 2>&1
+sed 's/^valid=.*/valid=train.list/' "$T/tiny.data" >"$T/fit.data"
+check "on the training images" "$MP" classifier valid "$T/fit.data" "$T/alone.cfg" "$T/alone/alone.weights" -json "$T/fit.json" -threads 1 >"$T/log" 2>&1
 while read -r image; do
     "$MP" classifier predict "$T/tiny.data" "$T/alone.cfg" "$T/alone/alone.weights" "$image" -top 3 -json "$T/$(basename "$(dirname "$image")")-$(basename "$image").p.json" >/dev/null 2>&1
 done <"$T/test.list"
@@ -168,6 +234,8 @@ images = open(f"{T}/test.list").read().split()
 line = next(j for j in map(json.loads, open(f"{T}/straight.jsonl")) if (j["target"], j["network"], j["method"], j["seed"]) == ("tiny", "net", "plain", 1))
 alone = json.load(open(f"{T}/alone.json"))
 assert all(alone[k] == line[k] for k in ("top1", "nll", "ece", "bins")), "compare and classifier train differ"
+fit = json.load(open(f"{T}/fit.json"))
+assert all(fit[k] == line["fit"][k] for k in ("top1", "nll", "ece", "images")), "the training images"
 p, truth = [], []
 for path in images:
     kind = os.path.basename(os.path.dirname(path))
@@ -245,6 +313,11 @@ for t, n, m in sorted({(j["target"], j["network"], j["method"]) for j in lines})
         seeds = sorted(mine)
         cells = find("Means", [t, n, name])
         assert cells[0] == str(len(seeds)), (name, cells)
+        gaps = [100 * (mine[s]["fit"]["top1"] - mine[s]["top1"]) for s in seeds]
+        want = f"{sum(gaps) / len(gaps):.1f}"
+        if len(gaps) > 1:
+            want += f" ± {math.sqrt(sum((x - sum(gaps) / len(gaps)) ** 2 for x in gaps) / (len(gaps) - 1)):.1f}"
+        assert cells[7] == ("" if suffix else want), (name, cells, want)
         for (key, factor, digits), cell in zip(KEYS, cells[1:]):
             v = [factor * of(mine[s])[key] for s in seeds]
             mean = sum(v) / len(v)
@@ -375,5 +448,5 @@ spoiled "a missing network" "none.cfg" 's|^plain=.*|plain=none.cfg|'
 spoiled "weights of another network" "1 cell could not be finished" "s|^weights=.*|weights=$T/p.phi|"
 check "and why" grep -q 'tiny/net/tuned/2: .*p.phi: its layers do not fit this network' "$T/err"
 echo '{"hash":' >"$T/damaged.jsonl"
-refused "a damaged line" "damaged.jsonl:1: no JSON object" "$MP" compare <(sed "s|^results=.*|results=$T/damaged.jsonl|" "$T/s.suite")
+refused "no results file" "damaged.jsonl: not one of its 1 lines is a result" "$MP" compare <(sed "s|^results=.*|results=$T/damaged.jsonl|" "$T/s.suite")
 finish

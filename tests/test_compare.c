@@ -112,26 +112,70 @@ static void test_body(int perturb_from, int perturb_to) {
 
 static int lines_of(const char *path) {
     char err[ERR_LEN] = "";
-    cJSON *all = results_read(path, err);
+    cJSON *all = results_read(path, 1, err);
     int n = all ? cJSON_GetArraySize(all) : -1;
     cJSON_Delete(all);
     return n;
 }
 
+/* A whole line of `compare`. */
+static cJSON *a_line(int hash, double nll) {
+    char text[20];
+    cJSON *j = cJSON_CreateObject();
+    snprintf(text, sizeof text, "%016x", hash);
+    cJSON_AddStringToObject(j, "hash", text);
+    cJSON_AddStringToObject(j, "target", "t");
+    cJSON_AddStringToObject(j, "network", "n");
+    cJSON_AddStringToObject(j, "method", "m");
+    static const char *const keys[] = {"seed", "steps", "samples", "top1", "ece", "images"};
+    for (int i = 0; i < 6; i++) cJSON_AddNumberToObject(j, keys[i], 1);
+    cJSON_AddNumberToObject(j, "nll", nll);
+    cJSON_AddNumberToObject(cJSON_AddObjectToObject(j, "seconds"), "train", 1);
+    return j;
+}
+
+/* One of three lines spoiled: the others stay; a file without a whole line is no results file. */
+static void test_damaged(void) {
+    static const char *const keys[] = {"hash", "target", "network", "method", "seed", "steps", "samples",
+                                       "top1", "nll", "ece", "images", "seconds"};
+    char path[256], err[ERR_LEN] = "", text[2048];
+    snprintf(path, sizeof path, "%s/damaged.jsonl", folder);
+    cJSON *good = a_line(1, 0.5);
+    char *whole = cJSON_PrintUnformatted(good);
+    size_t n = strlen(whole);
+    for (int k = 0; k < 15; k++) {
+        cJSON *j = a_line(2, 0.25);
+        if (k < 12) cJSON_DeleteItemFromObject(j, keys[k]);
+        char *spoiled = cJSON_PrintUnformatted(j);
+        size_t len = (size_t)snprintf(text, sizeof text, "%s\n%s%s\n%s\n", whole, spoiled, k == 12 ? "?" : "", whole);
+        if (k == 13) text[n + 1] = 0;                   /* at the front of a line */
+        if (k == 14) text[n + strlen(spoiled)] = 0;     /* and near its end */
+        FILE *f = fopen(path, "wb");
+        fwrite(text, 1, len, f);
+        fclose(f);
+        CHECK(lines_of(path) == 2, "case %d: %d lines", k, lines_of(path));
+        free(spoiled);
+        cJSON_Delete(j);
+    }
+    FILE *f = fopen(path, "wb");
+    fprintf(f, "{}\nhello\n");
+    fclose(f);
+    CHECK(!results_read(path, 1, err) && strstr(err, "not one of its 2 lines"), "%s", err);
+    free(whole);
+    cJSON_Delete(good);
+}
+
 /* A file cut behind any byte: whole lines stay, the next line comes whole. */
 static void test_torn(void) {
-    char path[256], err[ERR_LEN] = "", text[512];
+    char path[256], err[ERR_LEN] = "";
     snprintf(path, sizeof path, "%s/new/results.jsonl", folder);
     CHECK(lines_of(path) == 0, "no file yet");
     for (int i = 0; i < 3; i++) {
-        cJSON *j = cJSON_CreateObject();
-        snprintf(text, sizeof text, "%016x", i);
-        cJSON_AddStringToObject(j, "hash", text);
-        cJSON_AddNumberToObject(j, "nll", 1.0 / (3 + i));
+        cJSON *j = a_line(i, 1.0 / (3 + i));
         CHECK(!results_append(path, j, err), "%s", err);
         cJSON_Delete(j);
     }
-    cJSON *all = results_read(path, err), *more = cJSON_CreateObject();
+    cJSON *all = results_read(path, 1, err), *more = a_line(3, 0.5);
     CHECK(results_find(all, 1) == cJSON_GetArrayItem(all, 1) && !results_find(all, 9), "found by hash");
     CHECK(cJSON_GetNumberValue(cJSON_GetObjectItem(results_find(all, 0), "nll")) == 1.0 / 3, "exact");
     cJSON_Delete(all);
@@ -189,6 +233,7 @@ int main(void) {
     test_body(0, 0);
     test_body(1, 1);
     test_body(0, 1);
+    test_damaged();
     test_torn();
     test_claims();
     char command[64];

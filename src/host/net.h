@@ -53,6 +53,12 @@ void host_set_mode(host_net *h, const engine_mode *m);
  * perturb_batch make it and collect it, a training pass with noise makes it void. Files hold both. */
 int host_has_one_pass(const host_net *h);
 
+/* What a training loop has gathered so far, which a run that goes on needs beside the network: the
+ * moving average of the loss and the seconds taken. known: 0 where no file gave it. Files to go on
+ * from hold it. */
+typedef struct { double average, seconds; int known; } host_progress;
+host_progress *host_progress_of(host_net *h);
+
 /* Annealing coefficient of the perturbation at the network's present step: min(1, step/(anneal*max_batches)). */
 float host_annealing(const host_net *h, const network *net);
 /* The coefficient that inference uses: 1, or what training has reached in this process or in the loaded file. */

@@ -34,6 +34,7 @@ struct host_net {
     int phi_from_file;
     uint64_t seed;
     float t_infer;
+    host_progress progress;
     int has_mode;
     engine_mode mode, now;      /* the caller's, and that of the pass under way */
     float *spare;               /* see statistics.c */

@@ -12,6 +12,7 @@ host_net *host_of(const network *net) {
     return record ? record->of : NULL;
 }
 
+host_progress *host_progress_of(host_net *h) { return &h->progress; }
 engine *host_engine(host_net *h) { return h->e; }
 int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
 float *host_phi(host_net *h) { return h->phi; }

@@ -10,11 +10,13 @@
  *     EMA   u64 steps averaged, then the live parameters in the order of ema.c: everything else here, and the host's part, is of the
  *           average; in files to go on from
  *     STEP  u64 seen, u64 seed, f32 t of inference
+ *     LOOP  f64 moving average of the loss, f64 seconds so far; in files to go on from
  *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
 #include "host/files.h"
 #include "host/net_internal.h"
 #include "host/weights_file.h"
 #include <errno.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +81,11 @@ static void move_batchnorms(network *net, bytes *b, mover move) {
         layer *l = &net->layers[i];
         if (l->type == BATCHNORM) move(b, l->biases, sizeof(float) * (size_t)l->c);
     }
+}
+
+static void move_progress(host_net *h, bytes *b, mover move) {
+    move(b, &h->progress.average, sizeof h->progress.average);
+    move(b, &h->progress.seconds, sizeof h->progress.seconds);
 }
 
 static void move_optimizer(network *net, host_net *h, bytes *b, mover move) {
@@ -156,6 +163,11 @@ static void payload(network *net, host_net *h, int resume, bytes *b) {
     put(b, &h->t_infer, sizeof h->t_infer);
     end_chunk(b, at);
     if (!resume) return;
+    if (h->progress.known) {
+        begin_chunk(b, "LOOP", &at);
+        move_progress(h, b, move_put);
+        end_chunk(b, at);
+    }
     begin_chunk(b, "OPTM", &at);
     move_optimizer(net, h, b, move_put);
     end_chunk(b, at);
@@ -280,6 +292,11 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
         snprintf(err, ERR_LEN, "%s: its trailer does not fit this network", path);
         return -1;
     }
+    b = find_chunk(all, "LOOP");
+    if (!b.bad && !(flags & HOST_CLEAR)) {
+        move_progress(h, &b, move_get);
+        h->progress.known = chunk_ok(&b) && isfinite(h->progress.average) && isfinite(h->progress.seconds);
+    }
     b = find_chunk(all, "OPTM");
     if (!b.bad && !(flags & HOST_CLEAR)) {
         move_optimizer(net, h, &b, move_get);
@@ -351,6 +368,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     engine_read(h->e, NULL);
     host_statistics_drop(h, net);
     host_ema_drop(h);
+    h->progress.known = 0;
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
     host_real_load(net, (char *)path, 0, x.layers);
     if (flags & HOST_CLEAR) {

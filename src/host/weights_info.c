@@ -29,7 +29,7 @@ static size_t find_trailer(const weights_file *f) {
 static void show_chunk(void *of, const char *tag, const unsigned char *p, size_t n) {
     static const struct { const char *tag, *what; } known[] = {
         {"PHI ", "phi"}, {"RUNS", "running statistics of [perturb]"}, {"ONEP", "running statistics of one pass"},
-        {"BNRM", "biases of [batchnorm]"}, {"STEP", "steps"}, {"OPTM", "optimizer state: training can go on"},
+        {"BNRM", "biases of [batchnorm]"}, {"STEP", "steps"}, {"LOOP", "progress of the training"}, {"OPTM", "optimizer state: training can go on"},
         {"EMA ", "parameters to go on with; the file's own are their average"}};
     const char *what = "unknown to this program";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) if (!strcmp(tag, known[i].tag)) what = known[i].what;

@@ -10,6 +10,7 @@ typedef struct {
     const char *data, *cfg, *weights, *image;   /* file names; weights may be NULL for training */
     const char *cfg_text, *body;                /* not NULL: the text in place of the file cfg; weights to begin with (host_load_body) */
     const char *phi, *backup, *json;            /* NULL: as the cfg and .data file say; no JSON */
+    const char *keep;                           /* training in memory: a file to keep its state in, NULL: none */
     uint64_t seed;
     int seed_given, threads;
     int clear, skip_bad, samples;
@@ -22,7 +23,9 @@ int classifier_train(const classifier_args *a, char *err);
 int classifier_valid(const classifier_args *a, char *err);
 int classifier_predict(const classifier_args *a, char *err);
 
-/* The same training on a train list that is loaded already, without any file, report or line; `then` gets the trained network.
+/* The same training on a train list that is loaded already, without report or line; `then` gets the
+ * trained network. Its state goes to a->keep as that of `classifier train` goes to NAME.backup; with
+ * a->weights that file it goes on, bit for bit. seconds: of all pieces together.
  * 0; 1: a signal stopped it, and `then` was not called; -1 and err. */
 typedef struct classifier classifier;
 typedef struct { long steps; double seconds, loss; } classifier_trained;

@@ -5,13 +5,22 @@
 #include "train/report.h"
 #include "train/results.h"
 #include "train/suite_run.h"
+#include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct { suite_file *suite; suite_cell *cells; int n, claims, ran, failed; cJSON *lines; suite_images images; } run;
+typedef struct {
+    suite_file *suite;
+    suite_cell *cells;
+    int n, claims, ran, failed, read_before;    /* read_before: damaged lines have been named */
+    cJSON *lines;
+    suite_images images;
+} run;
 
 static const cJSON *line_of(const run *r, const suite_cell *c) { return c->hash ? results_find(r->lines, c->hash) : NULL; }
 
@@ -19,7 +28,8 @@ static double number(const cJSON *line, const char *key) { return cJSON_GetNumbe
 
 static int read_lines(run *r, char *err) {
     cJSON_Delete(r->lines);
-    r->lines = results_read(r->suite->all.results, err);
+    r->lines = results_read(r->suite->all.results, r->read_before || ranks_id() != 0, err);
+    r->read_before = 1;
     return r->lines ? 0 : -1;
 }
 
@@ -34,13 +44,27 @@ static void tell(const run *r, const suite_cell *c, const cJSON *line) {
     fflush(stdout);
 }
 
+/* RESULTS.cells/HASH-tTHREADS: other threads round otherwise, so the state of a cell is theirs alone. */
+static int name_state(const run *r, const suite_cell *c, char keep[ERR_LEN + 4096], char *err) {
+    const char *results = r->suite->all.results;
+    int n = snprintf(keep, ERR_LEN + 4096, "%s.cells", results);
+    if (mkdir(keep, 0777) && errno != EEXIST) {
+        snprintf(err, ERR_LEN, "%.400s: the folder for the state of cells cannot be made: %s", keep, strerror(errno));
+        return -1;
+    }
+    snprintf(keep + n, 64, "/%016" PRIx64 "-t%d", c->hash, r->suite->all.threads);
+    return 0;
+}
+
 /* Runs one cell that nobody else runs. 1: stopped. -1 and err: nothing more can be written. */
 static int run_cell(run *r, const suite_cell *c, char *err) {
     cJSON *line = NULL;
     if (read_lines(r, err)) return -1;
     if (line_of(r, c)) return 0;        /* somebody was faster */
     fprintf(stderr, "%d/%d %s: %d steps\n", (int)(c - r->cells) + 1, r->n, c->id, c->steps);
-    int rc = suite_run(c, r->suite->all.threads, &r->images, &line, err);
+    char keep[ERR_LEN + 4096];
+    if (name_state(r, c, keep, err)) return -1;
+    int rc = suite_run(c, r->suite->all.threads, keep, &r->images, &line, err);
     if (rc > 0) return 1;
     if (rc < 0) {                       /* a rate too high for one method must not end the others */
         fprintf(stderr, "metaperturb: %s: %s\n", c->id, err);
@@ -49,7 +73,11 @@ static int run_cell(run *r, const suite_cell *c, char *err) {
     }
     r->ran++;
     rc = results_append(r->suite->all.results, line, err);
-    if (!rc) tell(r, c, line);
+    if (!rc) {
+        tell(r, c, line);
+        unlink(keep);
+        rmdir(dirname(keep));           /* the last one takes the folder along */
+    }
     cJSON_Delete(line);
     return rc;
 }
@@ -164,7 +192,7 @@ static int run_again(run *r, const char *name, char *err) {
     int threads = was ? (int)number(was, "threads") : r->suite->all.threads;
     omp_set_num_threads(threads);
     report_catch_signals();
-    int rc = suite_run(c, threads, &r->images, &line, err);
+    int rc = suite_run(c, threads, NULL, &r->images, &line, err);
     if (rc) {
         if (rc > 0) snprintf(err, ERR_LEN, "%s: stopped", c->id);
         return -1;

@@ -41,6 +41,8 @@ static void add_line(compare_row *r, const suite_cell *c, const cJSON *line) {
     r->train[k] = number(seconds, "train");
     r->test[k] = number(seconds, r->form == FORM_SAMPLED ? "sampled" : "test");
     r->machine[k] = text(line, "machine");
+    const cJSON *fit = r->form == FORM_ONE ? cJSON_GetObjectItem(line, "fit") : NULL;
+    if (fit) r->gap[r->n_gaps++] = 100 * number(fit, "top1") - r->v[TOP1][k];
     r->figures[k] = f;
 }
 

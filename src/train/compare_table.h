@@ -18,6 +18,8 @@ typedef struct {
     int n, samples;
     uint64_t seed[SUITE_SEEDS];
     double v[METRICS][SUITE_SEEDS], train[SUITE_SEEDS], test[SUITE_SEEDS];
+    int n_gaps;                         /* lines that say it; of the one pass alone */
+    double gap[SUITE_SEEDS];            /* top-1 of the training images minus that of the test images, points */
     const char *machine[SUITE_SEEDS];   /* "" in lines that do not tell it */
     const cJSON *figures[SUITE_SEEDS];  /* of the line: the object that holds top1, ..., bins */
 } compare_row;

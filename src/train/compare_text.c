@@ -16,17 +16,22 @@ static void put_spread(const double *v, int n, int digits_behind) {
 static void put_means(const compare_source *from, const compare_row *rows, int n) {
     char name[128];
     printf("## Means over the seeds, ± standard deviation\n\n"
-           "| target | network | method | seeds | top-1 %% | NLL | ECE | training s | test s | training, × reference |\n"
-           "|---|---|---|---|---|---|---|---|---|---|\n");
+           "| target | network | method | seeds | top-1 %% | NLL | ECE | training s | test s | training, × reference | gap, points |\n"
+           "|---|---|---|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < n; i++) {
         const compare_row *r = &rows[i];
         compare_difference d = compare_differ(from, rows, n, r);
         printf("| %s | %s | %s | %d |", r->target->name, r->network->name, compare_name(r, name), r->n);
         for (int m = 0; m < METRICS; m++) put_spread(r->v[m], r->n, digits[m]);
         printf(" %.1f | %.1f |", spread_of(r->train, r->n).mean, spread_of(r->test, r->n).mean);
-        if (d.time > 0) printf(" %.2f |\n", d.time);
-        else printf(" |\n");
+        if (d.time > 0) printf(" %.2f |", d.time);
+        else printf(" |");
+        if (r->n_gaps) put_spread(r->gap, r->n_gaps, 1);
+        else printf(" |");
+        printf("\n");
     }
+    printf("\nGap: accuracy on the training images as they are minus that on the test images, one pass. Only where plain "
+           "training has one does it overfit.\n");
 }
 
 static void put_interval(const compare_difference *d, int m) {

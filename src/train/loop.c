@@ -32,10 +32,19 @@ static int bad_layer(const network *net) {
     return -1;
 }
 
+static double seconds_so_far(const loop *l) { return l->before + report_now() - l->start; }
+
 int loop_save(loop *l, const char *ending, int resume, char *err) {
     snprintf(l->saved, sizeof l->saved, "%s%s", l->base, ending);
     l->last_backup = report_now();
+    *host_progress_of(l->c.h) = (host_progress){l->average, seconds_so_far(l), l->knows_average};
     return host_save(l->c.net, l->saved, resume, err);
+}
+
+/* The state to go on from: NAME.backup, or the file that the caller of a training in memory named. */
+static int save_state(loop *l, char *err) {
+    if (!l->in_memory) return loop_save(l, l->job->backup, 1, err);
+    return l->a->keep ? loop_save(l, "", 1, err) : 0;
 }
 
 static int nan_error(const loop *l, float loss, char *err) {
@@ -92,13 +101,13 @@ static int one_step(loop *l, char *err) {
     }
     l->step++;
     if (!isfinite(loss)) return nan_error(l, loss, err);
-    l->average = l->step == l->first + 1 ? (double)loss : 0.9 * l->average + 0.1 * (double)loss;
+    l->average = l->knows_average ? 0.9 * l->average + 0.1 * (double)loss : (double)loss;
+    l->knows_average = 1;
     log_step(l, loss, rate, report_now() - t0, (long)*net->seen);
     if (l->a->every && (l->step % l->a->every == 0 || l->step == l->steps) && validate(l, err)) return -1;
-    if (l->step < l->steps && !l->in_memory && (l->step % BACKUP_STEPS == 0 || report_now() - l->last_backup > BACKUP_SECONDS)) {
-        return bad_layer(net) >= 0 ? nan_error(l, loss, err) : loop_save(l, l->job->backup, 1, err);
-    }
-    return 0;
+    if (l->step == l->steps || (l->in_memory && !l->a->keep)) return 0;
+    if (l->step % BACKUP_STEPS && report_now() - l->last_backup <= BACKUP_SECONDS) return 0;
+    return bad_layer(net) >= 0 ? nan_error(l, loss, err) : save_state(l, err);
 }
 
 int loop_prepare(loop *l, char *err) {
@@ -109,6 +118,11 @@ int loop_prepare(loop *l, char *err) {
     }
     l->first = l->step = (long)get_current_batch(net);
     l->steps = net->max_batches;
+    const host_progress *p = host_progress_of(l->c.h);
+    l->average = p->average;
+    l->before = p->known ? p->seconds : 0;
+    l->knows_average = p->known;
+    if (l->in_memory && l->a->keep) snprintf(l->base, sizeof l->base, "%s", l->a->keep);
     if (l->first < l->steps) return l->in_memory ? 0 : name_outputs(l, err);
     snprintf(err, ERR_LEN, "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
              l->a->weights, l->first, l->steps);
@@ -118,9 +132,9 @@ int loop_prepare(loop *l, char *err) {
 static int finish(loop *l, char *err) {
     int stopped = l->step < l->steps;
     if (!stopped && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) && l->job->collect(l, err)) return -1;
-    double seconds = l->seconds = report_now() - l->start;
-    if (l->in_memory) return 0;
-    if (loop_save(l, stopped ? l->job->backup : l->job->final, stopped, err)) return -1;
+    double seconds = l->seconds = seconds_so_far(l);
+    if (l->in_memory) return stopped ? save_state(l, err) : 0;
+    if (stopped ? save_state(l, err) : loop_save(l, l->job->final, 0, err)) return -1;
     char took[32];
     printf("%s %s after %ld steps, %s\n", stopped ? "stopped: state in" : "trained:", l->saved, l->step,
            report_duration(seconds, took));

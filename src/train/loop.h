@@ -21,12 +21,14 @@ struct loop {
     const classifier_args *a;
     const loop_job *job;
     classifier c;
-    int in_memory;              /* no file is written and no step is told: the caller takes the network */
+    int in_memory;              /* no step is told, and no file is written but a->keep: the caller takes the network */
     int images;                 /* in the train list */
     char base[8192];            /* backup folder and name of the cfg, without ending */
     char saved[8300];           /* the last file written */
     long step, steps, first;
-    double start, last_line, last_backup, average, seconds;    /* seconds: of all steps, and of what collect() did behind them */
+    double start, last_line, last_backup, average;
+    double before, seconds;     /* of earlier pieces of this run; of all steps and of what collect() did after them */
+    int knows_average;
     cJSON *json, *log, *valids;
 };
 

@@ -24,32 +24,53 @@ static int lock(int fd, short type, uint64_t at, uint64_t len, int wait) {
     return bad;
 }
 
-cJSON *results_read(const char *path, char *err) {
+/* What a line of `compare` must have to count as done. */
+static const char *lacks(const cJSON *line) {
+    static const char *const texts[] = {"hash", "target", "network", "method"};
+    static const char *const numbers[] = {"seed", "steps", "samples", "top1", "nll", "ece", "images"};
+    if (!cJSON_IsObject(line)) return "it is no JSON object";
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!cJSON_IsString(cJSON_GetObjectItem(line, texts[i]))) return texts[i];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (!cJSON_IsNumber(cJSON_GetObjectItem(line, numbers[i]))) return numbers[i];
+    const cJSON *train = cJSON_GetObjectItem(cJSON_GetObjectItem(line, "seconds"), "train");
+    return cJSON_IsNumber(train) ? NULL : "seconds";
+}
+
+/* One line, of text or not: cJSON alone would stop at a zero byte and take what stands before it. */
+static cJSON *read_line(const char *s, size_t n, const char **wrong) {
+    *wrong = memchr(s, 0, n) ? "it holds a zero byte" : NULL;
+    if (*wrong) return NULL;
+    cJSON *line = cJSON_ParseWithLengthOpts(s, n + 1, NULL, 1);
+    *wrong = lacks(line);
+    if (!*wrong) return line;
+    cJSON_Delete(line);
+    return NULL;
+}
+
+cJSON *results_read(const char *path, int quiet, char *err) {
     cJSON *all = cJSON_CreateArray();
     size_t len;
     if (!all || (access(path, F_OK) && errno == ENOENT)) return all;
-    char *text = (char *)file_slurp(path, &len, err);
-    int number = 0;
-    for (char *s = text, *end; s && (end = strchr(s, '\n')); s = end + 1) {
+    char *text = (char *)file_slurp(path, &len, err), *end;
+    int number = 0, bad = 0;
+    for (char *s = text; s && (end = memchr(s, '\n', len - (size_t)(s - text))); s = end + 1) {
+        const char *wrong;
         *end = 0;
         number++;
-        cJSON *line = cJSON_Parse(s);
-        if (cJSON_IsObject(line)) {
-            cJSON_AddItemToArray(all, line);
-            continue;
-        }
-        snprintf(err, ERR_LEN, "%.400s:%d: no JSON object: is this a results file? Remove the line if it was damaged", path, number);
-        cJSON_Delete(line);
-        cJSON_Delete(all);
-        free(text);
-        return NULL;
-    }
-    if (!text) {
-        cJSON_Delete(all);
-        all = NULL;
+        cJSON *line = read_line(s, (size_t)(end - s), &wrong);
+        cJSON_AddItemToArray(all, line);
+        if (line) continue;
+        bad++;
+        if (!quiet && bad < 10)
+            fprintf(stderr, "metaperturb: %.400s:%d: a damaged line, passed over, so that its cell counts as "
+                    "missing: %s%s\n", path, number, strchr(wrong, ' ') ? "" : "no ", wrong);
     }
     free(text);
-    return all;
+    if (text && (!bad || bad < number)) return all;
+    if (text) snprintf(err, ERR_LEN, "%.400s: not one of its %d lines is a result: is this a results file?", path, number);
+    cJSON_Delete(all);
+    return NULL;
 }
 
 static void make_folders(const char *path) {

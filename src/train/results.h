@@ -1,15 +1,17 @@
 /* results.h - a file of lines of JSON that many processes append to, and who of them computes what.
  *
  * Each line is written in one piece, under a lock, and synced. A piece without its line end, which a death in the middle of writing may
- * leave, is no line: readers pass over it, the next writer cuts it off. Who computes a cell holds a lock on one byte of FILE.lock, which the
+ * leave, is no line: readers pass over it, the next writer cuts it off. So is a line that is damaged, or
+ * that lacks a figure. Who computes a cell holds a lock on one byte of FILE.lock, which the
  * system gives back however the process ends. */
 #ifndef MP_RESULTS_H
 #define MP_RESULTS_H
 #include <cjson/cJSON.h>
 #include <stdint.h>
 
-/* All lines, in an array; empty where there is no file. NULL and err: a line that is no JSON object, named. */
-cJSON *results_read(const char *path, char *err);
+/* All whole lines, in an array; empty where there is no file. Others are named on stderr, unless quiet.
+ * NULL and err: no line is whole, so that this is another kind of file. */
+cJSON *results_read(const char *path, int quiet, char *err);
 /* 0, or -1 and err. The folder is made if it is missing. */
 int results_append(const char *path, const cJSON *line, char *err);
 /* The last line with this hash, or NULL. */

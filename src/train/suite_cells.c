@@ -1,6 +1,5 @@
 /* suite_cells.c - see suite_cells.h */
 #include "train/suite_cells.h"
-#include "data/dataset.h"
 #include "host/files.h"
 #include "host/phi.h"
 #include "train/section_keys.h"
@@ -23,18 +22,30 @@ typedef struct { int known, classes, channels, images; uint64_t sum; char why[ER
 typedef struct { const suite_file *s; int n; suite_cell *cells; target_facts *targets; char *err; } builder;
 
 /* Pixels, sizes and labels in the order of the list; not the paths, which differ from machine to machine. */
-static int add_images(const data_file *d, data_part part, int channels, uint64_t *h, int *n, char *err) {
-    dataset *s = dataset_load(d, part, channels, omp_get_max_threads(), 0, err);
-    if (!s) return -1;
-    *n = s->n;
+static uint64_t add_images(uint64_t h, const dataset *s) {
     for (int i = 0; i < s->n; i++) {
         const raster *r = &s->items[i].img;
         size_t bytes = (size_t)r->w * (size_t)r->h * (size_t)r->c;
         int v[5] = {r->w, r->h, r->c, s->items[i].label, (int)file_crc32(r->px, bytes)};
-        *h = fnv(*h, v, sizeof v);
+        h = fnv(h, v, sizeof v);
     }
+    return h;
+}
+
+static int load_part(const data_file *d, data_part part, target_facts *f, int *n) {
+    dataset *s = dataset_load(d, part, f->channels, omp_get_max_threads(), 0, f->why);
+    if (!s) return -1;
+    *n = s->n;
+    f->sum = add_images(f->sum, s);
     dataset_free(s);
     return 0;
+}
+
+int suite_cell_same_images(const suite_cell *c, const dataset *train, const dataset *valid, char *err) {
+    if (add_images(add_images(FNV_START, train), valid) == c->images) return 0;
+    snprintf(err, ERR_LEN, "%.400s: its images have changed since this program began: start it again",
+             c->target->data);
+    return -1;
 }
 
 static int learn_target(const suite_part *t, int channels, target_facts *f) {
@@ -42,8 +53,7 @@ static int learn_target(const suite_part *t, int channels, target_facts *f) {
     if (f->known && f->channels == channels) return f->why[0] ? -1 : 0;
     *f = (target_facts){.known = 1, .channels = channels, .sum = FNV_START};
     data_file *d = data_file_read(t->data, f->why);
-    int bad = !d || add_images(d, DATA_TRAIN, channels, &f->sum, &f->images, f->why)
-        || add_images(d, DATA_VALID, channels, &f->sum, &tests, f->why);
+    int bad = !d || load_part(d, DATA_TRAIN, f, &f->images) || load_part(d, DATA_VALID, f, &tests);
     if (d) f->classes = d->classes;
     data_file_free(d);
     return bad ? -1 : 0;
@@ -93,6 +103,15 @@ static int hash_files(const suite_cell *c, uint64_t *h, char *err) {
     return 0;
 }
 
+int suite_cell_same_files(const suite_cell *c, char *err) {
+    uint64_t h = c->cfg_hash;
+    if (hash_files(c, &h, err)) return -1;
+    if (h == c->files_hash) return 0;
+    snprintf(err, ERR_LEN, "%.400s: it has changed since this program began: start it again",
+             c->phi[0] && c->weights[0] ? "phi or weights" : c->phi[0] ? c->phi : c->weights);
+    return -1;
+}
+
 /* All of a cell but its seed. -1 and err: wrong; `why` and hash 0: something is missing. */
 static int define(builder *b, suite_cell *c, target_facts *t) {
     int batch, channels, epochs;
@@ -106,8 +125,11 @@ static int define(builder *b, suite_cell *c, target_facts *t) {
     memcpy(c->phi, own, sizeof own);
     if (c->method->phi[0] && file_of(b->s, c, c->method->phi, c->phi, err)) memcpy(c->why, err, sizeof c->why);
     if (c->method->weights[0] && file_of(b->s, c, c->method->weights, c->weights, err)) memcpy(c->why, err, sizeof c->why);
-    uint64_t h = fnv(FNV_START, c->text, strlen(c->text) + 1);
+    c->cfg_hash = fnv(FNV_START, c->text, strlen(c->text) + 1);
+    uint64_t h = c->cfg_hash;
     if (!c->why[0] && hash_files(c, &h, err)) memcpy(c->why, err, sizeof c->why);
+    c->files_hash = h;
+    c->images = t->sum;
     int v[2] = {c->samples, c->steps};
     h = fnv(fnv(h, &t->sum, sizeof t->sum), v, sizeof v);
     c->hash = c->why[0] ? 0 : h;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TOP = 5 };
 
@@ -24,7 +25,7 @@ static int load_images(suite_images *m, const suite_cell *c, int channels, int t
     if (d) m->train = dataset_load(d, DATA_TRAIN, channels, threads, 0, err);
     if (m->train) m->valid = dataset_load(d, DATA_VALID, channels, threads, 0, err);
     data_file_free(d);
-    if (!m->valid) {
+    if (!m->valid || suite_cell_same_images(c, m->train, m->valid, err)) {
         suite_images_free(m);
         return -1;
     }
@@ -33,7 +34,7 @@ static int load_images(suite_images *m, const suite_cell *c, int channels, int t
     return 0;
 }
 
-typedef struct { const suite_cell *cell; const dataset *valid; cJSON *line, *seconds; } test;
+typedef struct { const suite_cell *cell; const dataset *train, *valid; cJSON *line, *seconds; } test;
 
 /* The figures of one pass with a temperature from the other half of the test images. */
 static int add_tempered(const test *t, const float *p, int classes, char *err) {
@@ -51,6 +52,17 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
     free(truth);
     free(scratch);
     return bad ? -1 : 0;
+}
+
+/* The training images as they are: how much better a network knows them than the test images says
+ * whether it overfits at all. */
+static int add_fit(const test *t, const classifier *c, char *err) {
+    metrics m;
+    if (classifier_measure(c->net, t->train, 0, TOP, &m, err)) return -1;
+    cJSON *fit = cJSON_AddObjectToObject(t->line, "fit");
+    report_metrics(fit, &m, TOP);
+    cJSON_DeleteItemFromObject(fit, "bins");
+    return 0;
 }
 
 static int measure(void *of, const classifier *c, const classifier_trained *r, char *err) {
@@ -74,6 +86,7 @@ static int measure(void *of, const classifier *c, const classifier_trained *r, c
     cJSON_AddNumberToObject(t->seconds, "test", between - start);
     if (!bad) bad = add_tempered(t, p, c->net->outputs, err);
     free(p);
+    if (!bad) bad = add_fit(t, c, err);
     if (bad || !t->cell->samples) return bad;
     between = report_now();
     bad = classifier_measure(c->net, t->valid, t->cell->samples, TOP, &m, err);
@@ -109,16 +122,19 @@ static cJSON *begin_line(const suite_cell *c, int threads) {
     return j;
 }
 
-int suite_run(const suite_cell *c, int threads, suite_images *m, cJSON **out, char *err) {
+int suite_run(const suite_cell *c, int threads, const char *keep, suite_images *m, cJSON **out, char *err) {
     cfg_file *cfg = cfg_read_text(c->network->cfg, c->text, err);
     if (!cfg) return -1;
     int channels = (int)cfg_get_num(cfg, 0, "channels", 0);
     cfg_free(cfg);
-    if (load_images(m, c, channels, threads, err)) return -1;
-    test t = {.cell = c, .valid = m->valid, .line = begin_line(c, threads), .seconds = cJSON_CreateObject()};
-    classifier_args a = {.data = c->target->data, .cfg = c->network->cfg, .cfg_text = c->text, .body = c->weights[0] ? c->weights : NULL,
+    if (load_images(m, c, channels, threads, err) || suite_cell_same_files(c, err)) return -1;
+    int begun = keep && !access(keep, F_OK);
+    test t = {.cell = c, .train = m->train, .valid = m->valid, .line = begin_line(c, threads), .seconds = cJSON_CreateObject()};
+    classifier_args a = {.data = c->target->data, .cfg = c->network->cfg, .cfg_text = c->text, .body = !begun && c->weights[0] ? c->weights : NULL,
+                         .weights = begun ? keep : NULL, .keep = keep,
                          .phi = c->phi[0] ? c->phi : NULL, .seed = c->seed, .seed_given = 1, .threads = threads, .top = TOP};
     int bad = classifier_train_in_memory(&a, m->train, measure, &t, err);
+    if (!bad) bad = suite_cell_same_files(c, err);
     cJSON_AddItemToObject(t.line, "seconds", t.seconds);
     *out = t.line;
     if (!bad) return 0;

@@ -9,11 +9,13 @@
 typedef struct { const suite_part *target; int channels; dataset *train, *valid; } suite_images;
 void suite_images_free(suite_images *m);
 
-/* 0 and the line in *out (the caller's); 1: stopped by a signal; -1 and err.
+/* keep: the file that holds the state of a cell that was interrupted, from which it goes on bit for bit,
+ * and which is gone when the cell is done; NULL: all in one piece.
+ * 0 and the line in *out (the caller's); 1: stopped by a signal; -1 and err.
  * The line: hash target network method seed steps samples threads commit loss outputs (crc32 of the one pass's probabilities); top1 top5 nll ece
- * images bins of one pass; sampled: the same of `samples` passes; tempered: of one pass with temperature scaling (ops/temperature.h), and its
+ * images bins of one pass; fit: top1 top5 nll ece images of one pass over the training images as they are; sampled: the same of `samples` passes; tempered: of one pass with temperature scaling (ops/temperature.h), and its
  * temperature; seconds: train, test, sampled. */
-int suite_run(const suite_cell *c, int threads, suite_images *m, cJSON **out, char *err);
+int suite_run(const suite_cell *c, int threads, const char *keep, suite_images *m, cJSON **out, char *err);
 /* The parts of a line that a second run must repeat, as text (malloc'd); NULL: no memory. */
 char *suite_run_figures(const cJSON *line);
 #endif
