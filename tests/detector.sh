@@ -52,6 +52,14 @@ near = lambda a, b: abs(a['map50'] - b['map50']) < 0.02
 sys.exit(not (near(fold['deterministic'], one) and near(fold['folded'], plain) and abs(fold['samples']['map50'] - noisy['map50']) < 0.1
               and fold['folded']['images'] == 12 and fold['folded']['map50'] > 0.5))"
 refused "fold: no such training for detectors" "does not end in [softmax]" "$MP" weights fold "$C" "$T/a/${N}_final.weights" "$T/x.cfg" "$T/x.weights" -calibrate "$D" -distill 9
+mv "$T/set/labels/test2.txt" "$T/away.txt"
+fold_fast() {
+    "$MP" weights fold "$C" "$T/a/${N}_final.weights" "$T/n.cfg" "$T/n.weights" -calibrate "$D" \
+        -images 4 -samples 1 "$@"
+}
+refused "fold: a label file missing" "-negatives" fold_fast
+check "fold -negatives: then it shows nothing" fold_fast -negatives >/dev/null 2>&1
+mv "$T/away.txt" "$T/set/labels/test2.txt"
 check "and prints three lines" test "$(grep -c 'mAP@0.50 ' "$T/fold.txt")" = 3
 
 # Stop and go on, with Adam, multi-scale, perturbation, dropout, and without the tests along the way; and plain with SGD and

@@ -58,20 +58,29 @@ static void label_lines(void) {
     size_t cut = 0;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         m_text("l.txt", "0 .5 .5 .1 .1\r\n\r\n%s\n", bad[i][0]);
-        int r = det_read_labels("l.txt", 3, &b, &n, &cut, err);
+        int r = det_read_labels("l.txt", 3, &b, &n, &cut, NULL, err);
         CHECK(r == -1 && !strncmp(err, "l.txt:3: ", 9) && strstr(err, bad[i][1]), "%s: %d, %s", bad[i][0], r, err);
     }
     CHECK(cut == 0, "nothing was cut");
+    det_faults f = {0};
+    m_text("l.txt", "3 .5 .5 .1 .1\n1 .5 .5 .1 .1\n1 .5 .5 .1\n1 .9 .5 .3 .1\n");
+    CHECK(det_read_labels("l.txt", 3, &b, &n, &cut, &f, err) && f.n == 3 && !strcmp(f.text[0], err),
+          "%d faults, %s", f.n, err);
+    CHECK(f.n == 3 && !strncmp(f.text[1], "l.txt:3: 4 of the 5", 19) &&
+              !strncmp(f.text[2], "l.txt:4: the box", 16),
+          "all lines: %s", f.n == 3 ? f.text[2] : "");
+    det_faults_free(&f);
     m_text("l.txt", "\xef\xbb\xbf" "2 0.5 0.25 1e-1 .3\n\n0\t.005 .5 .02 1.0\n1 0.05 0.5 0.1000004 0.2");
-    CHECK(!det_read_labels("l.txt", 3, &b, &n, &cut, err) && n == 3, "%d: %s", n, err);
+    CHECK(!det_read_labels("l.txt", 3, &b, &n, &cut, NULL, err) && n == 3, "%d: %s", n, err);
     CHECK(b[0].cls == 2 && b[0].box.x == 0.5f && b[0].box.y == 0.25f && b[0].box.w == 0.1f && b[0].box.h == 0.3f, "as it stands");
     CHECK(cut == 1 && fabsf(b[1].box.x - 0.0075f) < 1e-6f && fabsf(b[1].box.w - 0.015f) < 1e-6f, "cut at the left edge: %f %f", (double)b[1].box.x, (double)b[1].box.w);
     CHECK(b[2].box.x - b[2].box.w / 2 >= 0, "rounding is put right without a count");
     free(b);
     m_text("l.txt", "\n \n");
-    CHECK(!det_read_labels("l.txt", 3, &b, &n, &cut, err) && n == 0, "an empty file is a picture without boxes");
+    CHECK(!det_read_labels("l.txt", 3, &b, &n, &cut, NULL, err) && n == 0,
+          "an empty file is a picture without boxes");
     free(b);
-    CHECK(det_read_labels("none.txt", 3, &b, &n, &cut, err), "no file");
+    CHECK(det_read_labels("none.txt", 3, &b, &n, &cut, NULL, err), "no file");
 }
 
 /* n pictures of noise with boxes: picture i has i % 4 of them. */
@@ -122,7 +131,12 @@ static void sets(void) {
     CHECK(t && t->n == 2 && t->empty == 2, "%s", err);
     det_free(t);
     m_text("p01.txt", "7 .5 .5 .1 .1\n");
-    CHECK(!det_load(d, DATA_TRAIN, 3, 2, 0, 0, err) && strstr(err, "p01.txt:1: class 7"), "%s", err);
+    CHECK(!det_load(d, DATA_TRAIN, 3, 2, 0, 0, err) && strstr(err, "p01.txt:1: class 7")
+          && strstr(err, "-skip_bad"), "%s", err);
+    m_text("train.list", "p00.png\np01.png\nnone.png\n");
+    CHECK(!det_load(d, DATA_TRAIN, 3, 2, 0, 0, err) && strstr(err, "2 problems in 2 of 3 pictures")
+          && strstr(err, "-skip_bad"), "%s", err);
+    m_text("train.list", "p00.png\np01.png\n");
     m_text("p00.png", "no picture");
     m_text("p01.txt", "1 .5 .5 .1 .1\n");
     CHECK(!det_load(d, DATA_TRAIN, 3, 2, 0, 0, err) && strstr(err, "train.list:1: ") && strstr(err, "p00.png"), "%s", err);

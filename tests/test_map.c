@@ -34,7 +34,7 @@ static void read_truth(void) {
         size_t clipped = 0;
         snprintf(path, sizeof path, "%s/det_coco256/test/%.*s.txt", folder,
                  (int)(strrchr(line, '.') - line), line);
-        bad = det_read_labels(path, CLASSES, &b, &n, &clipped, err);
+        bad = det_read_labels(path, CLASSES, &b, &n, &clipped, NULL, err);
         CHECK(!bad, "%s", err);
         for (int k = 0; !bad && k < n && n_truth < MOST; k++)
             truth[n_truth++] = (scored_box){i, b[k].cls, 0, b[k].box};

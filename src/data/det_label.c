@@ -99,23 +99,53 @@ static int parse_line(const char *path, int line, const char *text, int classes,
     int cut = 0;
     b->cls = (int)cls;
     if (set_box(b, v, &cut)) {
-        snprintf(what, sizeof what, "the box reaches from %g to %g across and from %g to %g down, outside the picture's 0 to 1%s",
+        snprintf(what, sizeof what,
+                 "the box reaches from %g to %g across and from %g to %g down, outside the "
+                 "picture's 0 to 1 by more than the %g that are cut off%s",
                  v[0] - v[2] / 2, v[0] + v[2] / 2, v[1] - v[3] / 2, v[1] + v[3] / 2,
-                 v[0] > 2 || v[1] > 2 || v[2] > 2 || v[3] > 2 ? ": are these pixels? divide by width and height" : "");
+                 (double)DET_TOLERANCE,
+                 v[0] > 2 || v[1] > 2 || v[2] > 2 || v[3] > 2
+                     ? ": are these pixels? divide by width and height"
+                     : "");
         return fail(err, path, line, what);
     }
     *clipped += (size_t)cut;
     return 0;
 }
 
-int det_read_labels(const char *path, int classes, det_box **box, int *n, size_t *clipped, char *err) {
+void det_faults_add(det_faults *f, const char *text) {
+    if (f->n < DET_TOLD) f->text[f->n] = strdup(text);
+    f->n++;
+}
+
+void det_faults_free(det_faults *f) {
+    for (int i = 0; i < f->n && i < DET_TOLD; i++) free(f->text[i]);
+    *f = (det_faults){0};
+}
+
+/* All lines; -1 and the first fault in err. */
+static int parse_lines(const char *path, const data_text *t, int classes, det_box *b,
+                       size_t *clipped, det_faults *f, char *err) {
+    char later[ERR_LEN];
+    int bad = 0;
+    for (int i = 0; i < t->n && (f || !bad); i++) {
+        char *why = bad ? later : err;
+        if (!parse_line(path, t->number[i], t->line[i], classes, &b[i], clipped, why)) continue;
+        if (f) det_faults_add(f, why);
+        bad = -1;
+    }
+    return bad;
+}
+
+int det_read_labels(const char *path, int classes, det_box **box, int *n, size_t *clipped,
+                    det_faults *f, char *err) {
     data_text t;
     *box = NULL;
     *n = 0;
     if (data_text_read(path, &t, err)) return -1;
     det_box *b = malloc(((size_t)t.n + 1) * sizeof *b);
     int bad = b ? 0 : fail(err, path, 1, "not enough memory for its boxes");
-    for (int i = 0; i < t.n && !bad; i++) bad = parse_line(path, t.number[i], t.line[i], classes, &b[i], clipped, err);
+    if (b) bad = parse_lines(path, &t, classes, b, clipped, f, err);
     if (bad) {
         free(b);
     } else {

@@ -15,7 +15,7 @@ typedef struct {
     size_t keep_bytes;
     det_item *items;            /* (text.n) */
     size_t *clipped;            /* (text.n) */
-    char **why;                 /* (text.n) with DET_SKIP_BAD: why a picture is left out, or NULL */
+    det_faults *bad;            /* (text.n) what is wrong with a picture */
 } list;
 
 static int no_memory(const char *path, char *err) {
@@ -23,20 +23,22 @@ static int no_memory(const char *path, char *err) {
     return -1;
 }
 
-static int read_labels(list *l, det_item *it, size_t *clipped, char *err) {
-    char path[4096];
-    if (l->flags & DET_NO_LABELS) return 0;
-    if (det_label_path(path, it->path)) return det_read_labels(path, l->d->classes, &it->box, &it->n, clipped, err);
-    if (l->flags & DET_NEGATIVES) return 0;
-    snprintf(err, ERR_LEN, "%s: no label file %s: make an empty one if the picture shows none of the classes, or say -negatives "
-             "if that is so for all pictures without one", data_tail(it->path), data_tail(path));
-    return -1;
-}
-
-/* "LIST:LINE: " before the sentence in text; what is wrong with picture i is an error, or the reason to leave it out. */
-static int fault(list *l, int i, const char *text, char *err) {
-    snprintf(err, ERR_LEN, "%s:%d: %.*s", data_tail(l->path), l->text.number[i], ERR_LEN - 400, text);
-    return l->flags & DET_SKIP_BAD && (l->why[i] = strdup(err)) ? 0 : -1;
+/* Of picture i, into l->bad[i]. */
+static void read_labels(list *l, int i) {
+    char path[4096], why[ERR_LEN];
+    det_item *it = &l->items[i];
+    det_faults *f = &l->bad[i];
+    if (l->flags & DET_NO_LABELS) return;
+    if (det_label_path(path, it->path)) {
+        int bad = det_read_labels(path, l->d->classes, &it->box, &it->n, &l->clipped[i], f, why);
+        if (bad && !f->n) det_faults_add(f, why);
+    } else if (!(l->flags & DET_NEGATIVES)) {
+        snprintf(why, ERR_LEN,
+                 "%s: no label file %s: make an empty one if the picture shows none of the "
+                 "classes, or say -negatives if that is so for all pictures without one",
+                 data_tail(it->path), data_tail(path));
+        det_faults_add(f, why);
+    }
 }
 
 static int label_item(void *arg, int i, char *err) {
@@ -48,17 +50,22 @@ static int label_item(void *arg, int i, char *err) {
     if (!(it->path = strdup(path))) return no_memory(l->path, err);
     if (!found) {
         data_missing(written, "picture", l->path, text);
-        return fault(l, i, text, err);
+        det_faults_add(&l->bad[i], text);
+    } else {
+        read_labels(l, i);
     }
-    return read_labels(l, it, &l->clipped[i], text) ? fault(l, i, text, err) : 0;
+    return 0;
 }
 
 static int decode_item(void *arg, int i, char *err) {
     list *l = arg;
     char text[ERR_LEN];
     det_item *it = &l->items[i];
-    if (l->why[i]) return 0;
-    if (raster_read(it->path, l->c, &it->img, text)) return fault(l, i, text, err);
+    if (l->bad[i].n) return 0;
+    if (raster_read(it->path, l->c, &it->img, text)) {
+        det_faults_add(&l->bad[i], text);
+        return 0;
+    }
     it->w = it->img.w;
     it->h = it->img.h;
     if ((size_t)it->w * (size_t)it->h * (size_t)l->c > l->keep_bytes / (size_t)l->text.n) raster_free(&it->img);
@@ -71,12 +78,54 @@ static void free_item(det_item *it) {
     free(it->box);
 }
 
+/* "LIST:LINE: what", of fault k of picture i. */
+static char *sentence(const list *l, int i, int k, char text[ERR_LEN]) {
+    const char *what = l->bad[i].text[k] ? l->bad[i].text[k] : "faults, and no memory to name them";
+    snprintf(text, ERR_LEN, "%s:%d: %.*s", data_tail(l->path), l->text.number[i], ERR_LEN - 500,
+             what);
+    return text;
+}
+
+/* 0 if there are no faults, or such pictures are to be left out; else -1, all of them told. */
+static int tell_faults(const list *l, char *err) {
+    int pictures = 0, first = -1;
+    long faults = 0;
+    char text[ERR_LEN];
+    for (int i = 0; i < l->text.n; i++) {
+        if (l->bad[i].n && first < 0) first = i;
+        pictures += l->bad[i].n > 0;
+        faults += l->bad[i].n;
+    }
+    if (!faults || l->flags & DET_SKIP_BAD) return 0;
+    if (faults == 1) {
+        snprintf(err, ERR_LEN, "%.*s; or go on without such pictures: -skip_bad", ERR_LEN - 60,
+                 sentence(l, first, 0, text));
+        return -1;
+    }
+    for (int i = first, told = 0; i < l->text.n && told < DET_TOLD; i++) {
+        for (int k = 0; k < l->bad[i].n && told < DET_TOLD; k++, told++)
+            fprintf(stderr, "%s\n", sentence(l, i, k, text));
+    }
+    snprintf(err, ERR_LEN,
+             "%s: %ld problems in %d of %d pictures%s: mend them, or go on without such "
+             "pictures: -skip_bad",
+             data_tail(l->path), faults, pictures, l->text.n,
+             faults > DET_TOLD ? ", the first 20 above" : "");
+    return -1;
+}
+
+static void tell_skipped(const list *l, int i) {
+    char text[ERR_LEN], more[32] = "";
+    if (l->bad[i].n > 1) snprintf(more, sizeof more, " (and %d more)", l->bad[i].n - 1);
+    fprintf(stderr, "skipped: %s%s\n", sentence(l, i, 0, text), more);
+}
+
 static int hand_over(list *l, det_set *s, char *err) {
     enum { TOLD = 10 };
     for (int i = 0; i < l->text.n; i++) {
         det_item *it = &l->items[i];
-        if (l->why[i]) {
-            if (s->skipped++ < TOLD) fprintf(stderr, "skipped: %s\n", l->why[i]);
+        if (l->bad[i].n) {
+            if (s->skipped++ < TOLD) tell_skipped(l, i);
             continue;
         }
         s->boxes += (size_t)it->n;
@@ -86,6 +135,13 @@ static int hand_over(list *l, det_set *s, char *err) {
         memset(it, 0, sizeof *it);
     }
     if (s->skipped > TOLD) fprintf(stderr, "skipped: %d more\n", s->skipped - TOLD);
+    if (s->clipped) {
+        fprintf(
+            stderr,
+            "%s: warning: %zu boxes reach over the edge of their picture by up to %g of its side: "
+            "cut off there\n",
+            data_tail(l->path), s->clipped, (double)DET_TOLERANCE);
+    }
     if (s->n) return 0;
     snprintf(err, ERR_LEN, "%s: none of its %d pictures can be used", data_tail(l->path), l->text.n);
     return -1;
@@ -100,21 +156,23 @@ static int load_list(list *l, int threads, det_set *s, char *err) {
     size_t n = (size_t)l->text.n;
     l->items = calloc(n, sizeof *l->items);
     l->clipped = calloc(n, sizeof *l->clipped);
-    l->why = calloc(n, sizeof *l->why);
+    l->bad = calloc(n, sizeof *l->bad);
     s->items = calloc(n, sizeof *s->items);
-    if (!l->items || !l->clipped || !l->why || !s->items) return no_memory(l->path, err);
+    if (!l->items || !l->clipped || !l->bad || !s->items) return no_memory(l->path, err);
     /* All labels before the first picture: what is wrong there is told at once. */
-    if (data_parallel(l->text.n, threads, label_item, l, err) >= 0) return -1;
-    if (data_parallel(l->text.n, threads, decode_item, l, err) >= 0) return -1;
+    if (data_parallel(l->text.n, threads, label_item, l, err) >= 0 || tell_faults(l, err))
+        return -1;
+    if (data_parallel(l->text.n, threads, decode_item, l, err) >= 0 || tell_faults(l, err))
+        return -1;
     return hand_over(l, s, err);
 }
 
 static void free_list(list *l) {
     for (int i = 0; i < l->text.n && l->items; i++) free_item(&l->items[i]);
-    for (int i = 0; i < l->text.n && l->why; i++) free(l->why[i]);
+    for (int i = 0; i < l->text.n && l->bad; i++) det_faults_free(&l->bad[i]);
     free(l->items);
     free(l->clipped);
-    free(l->why);
+    free(l->bad);
     data_text_free(&l->text);
 }
 

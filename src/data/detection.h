@@ -6,7 +6,7 @@
  *     CLASS X Y W H       class from 0; centre and size of the box, relative to the picture's width and height
  * An empty file is a picture that shows none of the classes. A missing one is an error (most often a wrong folder), unless
  * DET_NEGATIVES says that such pictures show none of them. Boxes that reach out of the picture by up to DET_TOLERANCE of its
- * side are cut at the edge and counted; further out is an error. */
+ * side are cut at the edge, counted, and warned of; further out is an error. */
 #ifndef MP_DETECTION_H
 #define MP_DETECTION_H
 #include "data/dataset.h"
@@ -34,9 +34,12 @@ typedef struct {
 /* SKIP_BAD: leave out pictures that cannot be read or whose labels are wrong, telling so. NO_LABELS: look for none. */
 enum { DET_SKIP_BAD = 1, DET_NEGATIVES = 2, DET_NO_LABELS = 4 };
 
-/* Every picture is decoded once, on `threads` threads; it stays in memory if that would do for all within `keep_bytes`.
- * NULL and err ("FILE:LINE: what"): no list, missing or undecodable picture, missing label file, a line that is no label,
- * class outside 0..classes-1, box outside the picture. The result does not depend on the number of threads. */
+/* Every picture is decoded once, on `threads` threads; it stays in memory if that would do for all
+ * within `keep_bytes`. NULL and err ("FILE:LINE: what"): no list, missing or undecodable picture,
+ * missing label file, a line that is no label, class outside 0..classes-1, box outside the picture.
+ * Of several such faults the first DET_TOLD are written to stderr, a line each, and err says how
+ * many there are: first of all lists and labels, then, if there are none, of all pictures. The
+ * result does not depend on the number of threads. */
 det_set *det_load(const data_file *d, data_part part, int c, int threads, int flags, size_t keep_bytes, char *err);
 void det_free(det_set *s);
 
@@ -48,6 +51,13 @@ int det_test_batch(const det_set *s, int first, int n, int w, int h, int c, int 
 
 /* Where the label file of a picture is, or would be looked for first. out: 4096 bytes. 1: it exists. */
 int det_label_path(char *out, const char *picture);
-/* One label file; boxes malloc'd. clipped: (+=). 0, or -1 and err. */
-int det_read_labels(const char *path, int classes, det_box **box, int *n, size_t *clipped, char *err);
+/* What is wrong with one picture: how many sentences, and the first of them (malloc'd). */
+enum { DET_TOLD = 20 };
+typedef struct { int n; char *text[DET_TOLD]; } det_faults;
+void det_faults_add(det_faults *f, const char *text);
+void det_faults_free(det_faults *f);
+/* One label file; boxes malloc'd. clipped: (+=). 0, or -1 and the first fault in err; the faults of
+ * all lines are added to f, unless that is NULL or the file could not be read at all. */
+int det_read_labels(const char *path, int classes, det_box **box, int *n, size_t *clipped,
+                    det_faults *f, char *err);
 #endif

@@ -259,7 +259,8 @@ static int measure_map(const job *j, network *net, const det_set *s, int samples
 }
 
 static int report_detector(const job *j, network *host, cJSON *json, char *err) {
-    det_set *s = det_load(j->data, DATA_VALID, j->net->c, j->a->threads, j->a->skip_bad ? DET_SKIP_BAD : 0, 0, err);
+    int flags = (j->a->skip_bad ? DET_SKIP_BAD : 0) | (j->a->negatives ? DET_NEGATIVES : 0);
+    det_set *s = det_load(j->data, DATA_VALID, j->net->c, j->a->threads, flags, 0, err);
     char what[64];
     if (!s) return -1;
     snprintf(what, sizeof what, "%d noise sample%s", j->a->samples, j->a->samples > 1 ? "s, heads averaged" : "");
