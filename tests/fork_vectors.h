@@ -1,5 +1,6 @@
-/* fork_vectors.h - reading the vectors that AlexeyAB's fork computed: ../shared/golden_alexeyab (or $MP_SHARED/golden_alexeyab).
- * Without them fork_there says 0, and a test counts a skip. A file that lacks numbers ends the test program as a failure. */
+/* fork_vectors.h - reading the vectors that AlexeyAB's fork computed: ../shared/golden_alexeyab (or
+ * $MP_SHARED/golden_alexeyab). Without them fork_there says 0, and a test counts a skip. A file
+ * that lacks numbers ends the test program as a failure. */
 #ifndef FORK_VECTORS_H
 #define FORK_VECTORS_H
 #include "test.h"
@@ -42,12 +43,14 @@ static inline char *fork_text(const char *name) {
     struct stat s;
     if (!f || fstat(fileno(f), &s)) fork_missing(name, 0, 1);
     char *t = calloc((size_t)s.st_size + 1, 1);
-    if (!t || fread(t, 1, (size_t)s.st_size, f) != (size_t)s.st_size) fork_missing(name, 0, (size_t)s.st_size);
+    if (!t || fread(t, 1, (size_t)s.st_size, f) != (size_t)s.st_size)
+        fork_missing(name, 0, (size_t)s.st_size);
     fclose(f);
     return t;
 }
 
-/* Cuts a text in place: the next line after *at, its fields (separated by tabs) in field[0..]; their number, -1 at the end. */
+/* Cuts a text in place: the next line after *at, its fields (separated by tabs) in field[0..];
+ * their number, -1 at the end. */
 static inline int fork_row(char **at, char *field[], int most) {
     char *line = *at;
     int n = 0;
@@ -62,7 +65,8 @@ static inline int fork_row(char **at, char *field[], int most) {
     return n;
 }
 
-/* The value of a key in the last section of a cfg that has it, to the line's end; `none` if no line begins with it. */
+/* The value of a key in the last section of a cfg that has it, to the line's end; `none` if no line
+ * begins with it. */
 static inline const char *fork_key(const char *cfg, const char *key, const char *none) {
     static char value[8][512];
     static int turn;
