@@ -3,7 +3,7 @@
 #include "host/net_internal.h"
 #include "host/weights_file.h"
 
-/* The last layer that has weights; -1: none, or one whose weights cannot be counted. */
+/* The last layer that has weights, a [convolutional] or [connected]; -1: another, none, or weights that cannot be counted. */
 static int last_with_weights(const network *net) {
     int last = -1;
     for (int i = 0; i < net->n; i++) {
@@ -11,13 +11,15 @@ static int last_with_weights(const network *net) {
         if (k < 0) return -1;
         if (k > 0) last = i;
     }
-    return last;
+    if (last < 0) return -1;
+    LAYER_TYPE t = net->layers[last].type;
+    return t == CONVOLUTIONAL || t == CONNECTED ? last : -1;
 }
 
 /* Bytes from the start of the file to the end of layer `n` - 1. */
 static size_t bytes_before(const network *net, const weights_head *head, int n) {
     long long k = (long long)head->bytes;
-    for (int i = 0; i < n; i++) k += 4 * host_layer_floats(&net->layers[i]);
+    for (int i = 0; i < n; i++) k += 4 * host_file_floats(&net->layers[i], head);
     return (size_t)k;
 }
 
@@ -45,8 +47,8 @@ int host_load_body(network *net, const char *path, char *err) {
         own = l->type == CONVOLUTIONAL ? l->n : l->outputs;
         found = outputs_of(p, len, bytes_before(net, &begin, head), (size_t)(4 * host_layer_floats(l) / own), path);
     }
-    free(p);
     if (found < 0) {
+        free(p);
         snprintf(err, ERR_LEN, "%s: its layers do not fit this network (only the outputs of the last one may be others): weights of another "
                  "network, or a file cut short", path);
         return -1;
@@ -54,8 +56,9 @@ int host_load_body(network *net, const char *path, char *err) {
     host_net *h = host_of(net);
     engine_read(host_engine(h), NULL);
     host_statistics_drop(h, net);
-    host_real_load(net, (char *)path, 0, found == own ? net->n : head);
+    int bad = host_stock_load(net, p, len, path, 0, found == own ? net->n : head, err);
+    free(p);
     *net->seen = 0;
     engine_changed(host_engine(h), NULL);
-    return 0;
+    return bad;
 }

@@ -329,7 +329,9 @@ int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out) {
 
 cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
     int mixup = cfg_get_num(c, 0, "mixup", 0) != 0, cutmix = cfg_get_num(c, 0, "cutmix", 0) != 0;
+    const char *epsilon = cfg_get(c, 0, "bn_epsilon");
     return (cfg_net_extra){
+        .epsilon = !epsilon ? CFG_EPSILON_HEADER : !strcmp(epsilon, "alexeyab") ? CFG_EPSILON_ALEXEYAB : CFG_EPSILON_DARKNET,
         .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), .flip = (int)cfg_get_num(c, 0, "flip", 1),
         .cutout = (int)cfg_get_num(c, 0, "cutout", 0), .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
         .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0), .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,

@@ -29,8 +29,12 @@ typedef struct { int layer, noise, scale; char activation[32]; float sd; } cfg_p
 typedef struct { int abs; float rel; } cfg_dropblock;
 int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out);
 
+/* bn_epsilon=: whose batch norm a weights file means, and which is written: as the file's header says, and Darknet's; else one of them. */
+typedef enum { CFG_EPSILON_HEADER, CFG_EPSILON_DARKNET, CFG_EPSILON_ALEXEYAB } cfg_epsilon;
+
 /* Keys of ours in [net]. */
 typedef struct {
+    cfg_epsilon epsilon;
     int crop_pad, flip;         /* -1: not given; default 1 */
     int cutout;                 /* 0: none */
     float label_smooth;

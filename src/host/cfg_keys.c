@@ -27,6 +27,7 @@
 static const char *const activations[] = {
     "linear", "relu", "leaky", "logistic", "tanh", "elu", "selu", "loggy", "relie", "ramp", "plse", "stair",
     "hardtan", "lhtan", NULL};
+static const char *const epsilons[] = {"darknet", "alexeyab", NULL};
 static const char *const policies[] = {"constant", "step", "steps", "exp", "poly", "sigmoid", "random", NULL};
 static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wgan", NULL};
 const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
@@ -53,7 +54,8 @@ static const cfg_key net[] = {
     {"label_smooth_eps", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"cutout", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
     {"mixup", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"mixup_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
     {"cutmix", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"cutmix_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
-    {"ema_alpha", CFG_FLOAT, CFG_OURS, CFG_BELOW, 0, 1, NULL}, FORK("seen"),
+    {"ema_alpha", CFG_FLOAT, CFG_OURS, CFG_BELOW, 0, 1, NULL},
+    {"bn_epsilon", CFG_ENUM, CFG_OURS, 0, 0, 0, epsilons}, FORK("seen"),
     FORK("learning_rate_min"), FORK("sgdr_cycle"), FORK("sgdr_mult"), FORK("seq_scales"), FORK("track"),
     FORK("augment_speed"), FORK("sequential_subdivisions"), FORK("try_fix_nan"), FORK("weights_reject_freq"),
     FORK("equidistant_point"), FORK("badlabels_rejection_percentage"), FORK("num_sigmas_reject_badlabels"),

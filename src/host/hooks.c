@@ -84,12 +84,11 @@ void host_real_save(network *net, char *path, int cutoff) {
     unhush(saved);
 }
 
-/* The translated cfg as a file that only this process sees. Returns its descriptor, or -1. */
-static int text_as_file(const char *text, char path[64]) {
-    int fd = memfd_create("metaperturb-cfg", MFD_CLOEXEC);
-    size_t n = strlen(text), at = 0;
+int host_memory_file(const void *p, size_t n, char path[64]) {
+    int fd = memfd_create("metaperturb", MFD_CLOEXEC);
+    size_t at = 0;
     while (fd >= 0 && at < n) {
-        ssize_t k = write(fd, text + at, n - at);
+        ssize_t k = write(fd, (const char *)p + at, n - at);
         if (k <= 0) {
             close(fd);
             return -1;
@@ -102,7 +101,7 @@ static int text_as_file(const char *text, char path[64]) {
 
 static list *read_translated(const cfg_file *c) {
     char path[64], *text = cfg_for_host(c);
-    int fd = text ? text_as_file(text, path) : -1;
+    int fd = text ? host_memory_file(text, strlen(text), path) : -1;
     free(text);
     if (fd < 0) die("metaperturb: cannot hand the cfg to the host: no memory");
     list *l = host_real_read_cfg(path);
@@ -168,17 +167,24 @@ void load_weights_upto(network *net, char *path, int start, int cutoff) {
         snprintf(err, sizeof err, "%s: cannot read weights: %s", path, strerror(errno));
         die(err);
     }
-    if (h) engine_read(h->e, NULL);
-    host_real_load(net, path, start, cutoff);
-    if (h) engine_changed(h->e, NULL);
+    if (!h) {
+        host_real_load(net, path, start, cutoff);
+        return;
+    }
+    size_t len;
+    unsigned char *p = file_slurp(path, &len, err);
+    engine_read(h->e, NULL);
+    if (!p || host_stock_load(net, p, len, path, start, cutoff, err)) die(err);
+    free(p);
+    engine_changed(h->e, NULL);
 }
 
 void save_weights_upto(network *net, char *path, int cutoff) {
     char err[ERR_LEN];
     host_net *h = host_of(net);
     if (h) engine_read(h->e, NULL);
-    if (!h || cutoff < net->n) host_real_save(net, path, cutoff);
-    else if (host_save(net, path, 0, err)) die(err);
+    if (!h) host_real_save(net, path, cutoff);
+    else if (cutoff < net->n ? host_stock_save(net, path, cutoff, err) : host_save(net, path, 0, err)) die(err);
 }
 
 int resize_network(network *net, int w, int h) {

@@ -2,6 +2,7 @@
 #ifndef MP_NET_INTERNAL_H
 #define MP_NET_INTERNAL_H
 #include "host/net.h"
+#include "host/weights_file.h"
 
 typedef struct {
     host_net *of;
@@ -39,6 +40,7 @@ struct host_net {
     engine_mode mode, now;      /* the caller's, and that of the pass under way */
     float *spare;               /* see statistics.c */
     int one_pass, one_pass_in;  /* statistics of one pass exist; the layers hold them */
+    cfg_epsilon epsilon;        /* of weights files */
     float *ema;                 /* see ema.c; NULL: not asked for */
     double ema_alpha;
     uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
@@ -82,6 +84,18 @@ size_t host_ema_len(host_net *h, const network *net);
 void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);
 void host_run_update(layer l, update_args a);
+
+/* stock.c: the host's part of a file; p[0..len-1] is the whole file `path`, layers start .. end-1 of it are read, 0 .. end-1 written.
+ * 0, or -1 and err (writing: what the host could not write shows in the file's size alone). / Floats of a layer in such a file. /
+ * All rolling variances out of (set 0) or into the layers, and how many there are. */
+int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start, int end, char *err);
+int host_stock_save(network *net, const char *path, int end, char *err);
+long long host_file_floats(const layer *l, const weights_head *head);
+size_t host_variances_len(const network *net);
+void host_variances(const network *net, float *p, int set);
+
+/* Bytes as a file that only this process sees, under `path`: its descriptor, or -1. (hooks.c) */
+int host_memory_file(const void *p, size_t n, char path[64]);
 
 /* The host's own functions behind those that we catch. */
 list *host_real_read_cfg(char *path);

@@ -9,6 +9,7 @@
  *     ONEP  the running statistics of one pass (statistics.c): batch norms' in order, then [perturb]s'; absent: none
  *     EMA   u64 steps averaged, then the live parameters in the order of ema.c: everything else here, and the host's part, is of the
  *           average; in files to go on from
+ *     VARS  the rolling variances as they are, where the host's part has the fork's (stock.c); in files to go on from
  *     STEP  u64 seen, u64 seed, f32 t of inference
  *     LOOP  f64 moving average of the loss, f64 seconds so far; in files to go on from
  *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
@@ -138,6 +139,17 @@ static void move_ema(network *net, host_net *h, bytes *b, mover move) {
     move(b, h->ema, sizeof(float) * host_ema_len(h, net));
 }
 
+static void put_variances(const network *net, bytes *b) {
+    size_t n = host_variances_len(net), at;
+    float *p = malloc((n + 1) * sizeof *p);
+    begin_chunk(b, "VARS", &at);
+    if (p) host_variances(net, p, 0);
+    else b->bad = 1;
+    put(b, p, n * sizeof *p);
+    end_chunk(b, at);
+    free(p);
+}
+
 static void payload(network *net, host_net *h, int resume, bytes *b) {
     size_t at;
     uint64_t seen = *net->seen;
@@ -168,6 +180,7 @@ static void payload(network *net, host_net *h, int resume, bytes *b) {
         move_progress(h, b, move_put);
         end_chunk(b, at);
     }
+    if (h->epsilon == CFG_EPSILON_ALEXEYAB) put_variances(net, b);
     begin_chunk(b, "OPTM", &at);
     move_optimizer(net, h, b, move_put);
     end_chunk(b, at);
@@ -183,9 +196,10 @@ static int has_batchnorm(const network *net) {
 }
 
 static long long stock_bytes(const network *net) {
+    weights_head head = {.fork = host_of(net)->epsilon == CFG_EPSILON_ALEXEYAB};
     long long n = 3 * (long long)sizeof(int) + (long long)sizeof(size_t);
     for (int i = 0; i < net->n; i++) {
-        long long k = host_layer_floats(&net->layers[i]);
+        long long k = host_file_floats(&net->layers[i], &head);
         if (k < 0) return -1;
         n += 4 * k;
     }
@@ -215,7 +229,10 @@ int host_save(network *net, const char *path, int resume, char *err) {
     host_ema_select(h, net, 1);
     host_statistics_select(h, net, 0);
     /* The host writes by name and checks nothing; its bytes are counted afterwards. */
-    host_real_save(net, o.tmp, net->n);
+    if (host_stock_save(net, o.tmp, net->n, err)) {
+        file_out_abort(&o);
+        return -1;
+    }
     struct stat st;
     long long want = stock_bytes(net);
     if (stat(o.tmp, &st) || (want >= 0 && st.st_size != want)) {
@@ -320,6 +337,17 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
     return 0;
 }
 
+/* What another epsilon in the host's part has rounded (stock.c). */
+static void exact_variances(network *net, const bytes *all) {
+    bytes b = find_chunk(all, "VARS");
+    size_t n = host_variances_len(net);
+    float *p = b.bad || b.len != n * sizeof *p ? NULL : malloc(b.len + 1);
+    if (!p) return;
+    get(&b, p, b.len);
+    host_variances(net, p, 1);
+    free(p);
+}
+
 typedef struct { long long head, stock; int layers; } extent;
 
 /* Where the host's part ends, by the sizes of this network's layers; layers == net->n: complete. */
@@ -329,7 +357,7 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
     x->head = (long long)head.bytes;
     long long at = x->head, size = (long long)len, best = -1;
     for (int i = 0; i < net->n; i++) {
-        long long k = host_layer_floats(&net->layers[i]);
+        long long k = host_file_floats(&net->layers[i], &head);
         if (k < 0) {        /* a layer that counts its weights in its own way: leave the check to the host */
             x->stock = size;
             x->layers = net->n;
@@ -340,7 +368,7 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
         if (at == size && k) best = i + 1;
     }
     long long need = x->head;
-    for (int i = 0; i < net->n; i++) need += 4 * host_layer_floats(&net->layers[i]);
+    for (int i = 0; i < net->n; i++) need += 4 * host_file_floats(&net->layers[i], &head);
     x->layers = need <= size ? net->n : (int)best;
     x->stock = need <= size ? need : size;
     if (x->layers > 0) return 0;
@@ -370,7 +398,8 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     host_ema_drop(h);
     h->progress.known = 0;
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
-    host_real_load(net, (char *)path, 0, x.layers);
+    if (host_stock_load(net, p, len, path, 0, x.layers, err)) return -1;
+    exact_variances(net, &trailer);
     if (flags & HOST_CLEAR) {
         *net->seen = 0;
         h->t_infer = 1;

@@ -59,11 +59,20 @@ static void show_floats(FILE *out, const unsigned char *p, long long n) {
     if (bad) fprintf(out, "   %lld ARE NO NUMBERS", bad);
 }
 
+/* Whose batch norm the file means, and who says so. */
+static void show_epsilon(FILE *out, const weights_file *f, cfg_epsilon said) {
+    int fork = said == CFG_EPSILON_HEADER ? f->head.fork : said == CFG_EPSILON_ALEXEYAB;
+    fprintf(out, "  batch norm as %s: (x - mean)/%s, as %s\n", fork ? "the AlexeyAB fork has it" : "Darknet has it",
+            fork ? "sqrt(variance + 1e-5)" : "(sqrt(variance) + 1e-6)",
+            said == CFG_EPSILON_HEADER ? "the version in the header says" : "bn_epsilon= of the cfg says");
+}
+
 /* The layers of a cfg, malloc'd, *n of them; NULL and err. */
-static cfg_layer *read_layers(const char *cfg, int *n, char *err) {
+static cfg_layer *read_layers(const char *cfg, int *n, cfg_epsilon *epsilon, char *err) {
     cfg_file *c = cfg_read(cfg, err);
     if (!c) return NULL;
     *n = cfg_layer_count(c);
+    *epsilon = cfg_get_net_extra(c).epsilon;
     cfg_layer *l = calloc((size_t)*n, sizeof *l);
     if (!l) snprintf(err, ERR_LEN, "%s: not enough memory", cfg);
     int bad = !l || cfg_get_layers(c, l, err);
@@ -107,7 +116,9 @@ static long long walk_layers(const weights_file *f, const cfg_layer *l, int n, c
 
 static int info_with_cfg(const weights_file *f, const char *cfg, FILE *out, char *err) {
     int n, has;
-    cfg_layer *l = read_layers(cfg, &n, err);
+    cfg_epsilon epsilon;
+    cfg_layer *l = read_layers(cfg, &n, &epsilon, err);
+    if (l) show_epsilon(out, f, epsilon);
     long long end = l ? walk_layers(f, l, n, cfg, out, &has, err) : -1;
     if (end >= 0 && has < n) fprintf(out, "it holds layers 0 to %d only; the cfg has %d\n", has - 1, n);
     int bad = end < 0 ? -1 : weights_trailer_chunks(f->p + end, f->len - (size_t)end, f->path, show_chunk, out, err);
@@ -126,6 +137,7 @@ int weights_info(const char *path, const char *cfg, FILE *out, char *err) {
         if (cfg) bad = info_with_cfg(&f, cfg, out, err);
         else {
             size_t end = find_trailer(&f);
+            show_epsilon(out, &f, CFG_EPSILON_HEADER);
             fprintf(out, "  %zu floats of weights; which layers they are, a cfg would tell\n", (end - f.head.bytes) / 4);
             bad = weights_trailer_chunks(f.p + end, f.len - end, path, show_chunk, out, err);
         }
@@ -148,7 +160,8 @@ static int write_first(const weights_file *f, size_t end, const char *to, char *
 int weights_partial(const char *cfg, const char *path, const char *to, int n, char *err) {
     weights_file f = {0};
     int all, has;
-    cfg_layer *l = read_layers(cfg, &all, err);
+    cfg_epsilon ignored;
+    cfg_layer *l = read_layers(cfg, &all, &ignored, err);
     int bad = !l || read_file(&f, path, err);
     if (!bad && (n < 1 || n > all)) {
         snprintf(err, ERR_LEN, "%d layers: %s has %d, so give a number from 1 to %d", n, cfg, all, all);
