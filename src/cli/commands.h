@@ -3,6 +3,8 @@
 #define MP_COMMANDS_H
 #include <stdio.h>
 
+enum { ANY_NUMBER = 1 << 30 };
+
 /* name "": the group is the command. min, max: of arguments that are no options. id: CMD_... of options.h. */
 typedef struct { const char *group, *name, *usage, *what; unsigned id; int min, max; } command;
 

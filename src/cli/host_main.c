@@ -18,6 +18,8 @@
 static classifier_args classifier_args_of(const options *o) {
     return (classifier_args){
         .data = o->positional[0], .cfg = o->positional[1], .weights = o->positional[2], .image = o->positional[3],
+        .images = o->positional + 3, .n_images = o->n_positional > 3 ? o->n_positional - 3 : 0,
+        .out = o->out,
         .phi = o->phi, .backup = o->backup, .json = o->json, .seed = o->seed, .seed_given = o->seed_given,
         .threads = o->threads, .clear = o->clear, .skip_bad = o->skip_bad, .samples = o->samples, .every = o->every,
         .top = o->top,

@@ -59,10 +59,12 @@ static const option table[] = {
     {"-host", FLAG, AT(host), 0, 0, CMD_BENCH, NULL, "Darknet's own functions (plain cfgs only)"},
     {"-data", TEXT, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
-    {"-out", TEXT, AT(out), 0, 0, CMD_META | CMD_DET_TEST | CMD_DET_VALID, "FILE",
-     "phi file to write, in place of phi= of META; picture that test draws; name of the results of valid"},
+    {"-out", TEXT, AT(out), 0, 0, CMD_META | CMD_DET_VALID, "FILE",
+     "phi file to write, in place of phi= of META; name of the results of valid"},
+    {"-out", TEXT, AT(out), 0, 0, CMD_DET_TEST | CMD_PREDICT, "FILE",
+     "picture to draw (detector: default predictions.png); of several images: the folder"},
     {"-out", TEXT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK, NULL,
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK, NULL,
      "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
     {"-list", FLAG, AT(list), 0, 0, CMD_COMPARE, NULL, "all cells with their hashes, and which are done"},
     {"-table", FLAG, AT(table), 0, 0, CMD_COMPARE, NULL, "tables (markdown) of what is there: means, differences with intervals, wins"},
@@ -146,6 +148,10 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
     *o = (options){.top = 5, .thresh = -1, .nms = 0.45, .iou_thresh = 0.5, .step = -1, .distill = -1, .gpu = -1};
+    if (!(o->positional = calloc((size_t)argc + MAX_POSITIONAL, sizeof *o->positional))) {
+        snprintf(err, ERR_LEN, "not enough memory for %d arguments", argc);
+        return -1;
+    }
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_option(o, command, argc, argv, &i, err)) return -1;

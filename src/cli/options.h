@@ -15,7 +15,7 @@ enum {
 enum { MAX_POSITIONAL = 4 };
 
 typedef struct {
-    const char *positional[MAX_POSITIONAL];
+    const char **positional;        /* n_positional, and NULL up to MAX_POSITIONAL */
     int n_positional, help;
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume, images, points, negatives, map, list, table;

@@ -9,6 +9,9 @@
 typedef struct {
     const char *data, *cfg, *weights, *image;   /* file names; weights may be NULL for training */
     const char *cfg_text, *body;                /* not NULL: the text in place of the file cfg; weights to begin with (host_load_body) */
+    const char *const *images; /* of predict and test: what names pictures (data/pictures.h) */
+    int n_images;
+    const char *out; /* of predict: where they are drawn; NULL: nowhere */
     const char *phi, *backup, *json;            /* NULL: as the cfg and .data file say; no JSON */
     const char *keep;                           /* training in memory: a file to keep its state in, NULL: none */
     uint64_t seed;

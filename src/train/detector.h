@@ -21,7 +21,7 @@ typedef struct {
     int negatives;              /* pictures without a label file show none of the classes */
     int no_labels;              /* none are looked for: `valid` needs none */
     int map;                    /* of train: test after each epoch, at least 100 steps apart */
-    const char *out;            /* picture of test; name of valid's results */
+    const char *out;            /* name of valid's results; of test: c.out */
 } detector_args;
 
 /* Each returns 0, or -1 and one sentence in err; nothing is left half written. */

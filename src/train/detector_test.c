@@ -1,7 +1,8 @@
-/* detector_test.c - `detector test`: the boxes of one picture, printed and drawn. */
+/* detector_test.c - `detector test`: the boxes of pictures, printed and drawn. */
 #include "data/draw.h"
 #include "host/heads.h"
 #include "train/detector.h"
+#include "train/pictures_run.h"
 #include "train/report.h"
 
 typedef struct { int left, top, right, bottom; } pixels;
@@ -14,7 +15,8 @@ static pixels pixels_of(box b, const raster *r) {
                     clamp((b.x + b.w / 2) * (float)r->w, r->w - 1), clamp((b.y + b.h / 2) * (float)r->h, r->h - 1)};
 }
 
-static void add_json(cJSON *list, const char *name, int cls, float score, pixels p) {
+/* b: the box as it was found, in units of the picture's width and height; p: its pixels. */
+static void add_json(cJSON *list, const char *name, int cls, float score, pixels p, box b) {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", name);
     cJSON_AddNumberToObject(o, "class", cls);
@@ -23,6 +25,11 @@ static void add_json(cJSON *list, const char *name, int cls, float score, pixels
     cJSON_AddNumberToObject(o, "top", p.top);
     cJSON_AddNumberToObject(o, "right", p.right);
     cJSON_AddNumberToObject(o, "bottom", p.bottom);
+    cJSON *relative = cJSON_AddObjectToObject(o, "relative");
+    cJSON_AddNumberToObject(relative, "x", (double)b.x);
+    cJSON_AddNumberToObject(relative, "y", (double)b.y);
+    cJSON_AddNumberToObject(relative, "width", (double)b.w);
+    cJSON_AddNumberToObject(relative, "height", (double)b.h);
     cJSON_AddItemToArray(list, o);
 }
 
@@ -42,7 +49,7 @@ static void show_box(const classifier *c, const detector_args *a, const detectio
         if (!(d->prob[k] > a->thresh)) continue;
         printf("%s: %.0f%%\t(left_x: %4d   top_y: %4d   width: %4d   height: %4d)\n", c->data->name[k], 100 * (double)d->prob[k],
                p.left, p.top, p.right - p.left, p.bottom - p.top);
-        add_json(list, c->data->name[k], k, d->prob[k], p);
+        add_json(list, c->data->name[k], k, d->prob[k], p, d->bbox);
         size_t n = strlen(words);
         snprintf(words + n, sizeof words - n, "%s%s %.0f%%", n ? ", " : "", c->data->name[k], 100 * (double)d->prob[k]);
         if (best < 0 || d->prob[k] > d->prob[best]) best = k;
@@ -50,55 +57,46 @@ static void show_box(const classifier *c, const detector_args *a, const detectio
     if (best >= 0) draw_one(r, p, best, words);
 }
 
-/* NAME.png, the ending added if it is missing. */
-static void picture_name(char out[4096], const char *name) {
-    size_t n = strlen(name);
-    int has = n > 4 && !strcmp(name + n - 4, ".png");
-    snprintf(out, 4096, "%s%s", name, has ? "" : ".png");
-}
+typedef struct {
+    const classifier *c;
+    const detector_args *a;
+    const pictures_run *pictures;
+    float *X;
+} run;
 
-static int show_all(const classifier *c, const detector_args *a, raster *r, float *X, char *err) {
+static int show_picture(void *arg, int i, raster *r, char *err) {
+    run *t = arg;
+    const classifier *c = t->c;
+    const detector_args *a = t->a;
     network *net = c->net;
-    char path[4096];
-    if (a->fork) image_stretch(r, net->w, net->h, net->c, X);
-    else image_letterbox(r, net->w, net->h, net->c, X);
+    if (a->fork) image_stretch(r, net->w, net->h, net->c, t->X);
+    else image_letterbox(r, net->w, net->h, net->c, t->X);
     double start = report_now();
-    if (detector_predict(c, a, X, 0, err)) return -1;
-    printf("%s: Predicted in %f seconds.\n", a->c.image, report_now() - start);
+    if (detector_predict(c, a, t->X, 0, err)) return -1;
+    double seconds = report_now() - start;
     heads_rule rule = {a->thresh, a->nms, a->fork && heads_diou(c->cfg)};
-    int n = 0;
-    detection *d = heads_boxes(net, 0, a->fork ? net->w : r->w, a->fork ? net->h : r->h, &rule, &n);
-    cJSON *j = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(j, "boxes");
-    for (int i = 0; i < n; i++) show_box(c, a, &d[i], r, list);
+    int n = 0, w = a->fork ? net->w : r->w, h = a->fork ? net->h : r->h;
+    detection *d = heads_boxes(net, 0, w, h, &rule, &n);
+    cJSON *record = pictures_run_record(t->pictures, i, r, seconds);
+    cJSON *list = cJSON_AddArrayToObject(record, "boxes");
+    for (int k = 0; k < n; k++) show_box(c, a, &d[k], r, list);
     free_detections(d, n);
-    picture_name(path, a->out ? a->out : "predictions");
-    int bad = draw_write_png(r, path, err);
-    if (!bad) {
-        printf("drawn into %s\n", path);
-        cJSON_AddStringToObject(j, "picture", path);
-        cJSON_AddNumberToObject(j, "width", r->w);
-        cJSON_AddNumberToObject(j, "height", r->h);
-        bad = report_json(a->c.json, j, err);
-    }
-    cJSON_Delete(j);
-    return bad;
+    return pictures_run_draw(t->pictures, i, r, record, err);
 }
 
 int detector_test(const detector_args *a, char *err) {
     classifier c;
-    raster r;
-    if (raster_read(a->c.image, 3, &r, err)) return -1;
-    if (detector_open_test(&c, a, err)) {
-        raster_free(&r);
-        return -1;
+    pictures_run pictures;
+    if (pictures_run_open(&pictures, &a->c, "predictions", err)) return -1;
+    int bad = detector_open_test(&c, a, err);
+    if (!bad) {
+        set_batch_network(c.net, 1);
+        run t = {&c, a, &pictures, calloc((size_t)c.net->inputs, sizeof(float))};
+        if (!t.X) snprintf(err, ERR_LEN, "not enough memory for a picture");
+        bad = t.X ? pictures_run_all(&pictures, show_picture, &t, err) : -1;
+        free(t.X);
+        classifier_close(&c);
     }
-    set_batch_network(c.net, 1);
-    float *X = calloc((size_t)c.net->inputs, sizeof *X);
-    int bad = -1;
-    if (X) bad = show_all(&c, a, &r, X, err);
-    else snprintf(err, ERR_LEN, "not enough memory for the picture");
-    free(X);
-    raster_free(&r);
-    classifier_close(&c);
+    pictures_run_close(&pictures);
     return bad;
 }
