@@ -52,31 +52,6 @@ check "size and flip in META" meta "$T/keys.meta" -out "$T/keys.phi" -steps 10
 check "size and flip in the cfg" meta "$T/cfgs.meta" -out "$T/cfgs.phi" -steps 10
 check "are the same" cmp <(grep -v '^#' "$T/keys.phi") <(grep -v '^#' "$T/cfgs.phi")
 
-# Killed at random moments, on changing numbers of ranks, at least 20 times before it is through.
-sed 's/^steps=.*/steps=1500/; s/^checkpoint=.*/checkpoint=7/' "$T/m.meta" >"$T/kill.meta"
-begin=$(date +%s%N)
-check "long straight run" meta "$T/kill.meta" -out "$T/whole.phi"
-# At most a third of that time in 20 lives, so that a fast machine is not through before the last.
-most=$((($(date +%s%N) - begin) / 60000000))
-most=$((most < 300 ? most + 1 : 300))
-RANDOM=7
-kills=0
-while [ $kills -lt 20 ]; do
-    : >"$T/log"
-    if ((kills % 4 == 3)); then ranks 2 "$T/kill.meta" -out "$T/killed.phi" -resume & else meta "$T/kill.meta" -out "$T/killed.phi" -resume & fi
-    pid=$!
-    until grep -q '^going on' "$T/log" || ! kill -0 $pid; do sleep 0.02; done
-    sleep "$(printf '0.%03d' $((RANDOM % most)))"
-    mapfile -t victims < <(matching "$T/kill.meta")
-    [ ${#victims[@]} = 0 ] || { kill -9 "${victims[@]}" && kills=$((kills + 1)); }
-    wait $pid
-    [ ! -e "$T/killed.phi" ] || break
-done 2>/dev/null
-check "killed 20 times before it was through, $kills" test "$kills" = 20 -a ! -e "$T/killed.phi"
-check "goes on to the end" meta "$T/kill.meta" -out "$T/killed.phi" -resume
-check "not from the start" grep -q 'going on from step [1-9]' "$T/log"
-check "killed and resumed: the same phi" cmp "$T/whole.phi" "$T/killed.phi"
-
 # A damaged state: the one before it serves.
 meta "$T/m.meta" -out "$T/d.phi" -steps 10
 rm "$T/d.phi"
