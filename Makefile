@@ -4,9 +4,10 @@ CC      ?= gcc
 DARKNET ?= /usr/lib/darknet
 BUILD   ?= build
 EXTRA   ?=
+OPTIMIZE ?= -O3
 WARN     = -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-format-truncation
 # -ffp-contract=fast: fused multiply-add where the CPU has it; -O3 and never -Ofast, so that NaN checks work.
-CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE -O3 -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
+CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE $(OPTIMIZE) -g -fPIC -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math \
            -fvisibility=hidden $(WARN) -Isrc -isystem $(DARKNET)/include -MMD -MP
 # MPI for meta-training on several machines, in a library of its own; libzip for PyTorch files: the program alone, not the library that others preload.
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c)
@@ -120,6 +121,16 @@ $(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
 $(BUILD)/tests/gpu_perturb: tests/gpu_perturb.c $(filter $(BUILD)/ops/%,$(OBJ)) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(filter %.o,$^) -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++ -lm
+
+# One libFuzzer program for each reader of files; tests/fuzz.sh builds them with clang and the sanitizers, and runs them.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/all.a Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS) -lzip
+fuzz_targets: $(FUZZ)
+
+fuzz:
+	tests/fuzz.sh
 
 tests: all $(TESTS)
 ifeq ($(GPU)$(SIM),1)

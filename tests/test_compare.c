@@ -7,6 +7,7 @@
 #include "ops/spread.h"
 #include "ops/temperature.h"
 #include "train/results.h"
+#include <limits.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,6 +179,8 @@ static void test_torn(void) {
     cJSON *all = results_read(path, 1, err), *more = a_line(3, 0.5);
     CHECK(results_find(all, 1) == cJSON_GetArrayItem(all, 1) && !results_find(all, 9), "found by hash");
     CHECK(cJSON_GetNumberValue(cJSON_GetObjectItem(results_find(all, 0), "nll")) == 1.0 / 3, "exact");
+    cJSON_AddNumberToObject(more, "far", 1e300);
+    CHECK(results_whole(more, "none") == 0 && results_whole(NULL, "far") == 0 && results_whole(more, "far") == INT_MAX, "whole numbers");
     cJSON_Delete(all);
     size_t len;
     unsigned char *p = file_slurp(path, &len, err);

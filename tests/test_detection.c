@@ -47,7 +47,7 @@ static void label_paths(void) {
 
 static void label_lines(void) {
     static const char *const bad[][2] = {
-        {"3 .5 .5 .1 .1", "class 3, but there are only classes 0 to 2"}, {"-1 .5 .5 .1 .1", "class -1"}, {"dog .5 .5 .1 .1", "whole number"},
+        {"3 .5 .5 .1 .1", "class 3, but there are only classes 0 to 2"}, {"0 .5 .5 1e-299 .1", "must be above 0"}, {"-1 .5 .5 .1 .1", "class -1"}, {"dog .5 .5 .1 .1", "whole number"},
         {"1.5 .5 .5 .1 .1", "whole number"}, {"1 .5 .5 .1", "4 of the 5 numbers"}, {"1", "1 of the 5 numbers"}, {"1 .5 .5 .1 x", "4 of the 5"},
         {"1 .5 .5 .1 .1 .9", "behind the 5 numbers"}, {"1 .5 .5 0 .1", "above 0"}, {"1 .5 .5 -.1 .1", "above 0"}, {"1 .5 nan .1 .1", "2 of the 5"},
         {"1 .5 .5 inf .1", "3 of the 5"}, {"1 .9 .5 .3 .1", "from 0.75 to 1.05 across"}, {"1 .5 .02 .3 .1", "from -0.03 to 0.07 down"},

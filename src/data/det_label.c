@@ -63,7 +63,7 @@ static int clip_axis(double *centre, double *size, int *cut) {
 
 static int set_box(det_box *b, const double v[4], int *cut) {
     double x = v[0], y = v[1], w = v[2], h = v[3];
-    if (clip_axis(&x, &w, cut) || clip_axis(&y, &h, cut) || !(w > 0 && h > 0)) return -1;
+    if (clip_axis(&x, &w, cut) || clip_axis(&y, &h, cut) || !((float)w > 0 && (float)h > 0)) return -1;
     b->box = (box_rect){(float)x, (float)y, (float)w, (float)h};
     return 0;
 }
@@ -92,7 +92,7 @@ static int parse_line(const char *path, int line, const char *text, int classes,
         snprintf(what, sizeof what, "something behind the 5 numbers CLASS X Y W H: \"%.60s\"", end + strspn(end, " \t"));
         return fail(err, path, line, what);
     }
-    if (!(v[2] > 0 && v[3] > 0)) {
+    if (!((float)v[2] > 0 && (float)v[3] > 0)) {      /* 1e-50 is nothing in single precision */
         snprintf(what, sizeof what, "the box is %g wide and %g high: both must be above 0", v[2], v[3]);
         return fail(err, path, line, what);
     }

@@ -6,7 +6,7 @@
 /* A hot loop is compiled for three processors and chosen at start, so that a plain build is fast everywhere.
  * The attribute does not reach into `omp parallel` bodies: those call the marked functions. Levels, not
  * models ("arch=haswell"): gcc selects a model's version on exactly that model and nothing newer. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define CPU_CLONES __attribute__((noinline, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CPU_CLONES __attribute__((noinline))

@@ -189,7 +189,7 @@ static int run_again(run *r, const char *name, char *err) {
         return -1;
     }
     const cJSON *was = line_of(r, c);
-    int threads = was ? (int)number(was, "threads") : r->suite->all.threads;
+    int told = results_whole(was, "threads"), threads = told > 0 ? told : r->suite->all.threads;
     omp_set_num_threads(threads);
     report_catch_signals();
     int rc = suite_run(c, threads, NULL, &r->images, &line, err);

@@ -34,7 +34,7 @@ static void add_line(compare_row *r, const suite_cell *c, const cJSON *line) {
     if (!f || r->n == SUITE_SEEDS) return;
     int k = r->n++;
     r->seed[k] = c->seed;
-    r->samples = (int)number(line, "samples");
+    r->samples = results_whole(line, "samples");
     r->v[TOP1][k] = 100 * number(f, "top1");
     r->v[NLL][k] = number(f, "nll");
     r->v[ECE][k] = number(f, "ece");

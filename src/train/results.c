@@ -123,6 +123,11 @@ const cJSON *results_find(const cJSON *lines, uint64_t hash) {
     return found;
 }
 
+int results_whole(const cJSON *line, const char *key) {
+    const cJSON *v = cJSON_GetObjectItem(line, key);
+    return cJSON_IsNumber(v) ? v->valueint : 0;
+}
+
 int claims_open(const char *path, char *err) {
     char name[4200];
     snprintf(name, sizeof name, "%s.lock", path);

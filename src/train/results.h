@@ -16,6 +16,8 @@ cJSON *results_read(const char *path, int quiet, char *err);
 int results_append(const char *path, const cJSON *line, char *err);
 /* The last line with this hash, or NULL. */
 const cJSON *results_find(const cJSON *lines, uint64_t hash);
+/* A whole number of a line: 0 where there is none, INT_MIN or INT_MAX where it is beyond them. */
+int results_whole(const cJSON *line, const char *key);
 
 int claims_open(const char *path, char *err);           /* a descriptor, or -1 and err; path: of the results */
 int claims_take(int claims, uint64_t hash);             /* 1: ours from now on; 0: somebody else's */
