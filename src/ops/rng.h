@@ -11,7 +11,7 @@
 typedef struct { uint32_t k0, k1; } rng_key_t;
 
 /* What a stream is for; part of every key, so that no two uses share numbers. */
-enum { RNG_INIT = 1, RNG_NOISE, RNG_DROPOUT, RNG_SHUFFLE, RNG_AUGMENT, RNG_SPLIT, RNG_PHI, RNG_TEST, RNG_MIX };
+enum { RNG_INIT = 1, RNG_NOISE, RNG_DROPOUT, RNG_SHUFFLE, RNG_AUGMENT, RNG_SPLIT, RNG_PHI, RNG_TEST, RNG_MIX, RNG_ANCHORS, RNG_RATE };
 
 /* The key of stream `use`, item (a, b), under `seed`. Distinct arguments give unrelated keys. */
 rng_key_t rng_key(uint64_t seed, int use, uint64_t a, uint64_t b);
