@@ -1,5 +1,6 @@
-/* test_activation.c - activation functions and their gradients: against the fork's vectors, against formulas in double with their own
- * finite differences, and at the ends of what a float can hold. */
+/* test_activation.c - activation functions and their gradients: against the fork's vectors, against
+ * formulas in double with their own finite differences, and at the ends of what a float can hold.
+ */
 #include "ops/activation.h"
 #include "fork_vectors.h"
 #include "ops/rng.h"
@@ -17,7 +18,8 @@ static double plain(double x, act_kind a) {
     default: return NAN;
     }
 }
-static const act_kind fresh[] = {ACT_MISH, ACT_SWISH, ACT_HARD_MISH, ACT_RELU6, ACT_GELU, ACT_REVLEAKY};
+static const act_kind fresh[] = {ACT_MISH,  ACT_SWISH, ACT_HARD_MISH,
+                                 ACT_RELU6, ACT_GELU,  ACT_REVLEAKY};
 enum { FRESH = sizeof fresh / sizeof *fresh };
 
 static int near_corner(double x, act_kind a) {
@@ -29,7 +31,8 @@ static int near_corner(double x, act_kind a) {
 
 static void against_double(void) {
     enum { N = 20011 };
-    float *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y), *one = malloc(N * sizeof *one), *dx = malloc(N * sizeof *dx);
+    float *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y), *one = malloc(N * sizeof *one),
+          *dx = malloc(N * sizeof *dx);
     rng_normal_row(x, N, rng_key(3, RNG_TEST, 1, 0), 0);
     for (int i = 0; i < N; i++) {
         x[i] *= i % 3 ? 3 : 12;
@@ -58,7 +61,8 @@ static void against_double(void) {
     free(dx);
 }
 
-/* The digits of small values far on the left: relative, where nothing but a difference of near numbers could lose them. */
+/* The digits of small values far on the left: relative, where nothing but a difference of near
+ * numbers could lose them. */
 static void left_side(void) {
     for (double at = -60; at < -5; at += 0.37) {
         float x = (float)at, y, one = 1, dx;
@@ -71,13 +75,15 @@ static void left_side(void) {
         act_forward(&y, &x, 1, ACT_SWISH);
         act_backward(&dx, &one, &x, &y, 1, ACT_SWISH);
         CHECK(fabs((double)y / (h * gate) - 1) < 1e-6, "swish(%g) = %.9g", h, (double)y);
-        CHECK(fabs((double)dx / (gate * (1 + h * (1 - gate))) - 1) < 1e-6, "slope of swish at %g: %.9g", h, (double)dx);
+        CHECK(fabs((double)dx / (gate * (1 + h * (1 - gate))) - 1) < 1e-6,
+              "slope of swish at %g: %.9g", h, (double)dx);
     }
 }
 
 /* Largest floats, infinities, zeros: values and slopes as the limits say. */
 static void extremes(void) {
-    const float x[] = {INFINITY, 3e38f, 1e30f, 1e19f, 1000, 89, -89, -1000, -1e19f, -1e30f, -3e38f, -INFINITY, 0.0f, -0.0f, 1e-38f, -1e-38f};
+    const float x[] = {INFINITY, 3e38f,  1e30f,  1e19f,     1000, 89,    -89,    -1000,
+                       -1e19f,   -1e30f, -3e38f, -INFINITY, 0.0f, -0.0f, 1e-38f, -1e-38f};
     enum { N = sizeof x / sizeof *x };
     float y[N], one[N], dx[N];
     for (int i = 0; i < N; i++) one[i] = 1;
@@ -87,14 +93,25 @@ static void extremes(void) {
         act_backward(dx, one, x, y, N, a);
         for (int i = 0; i < N; i++) {
             float high = a == ACT_RELU6 ? 6 : x[i], low = a == ACT_REVLEAKY ? 0.1f * x[i] : 0;
-            float want = x[i] > 80 ? high : x[i] < -80 ? low : 0, slope = x[i] > 80 ? a != ACT_RELU6 : a == ACT_REVLEAKY ? 0.1f : 0;
-            CHECK(y[i] == want || fabsf(y[i] - want) < 1e-30f, "%s(%g) = %g", act_name(a), (double)x[i], (double)y[i]);
-            if (fabsf(x[i]) > 80) CHECK(fabsf(dx[i] - slope) < 1e-30f, "slope of %s at %g: %g", act_name(a), (double)x[i], (double)dx[i]);
-            else CHECK(dx[i] >= 0 && dx[i] <= 1, "slope of %s at %g: %g", act_name(a), (double)x[i], (double)dx[i]);
+            float want = x[i] > 80    ? high
+                         : x[i] < -80 ? low
+                                      : 0,
+                  slope = x[i] > 80           ? a != ACT_RELU6
+                          : a == ACT_REVLEAKY ? 0.1f
+                                              : 0;
+            CHECK(y[i] == want || fabsf(y[i] - want) < 1e-30f, "%s(%g) = %g", act_name(a),
+                  (double)x[i], (double)y[i]);
+            if (fabsf(x[i]) > 80)
+                CHECK(fabsf(dx[i] - slope) < 1e-30f, "slope of %s at %g: %g", act_name(a),
+                      (double)x[i], (double)dx[i]);
+            else
+                CHECK(dx[i] >= 0 && dx[i] <= 1, "slope of %s at %g: %g", act_name(a), (double)x[i],
+                      (double)dx[i]);
         }
         float none = NAN, out;
         act_forward(&out, &none, 1, a);
-        CHECK(isnan(out) || a == ACT_RELU6 || a == ACT_HARD_MISH, "%s hides that a number is none", act_name(a));
+        CHECK(isnan(out) || a == ACT_RELU6 || a == ACT_HARD_MISH, "%s hides that a number is none",
+              act_name(a));
     }
 }
 
@@ -115,15 +132,19 @@ static void lengths_and_names(void) {
             act_backward(dz, dz, x, y, n, k);
             bad += memcmp(y, z, sizeof y) || memcmp(dx, dz, sizeof dx) || y[69] != 7 || dx[69] != 7;
         }
-        CHECK(!bad, "%s: %d of 70 lengths differ in place, or go beyond their end", act_name(k), bad);
+        CHECK(!bad, "%s: %d of 70 lengths differ in place, or go beyond their end", act_name(k),
+              bad);
     }
-    CHECK(act_from_name("silu") == ACT_SWISH && act_from_name("norm_chan") == ACT_NORM_CHAN, "other names");
+    CHECK(act_from_name("silu") == ACT_SWISH && act_from_name("norm_chan") == ACT_NORM_CHAN,
+          "other names");
     CHECK(act_from_name("mish ") == -1 && act_from_name("") == -1, "no name");
     float low;
-    CHECK(act_slope(ACT_REVLEAKY, &low) && low == 0.1f && !act_slope(ACT_MISH, &low) && !act_slope(ACT_NORM_CHAN, &low), "bent kinds");
+    CHECK(act_slope(ACT_REVLEAKY, &low) && low == 0.1f && !act_slope(ACT_MISH, &low) &&
+              !act_slope(ACT_NORM_CHAN, &low),
+          "bent kinds");
 }
 
-/* ---- over channels ------------------------------------------------------------------------------------------------ */
+/* ---- over channels -------------------------------------------------------------------------- */
 
 typedef struct { double x[64], r[64]; int c; act_kind kind; } position;
 
@@ -132,7 +153,9 @@ static double loss(void *of) {
     double sum = 1e-4, most = p->x[0], v[64], out = 0;
     for (int i = 1; i < p->c; i++) most = fmax(most, p->x[i]);
     for (int i = 0; i < p->c; i++) {
-        v[i] = p->kind == ACT_NORM_CHAN ? fmax(p->x[i], 0) : exp(p->x[i] - (p->kind == ACT_NORM_CHAN_SOFTMAX_MAXVAL ? most : 0));
+        v[i] = p->kind == ACT_NORM_CHAN
+                   ? fmax(p->x[i], 0)
+                   : exp(p->x[i] - (p->kind == ACT_NORM_CHAN_SOFTMAX_MAXVAL ? most : 0));
         sum += v[i];
     }
     for (int i = 0; i < p->c; i++) out += p->r[i] * v[i] / sum;
@@ -159,10 +182,13 @@ static void channels(void) {
         }
         act_channels_forward(y, x, ROWS, (size_t)c, (act_kind)k);
         act_channels_backward(dx, dy, x, y, ROWS, (size_t)c, (act_kind)k);
-        CHECK(t_rel(y, want, (size_t)(ROWS * c)) <= 1e-6, "%s of %d: %g", act_name((act_kind)k), c, t_rel(y, want, (size_t)(ROWS * c)));
-        /* With one channel the softmax kinds are nearly constant: what is left of dy - g are rounding errors of 1e-7 of dy. */
+        CHECK(t_rel(y, want, (size_t)(ROWS * c)) <= 1e-6, "%s of %d: %g", act_name((act_kind)k), c,
+              t_rel(y, want, (size_t)(ROWS * c)));
+        /* With one channel the softmax kinds are nearly constant: what is left of dy - g are
+         * rounding errors of 1e-7 of dy. */
         double at = 0;
-        for (int i = 0; i < ROWS * c; i++) at = fmax(at, fabs((double)dx[i] - grad[i]) / fmax(1, fabs(grad[i])));
+        for (int i = 0; i < ROWS * c; i++)
+            at = fmax(at, fabs((double)dx[i] - grad[i]) / fmax(1, fabs(grad[i])));
         CHECK(at <= 2e-6, "gradient of %s of %d: %g", act_name((act_kind)k), c, at);
         act_channels_backward(dy, dy, x, y, ROWS, (size_t)c, (act_kind)k);
         CHECK(!memcmp(dx, dy, (size_t)(ROWS * c) * sizeof *dx), "in place");
@@ -173,12 +199,14 @@ static void channels(void) {
         float x[4] = {1e4f, -1e4f, 1e4f, 0}, y[4], dx[4], dy[4] = {1, 2, 3, 4};
         act_channels_forward(y, x, 1, 4, (act_kind)k);
         act_channels_backward(dx, dy, x, y, 1, 4, (act_kind)k);
-        CHECK(fabsf(y[0] - 0.5f) < 1e-4f && y[1] == 0 && fabsf(y[0] - y[2]) == 0, "%s of great numbers", act_name((act_kind)k));
-        for (int i = 0; i < 4; i++) CHECK(isfinite(dx[i]), "gradient of %s of great numbers", act_name((act_kind)k));
+        CHECK(fabsf(y[0] - 0.5f) < 1e-4f && y[1] == 0 && fabsf(y[0] - y[2]) == 0,
+              "%s of great numbers", act_name((act_kind)k));
+        for (int i = 0; i < 4; i++)
+            CHECK(isfinite(dx[i]), "gradient of %s of great numbers", act_name((act_kind)k));
     }
 }
 
-/* ---- the fork's vectors ------------------------------------------------------------------------------------------- */
+/* ---- the fork's vectors --------------------------------------------------------------------- */
 
 enum { POINTS = 403 };
 
@@ -199,7 +227,8 @@ static void one_kind(const char *name, const float *x, const float *y, const flo
     }
     CHECK(value <= 1e-6, "%s: %.2e from the fork's", name, value);
     /* The fork's slope of swish is itself 0.97e-6 from the exact one, at 11.4375. */
-    CHECK(worst <= (a == ACT_SWISH ? 1.2e-6 : 1e-6), "slope of %s: %.2e from the fork's", name, worst);
+    CHECK(worst <= (a == ACT_SWISH ? 1.2e-6 : 1e-6), "slope of %s: %.2e from the fork's", name,
+          worst);
 }
 
 static void fork_each(void) {

@@ -6,7 +6,8 @@
 typedef void forward_loop(float *y, const float *x, size_t n);
 typedef void backward_loop(float *dx, const float *dy, const float *x, const float *y, size_t n);
 
-/* Where dx is dy or y is x, each number is read before its place is written: no conflict that stops vectors (ivdep). */
+/* Where dx is dy or y is x, each number is read before its place is written: no conflict that stops
+ * vectors (ivdep). */
 #define LOOPS(clones, kind, value, slope) \
     clones static void forward_##kind(float *ys, const float *xs, size_t n) { \
         _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) { \
@@ -14,7 +15,8 @@ typedef void backward_loop(float *dx, const float *dy, const float *x, const flo
             ys[i] = value; \
         } \
     } \
-    clones static void backward_##kind(float *dx, const float *dy, const float *xs, const float *ys, size_t n) { \
+    clones static void backward_##kind(float *dx, const float *dy, const float *xs, \
+                                       const float *ys, size_t n) { \
         _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) { \
             const float x = xs[i], y = ys[i]; \
             (void)x; \
@@ -56,7 +58,8 @@ static const struct { const char *name; act_kind kind; } others[] = {
 
 int act_from_name(const char *name) {
     for (int i = 0; i < ACT_COUNT; i++) if (!strcmp(table[i].name, name)) return i;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) if (!strcmp(others[i].name, name)) return (int)others[i].kind;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(others[i].name, name)) return (int)others[i].kind;
     return -1;
 }
 
@@ -85,7 +88,8 @@ void act_forward(float *y, const float *x, size_t n, act_kind a) {
     }
 }
 
-void act_backward(float *dx, const float *dy, const float *x, const float *y, size_t n, act_kind a) {
+void act_backward(float *dx, const float *dy, const float *x, const float *y, size_t n,
+                  act_kind a) {
     assert(!act_over_channels(a) && (x || !act_needs_input(a)));
     if (table[a].backward) {
         table[a].backward(dx, dy, act_needs_input(a) ? x : y, y, n);

@@ -1,9 +1,11 @@
-/* activation.h - the activation functions of Darknet and of AlexeyAB's fork, by their names in a cfg.
+/* activation.h - activation functions of Darknet and of AlexeyAB's fork, by their names in a cfg.
  *
- * One row a kind: its name; the value at x; the slope at x, where the value is y; whether the slope needs x (else y is enough, and x
- * need not be kept, as in Darknet); how the CPU runs it; the slope below 0 of those that are y = x > 0 ? x : low * x, else 1.
- * Ways to run: BENT, the loop of those; EACH, number by number with the C library's functions; VECTOR, many at once.
- * Enum, CPU and CUDA all come from this table: a kind without a row does not exist. The functions it calls: activation_each.h. */
+ * One row a kind: its name; the value at x; the slope at x, where the value is y; whether the slope
+ * needs x (else y is enough, and x need not be kept, as in Darknet); how the CPU runs it; the slope
+ * below 0 of those that are y = x > 0 ? x : low * x, else 1. Ways to run: BENT, the loop of those;
+ * EACH, number by number with the C library's functions; VECTOR, many at once. Enum, CPU and CUDA
+ * all come from this table: a kind without a row does not exist. The functions that it calls stand
+ * in activation_each.h. */
 #ifndef MP_ACTIVATION_H
 #define MP_ACTIVATION_H
 #include <stddef.h>
@@ -38,7 +40,7 @@ typedef enum {
 } act_kind;
 #undef ACT_KIND
 
-/* The kind called `name` in a cfg, or -1; silu is swish, norm_chan... is normalize_channels... / The name of a kind. */
+/* The kind called `name` in a cfg, or -1; silu is swish, norm_chan... is normalize_channels... */
 int act_from_name(const char *name);
 const char *act_name(act_kind a);
 int act_needs_input(act_kind a);        /* its gradient reads x */
@@ -47,7 +49,8 @@ int act_over_channels(act_kind a);      /* of act_channels_*, not of act_forward
 /* (=) y = a(x); y may be x, unless a gradient that needs x is to follow. */
 void act_forward(float *y, const float *x, size_t n, act_kind a);
 /* (=) dx = dy * a'(x). x may be NULL where act_needs_input says 0; dx may be dy. */
-void act_backward(float *dx, const float *dy, const float *x, const float *y, size_t n, act_kind a);
+void act_backward(float *dx, const float *dy, const float *x, const float *y, size_t n,
+                  act_kind a);
 /* a(x) = x > 0 ? x : slope * x for these; 1 and the slope, or 0 (and slope 1). */
 int act_slope(act_kind a, float *slope);
 
@@ -55,9 +58,11 @@ int act_slope(act_kind a, float *slope);
  *   normalize_channels                  y_c = p_c / (sum p + eps), p = max(x,0)
  *   normalize_channels_softmax          y_c = e^x_c / (sum e^x + eps)
  *   normalize_channels_softmax_maxval   the same of x - max x
- * Here dx is the true derivative, (dy - g)/(sum + eps) where x > 0, and y (dy - g), with g = sum of y dy; for maxval the greatest x also
- * moves the others: -g eps/(sum + eps). The fork's backward is another (dy * g), so training with these is not the fork's.
- * y may be x in forward, dx may be dy in backward, which needs x and y. */
+ * Here dx is the true derivative, (dy - g)/(sum + eps) where x > 0, and y (dy - g), with g = sum of
+ * y dy; for maxval the greatest x also moves the others: -g eps/(sum + eps). The fork's backward is
+ * another (dy * g), so training with these is not the fork's. y may be x in forward, dx may be dy
+ * in backward, which needs x and y. */
 void act_channels_forward(float *y, const float *x, size_t rows, size_t c, act_kind a);
-void act_channels_backward(float *dx, const float *dy, const float *x, const float *y, size_t rows, size_t c, act_kind a);
+void act_channels_backward(float *dx, const float *dy, const float *x, const float *y, size_t rows,
+                           size_t c, act_kind a);
 #endif

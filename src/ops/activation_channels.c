@@ -77,7 +77,8 @@ static size_t first_greatest(const float *x, size_t c) {
     return at;
 }
 
-void act_channels_backward(float *dx, const float *dy, const float *x, const float *y, size_t rows, size_t c, act_kind a) {
+void act_channels_backward(float *dx, const float *dy, const float *x, const float *y, size_t rows,
+                           size_t c, act_kind a) {
     assert(act_over_channels(a) && c > 0);
     for (size_t r = 0; r < rows; r++, x += c, y += c, dx += c, dy += c) {
         float g = dot(y, dy, c);

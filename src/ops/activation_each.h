@@ -1,4 +1,5 @@
-/* activation_each.h - the activation functions for one number, and their slopes: one text for the CPU and for CUDA. */
+/* activation_each.h - activation functions of one number, and their slopes: one text for the CPU
+ * and for CUDA. */
 #ifndef MP_ACTIVATION_EACH_H
 #define MP_ACTIVATION_EACH_H
 #include "ops/activation.h"
@@ -16,17 +17,25 @@ VEC_INLINE float act_stair(float x) {
     return fmodf(n, 2) == 0 ? floorf(x / 2) : (x - n) + floorf(x / 2);
 }
 
-VEC_INLINE float act_plse(float x) { return x < -4 ? 0.01f * (x + 4) : x > 4 ? 0.01f * (x - 4) + 1 : 0.125f * x + 0.5f; }
+VEC_INLINE float act_plse(float x) {
+    return x < -4 ? 0.01f * (x + 4) : x > 4 ? 0.01f * (x - 4) + 1 : 0.125f * x + 0.5f;
+}
 
-VEC_INLINE float act_lhtan(float x) { return x < 0 ? 0.001f * x : x > 1 ? 0.001f * (x - 1) + 1 : x; }
+VEC_INLINE float act_lhtan(float x) {
+    return x < 0 ? 0.001f * x : x > 1 ? 0.001f * (x - 1) + 1 : x;
+}
 
 VEC_INLINE float act_loggy_slope(float y) {
     float t = (y + 1) / 2;
     return 2 * (1 - t) * t;
 }
 
-VEC_INLINE float act_selu(float x) { return x >= 0 ? SELU_SCALE * x : SELU_SCALE * SELU_ALPHA * (expf(x) - 1); }
-VEC_INLINE float act_selu_slope(float y) { return y >= 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA; }
+VEC_INLINE float act_selu(float x) {
+    return x >= 0 ? SELU_SCALE * x : SELU_SCALE * SELU_ALPHA * (expf(x) - 1);
+}
+VEC_INLINE float act_selu_slope(float y) {
+    return y >= 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA;
+}
 
 /* Between these bounds; NaN stays NaN. */
 VEC_INLINE float act_within(float x, float low, float high) {
@@ -34,7 +43,8 @@ VEC_INLINE float act_within(float x, float low, float high) {
     return x > high ? high : x;
 }
 
-/* tanh(softplus x) = n / (n + 2), n = e^x (e^x + 2): no difference of near numbers. Above 20 it is 1 in float, below -87 nothing is left. */
+/* tanh(softplus x) = n / (n + 2), n = e^x (e^x + 2): no difference of near numbers. Above 20 it is
+ * 1 in float, below -87 nothing is left. */
 VEC_INLINE float act_mish(float x) {
     float e = vec_exp(x > 20 ? 20 : x), n = e * (e + 2);
     return (x < -87 ? -87 : x) * (n / (n + 2));
@@ -62,14 +72,16 @@ VEC_INLINE float act_swish_slope(float x) {
     return gate + at * (gate * rest);
 }
 
-/* 0.5 (1 + tanh u) = sigmoid(2u). Beyond 10 the gate is 0 or 1 in float, and the cubic could overflow. */
+/* 0.5 (1 + tanh u) = sigmoid(2u). Beyond 10 the gate is 0 or 1 in float, and the cubic could
+ * overflow. */
 VEC_INLINE float act_gelu(float x) {
     float at = act_within(x, -10, 10), rest;
     return (x < -10 ? -10 : x) * act_gate(2 * at * (GELU_LINEAR + GELU_CUBIC * at * at), &rest);
 }
 
 VEC_INLINE float act_gelu_slope(float x) {
-    float at = act_within(x, -10, 10), q = at * at, rest, gate = act_gate(2 * at * (GELU_LINEAR + GELU_CUBIC * q), &rest);
+    float at = act_within(x, -10, 10), q = at * at, rest,
+          gate = act_gate(2 * at * (GELU_LINEAR + GELU_CUBIC * q), &rest);
     return gate + 2 * at * (GELU_LINEAR + 3 * GELU_CUBIC * q) * (gate * rest);
 }
 

@@ -7,32 +7,31 @@
  *
  * 1. Every anchor of every cell: u is its best IoU with a true box; m is u if a class has p > 0.25,
  *    else 0.
- *      delta_o = obj (0 - o) if m > ignore_thresh: 0; with objectness_smooth the greater of that
- *      and obj (m - o) if u > truth_thresh: delta_o = obj (1 - o), with objectness_smooth obj (u^2
- *      - o); class rule; with objectness_smooth the class gets N (u^2 - p); box rule
+ *      delta_o = obj (0 - o)
+ *      if m > ignore_thresh: 0, with objectness_smooth obj (m - o)
+ *      if u > truth_thresh: obj (1 - o), with objectness_smooth obj (u^2 - o); class rule; with
+ *      objectness_smooth the class gets N (u^2 - p); box rule
  * 2. Every true box, in order, in the cell of its centre. The anchor of all heads that is nearest
- * in
- *    shape, if it is of this head; then, if iou_thresh < 1, the others of this head whose shape is
- *    nearer than that by iou_thresh_kind:
+ *    in shape, if it is of this head; then, if iou_thresh < 1, the others of this head whose shape
+ *    is nearer than that by iou_thresh_kind:
  *      box rule; delta_o = N obj (1 - o), with objectness_smooth only where it is 0; class rule
  * 3. If iou_thresh < 1: where delta_o is not 0, the deltas of x y w h are divided by the number of
  *    classes with a positive delta.
  *
  * Class rule. If the class has a delta already (a second box): that alone becomes N (y - p). Else
- *   y - p for all classes, the true one times N cls_normalizer if there are counters
- *   (cls_normalizer does nothing else). y is 1 or 0, with label_smooth_eps y (1 - eps) + eps/2.
+ *   y - p for all classes, the true one times N cls_normalizer if there are counters (without them
+ *   cls_normalizer does nothing). y is 1 or 0, with label_smooth_eps y (1 - eps) + eps/2.
  *   focal_loss: (y - p) f/2 with f = (1 - q)(1 - q - 2 q ln q), q = p of the true class.
  * Box rule. Adds to what is there.
- *   mse: (2 - t_w t_h) iou_normalizer N (target - o) for x y w h. others: iou_normalizer N times
- *   box_step (box_overlap.h), in w and h times exp(o) if new_coords=0; each within -+max_delta, and
- *   0 if it is no number.
+ *   mse: (2 - t_w t_h) iou_normalizer N (target - o) for x y w h, o the output's.
+ *   others: iou_normalizer N times box_step (box_overlap.h), in w and h times exp(o) if
+ *   new_coords=0; each within -+max_delta, and 0 if it is no number.
  *
  * Gradients of a loss are: delta_o and classes, of cross entropy by the sigmoid's input; with mse
  * and new_coords=0 w and h, of half the squared error, and with scale_x_y=1 x and y, of cross
  * entropy. No others: not x and y under scale_x_y, not focal_loss or objectness_smooth, and not
  * what is made of an IoU, where w and h are doubled and the slopes of the sigmoid, of the cells and
- * of the anchor's size are left out. They are the fork's: networks of that era are trained with
- * them.
+ * of the anchor's size are left out. They are the fork's: networks of that era train with them.
  *
  * Not the fork's: a true box whose centre lies outside the picture trains no cell (the fork writes
  * beside the map); one without a size, or with a number that is none, is passed over. */
