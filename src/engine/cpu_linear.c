@@ -20,6 +20,8 @@ typedef struct {
     unsigned fold_version;
 } linear;
 
+static const dnnl_dims_t undilated;
+
 static void describe_conv(linear *l, const engine_conv *d, shape4 in, shape4 out) {
     dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c, out.h, out.w}, k = d->size, g = d->groups;
     dnnl_dim_t w[] = {d->filters, in.c, k, k}, wg[] = {g, d->filters / g, in.c / g, k, k};
@@ -45,48 +47,45 @@ static void describe_connected(linear *l, shape4 in, shape4 out) {
 
 /* Batch norm brings its own bias, after the scaling. */
 static void make_forward(const node *n, linear *l, dnn_call *c, int with_bias, act_kind a) {
-    const dnnl_memory_desc_t *bias = with_bias ? &l->bias : NULL;
-    if (n->kind == NODE_CONV) {
-        dnnl_convolution_desc_t d;
-        DNN_CHECK(dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, dnnl_convolution_direct,
-                                                     &l->src, &l->any, bias, &l->dst, l->stride, l->pad,
-                                                     l->pad));
-        engine_dnn_make(c, &d, a, NULL);
-    } else {
-        dnnl_inner_product_desc_t d;
-        DNN_CHECK(
-            dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, &l->src, &l->any, bias, &l->dst));
-        engine_dnn_make(c, &d, a, NULL);
-    }
+    const_dnnl_memory_desc_t bias = with_bias ? l->bias : NULL;
+    dnnl_primitive_attr_t attr = engine_dnn_begin(c, a);
+    if (n->kind == NODE_CONV)
+        DNN_CHECK(dnnl_convolution_forward_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_forward_training, dnnl_convolution_direct, l->src,
+            l->any, bias, l->dst, l->stride, undilated, l->pad, l->pad, attr));
+    else
+        DNN_CHECK(dnnl_inner_product_forward_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_forward_training, l->src, l->any, bias, l->dst,
+            attr));
+    engine_dnn_finish(c, attr);
 }
 
 static void make_bwd_data(const node *n, linear *l) {
-    if (n->kind == NODE_CONV) {
-        dnnl_convolution_desc_t d;
-        DNN_CHECK(dnnl_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, &l->src, &l->any,
-                                                           &l->dst, l->stride, l->pad, l->pad));
-        engine_dnn_make(&l->bwd_data, &d, ACT_LINEAR, &l->fwd);
-    } else {
-        dnnl_inner_product_desc_t d;
-        DNN_CHECK(dnnl_inner_product_backward_data_desc_init(&d, &l->src, &l->any, &l->dst));
-        engine_dnn_make(&l->bwd_data, &d, ACT_LINEAR, &l->fwd);
-    }
+    dnn_call *c = &l->bwd_data;
+    dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
+    if (n->kind == NODE_CONV)
+        DNN_CHECK(dnnl_convolution_backward_data_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, l->dst, l->stride,
+            undilated, l->pad, l->pad, l->fwd.pd, attr));
+    else
+        DNN_CHECK(dnnl_inner_product_backward_data_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), l->src, l->any, l->dst, l->fwd.pd, attr));
+    engine_dnn_finish(c, attr);
 }
 
 static void make_bwd_weights(const node *n, linear *l) {
-    const dnnl_memory_desc_t *bias = n->d.conv.batch_norm ? NULL : &l->bias;
-    if (n->kind == NODE_CONV) {
-        dnnl_convolution_desc_t d;
-        DNN_CHECK(dnnl_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, &l->src, &l->any,
-                                                              bias, &l->dst, l->stride, l->pad, l->pad));
-        engine_dnn_make(&l->bwd_weights, &d, ACT_LINEAR, &l->fwd);
-    } else {
-        dnnl_inner_product_desc_t d;
-        DNN_CHECK(dnnl_inner_product_backward_weights_desc_init(&d, &l->src, &l->any, bias, &l->dst));
-        engine_dnn_make(&l->bwd_weights, &d, ACT_LINEAR, &l->fwd);
-    }
-    engine_dnn_make_reorder(&l->collect, engine_dnn_layout(&l->bwd_weights, DNNL_ARG_DIFF_WEIGHTS), &l->plain,
-                            1);
+    const_dnnl_memory_desc_t bias = n->d.conv.batch_norm ? NULL : l->bias;
+    dnn_call *c = &l->bwd_weights;
+    dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
+    if (n->kind == NODE_CONV)
+        DNN_CHECK(dnnl_convolution_backward_weights_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, bias, l->dst,
+            l->stride, undilated, l->pad, l->pad, l->fwd.pd, attr));
+    else
+        DNN_CHECK(dnnl_inner_product_backward_weights_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), l->src, l->any, bias, l->dst, l->fwd.pd, attr));
+    engine_dnn_finish(c, attr);
+    engine_dnn_make_reorder(&l->collect, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS), l->plain, 1);
 }
 
 /* The activation that the primitive itself can do; the rest is left to a pass of ours. */
@@ -122,10 +121,13 @@ void engine_cpu_linear_plan(engine *e, node *n) {
 
 void engine_cpu_linear_free(engine *e, node *n) {
     linear *l = n->state;
+    dnnl_memory_desc_t layouts[] = {l->src, l->dst, l->plain, l->any, l->bias};
     dnn_call *calls[] = {&l->fwd, &l->folded, &l->bwd_data, &l->bwd_weights, &l->collect};
     buffer *buffers[] = {&l->fold_w, &l->fold_b, &l->raw, &l->stat};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) engine_dnn_free(calls[i]);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) engine_drop(e, buffers[i]);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        dnnl_memory_desc_destroy(layouts[i]);
     engine_dnn_weights_free(e, &l->w_fwd);
     engine_dnn_weights_free(e, &l->w_bwd);
     engine_dnn_weights_free(e, &l->w_folded);
@@ -150,7 +152,7 @@ static void fold(engine *e, const node *n, linear *l) {
 
 static void run_forward(engine *e, dnn_call *c, dnn_weights *w, const linear *l, const float *weights,
                         const float *bias, const float *x, float *y) {
-    weights = engine_dnn_weights(e, w, weights, &l->plain, engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
+    weights = engine_dnn_weights(e, w, weights, l->plain, engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
     engine_dnn_bind(c, DNNL_ARG_SRC, x);
     engine_dnn_bind(c, DNNL_ARG_WEIGHTS, weights);
     if (bias) engine_dnn_bind(c, DNNL_ARG_BIAS, bias);
@@ -203,7 +205,7 @@ static void data_gradient(engine *e, const node *n, linear *l, float *dx, int ad
     dnn_call *c = &l->bwd_data;
     size_t len = shape_len(e->nodes[n->in[0]].s);
     float *to = add ? engine_need(e, &e->delta_tmp, len) : dx;
-    const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.conv.p.weights, &l->plain,
+    const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.conv.p.weights, l->plain,
                                         engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
     engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
     engine_dnn_bind(c, DNNL_ARG_WEIGHTS, w);

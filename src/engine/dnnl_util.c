@@ -48,50 +48,56 @@ int engine_dnn_has(act_kind a) {
     return a == ACT_LINEAR || eltwise_of(a, &alg, &alpha, &beta);
 }
 
+dnnl_engine_t engine_dnn_engine(void) {
+    pthread_once(&dnn_once, start);
+    return dnn_engine;
+}
+
 static dnnl_primitive_attr_t make_attr(act_kind a, int add) {
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t ops;
     dnnl_alg_kind_t alg;
     float alpha, beta;
-    pthread_once(&dnn_once, start);
     DNN_CHECK(dnnl_primitive_attr_create(&attr));
     DNN_CHECK(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    DNN_CHECK(dnnl_primitive_attr_set_deterministic(attr, 1));
     DNN_CHECK(dnnl_post_ops_create(&ops));
-    if (add) DNN_CHECK(dnnl_post_ops_append_sum(ops, 1));
-    if (eltwise_of(a, &alg, &alpha, &beta)) DNN_CHECK(dnnl_post_ops_append_eltwise(ops, 1, alg, alpha, beta));
+    if (add) DNN_CHECK(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32));
+    if (eltwise_of(a, &alg, &alpha, &beta))
+        DNN_CHECK(dnnl_post_ops_append_eltwise(ops, alg, alpha, beta));
     DNN_CHECK(dnnl_primitive_attr_set_post_ops(attr, ops));
     DNN_CHECK(dnnl_post_ops_destroy(ops));
     return attr;
 }
 
-static void finish(dnn_call *c, dnnl_primitive_attr_t attr) {
+dnnl_primitive_attr_t engine_dnn_begin(dnn_call *c, act_kind eltwise) {
+    *c = (dnn_call){0};
+    return make_attr(eltwise, 0);
+}
+
+void engine_dnn_finish(dnn_call *c, dnnl_primitive_attr_t attr) {
     DNN_CHECK(dnnl_primitive_attr_destroy(attr));
     DNN_CHECK(dnnl_primitive_create(&c->p, c->pd));
-    const dnnl_memory_desc_t *pad = engine_dnn_layout(c, DNNL_ARG_SCRATCHPAD);
+    const_dnnl_memory_desc_t pad = engine_dnn_layout(c, DNNL_ARG_SCRATCHPAD);
     c->pad_floats = engine_dnn_floats(pad);
-    if (c->pad_floats) DNN_CHECK(dnnl_memory_create(&c->pad, pad, dnn_engine, DNNL_MEMORY_NONE));
+    if (c->pad_floats)
+        DNN_CHECK(dnnl_memory_create(&c->pad, pad, engine_dnn_engine(), DNNL_MEMORY_NONE));
 }
 
-void engine_dnn_make(dnn_call *c, const void *op_desc, act_kind eltwise, const dnn_call *hint) {
-    dnnl_primitive_attr_t attr = make_attr(eltwise, 0);
-    *c = (dnn_call){0};
-    DNN_CHECK(dnnl_primitive_desc_create(&c->pd, op_desc, attr, dnn_engine, hint ? hint->pd : NULL));
-    finish(c, attr);
-}
-
-void engine_dnn_make_reorder(dnn_call *c, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-                             int add) {
+void engine_dnn_make_reorder(dnn_call *c, const_dnnl_memory_desc_t from,
+                             const_dnnl_memory_desc_t to, int add) {
     dnnl_primitive_attr_t attr = make_attr(ACT_LINEAR, add);
+    dnnl_engine_t cpu = engine_dnn_engine();
     *c = (dnn_call){0};
-    DNN_CHECK(dnnl_reorder_primitive_desc_create(&c->pd, from, dnn_engine, to, dnn_engine, attr));
-    finish(c, attr);
+    DNN_CHECK(dnnl_reorder_primitive_desc_create(&c->pd, from, cpu, to, cpu, attr));
+    engine_dnn_finish(c, attr);
 }
 
-const dnnl_memory_desc_t *engine_dnn_layout(const dnn_call *c, int arg) {
+const_dnnl_memory_desc_t engine_dnn_layout(const dnn_call *c, int arg) {
     return dnnl_primitive_desc_query_md(c->pd, dnnl_query_exec_arg_md, arg);
 }
 
-size_t engine_dnn_floats(const dnnl_memory_desc_t *md) {
+size_t engine_dnn_floats(const_dnnl_memory_desc_t md) {
     return md ? (dnnl_memory_desc_get_size(md) + sizeof(float) - 1) / sizeof(float) : 0;
 }
 
@@ -105,7 +111,7 @@ void engine_dnn_bind(dnn_call *c, int arg, const void *p) {
     }
     assert(c->n < DNN_ARGS - 1);
     dnnl_memory_t m;
-    DNN_CHECK(dnnl_memory_create(&m, engine_dnn_layout(c, arg), dnn_engine, at));
+    DNN_CHECK(dnnl_memory_create(&m, engine_dnn_layout(c, arg), engine_dnn_engine(), at));
     c->args[c->n++] = (dnnl_exec_arg_t){arg, m};
 }
 
@@ -117,7 +123,8 @@ void engine_dnn_run(engine *e, dnn_call *c) {
         DNN_CHECK(dnnl_memory_set_data_handle(c->pad, engine_need(e, &e->library, c->pad_floats)));
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, c->pad};
     }
-    if (!dnn_stream) DNN_CHECK(dnnl_stream_create(&dnn_stream, dnn_engine, dnnl_stream_default_flags));
+    if (!dnn_stream)
+        DNN_CHECK(dnnl_stream_create(&dnn_stream, engine_dnn_engine(), dnnl_stream_default_flags));
     DNN_CHECK(dnnl_primitive_execute(c->p, dnn_stream, n, args));
     DNN_CHECK(dnnl_stream_wait(dnn_stream));
 }
@@ -132,12 +139,12 @@ void engine_dnn_free(dnn_call *c) {
 
 dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_tag_t tag) {
     dnnl_memory_desc_t md;
-    DNN_CHECK(dnnl_memory_desc_init_by_tag(&md, ndims, dims, dnnl_f32, tag));
+    DNN_CHECK(dnnl_memory_desc_create_with_tag(&md, ndims, dims, dnnl_f32, tag));
     return md;
 }
 
 const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
-                                const dnnl_memory_desc_t *plain_md, const dnnl_memory_desc_t *want) {
+                                const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want) {
     if (!w->direct && !w->reorder.p) {
         w->direct = dnnl_memory_desc_equal(plain_md, want);
         if (!w->direct) engine_dnn_make_reorder(&w->reorder, plain_md, want, 0);
