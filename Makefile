@@ -24,7 +24,7 @@ OBJ     := $(SRC:src/%.c=$(BUILD)/%.o)
 
 # GPU=1: the second table, on CUDA, cuDNN and cuBLAS. SIM=1 beside it: the same code on the tests' stand-in for these (tests/cuda_sim).
 CUDA    ?= /usr/local/cuda
-NVCC    ?= $(CUDA)/bin/nvcc
+NVCC    ?= $(or $(wildcard $(CUDA)/bin/nvcc),nvcc)
 ARCHS   ?= 75 80 86 89 90
 NVFLAGS  = -std=c++17 -O3 -lineinfo -Isrc -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
            -gencode arch=compute_$(lastword $(ARCHS)),code=compute_$(lastword $(ARCHS))
@@ -137,6 +137,18 @@ ifeq ($(GPU)$(SIM),1)
 tests: $(BUILD)/tests/gpu_perturb
 endif
 
+# What tests/gpu.sh runs, where nvcc and cuDNN are: the CUDA back end for devices, and for the tests' stand-in.
+# It reads the logs: warnings are failures there.
+cuda:
+ifneq ($(and $(shell command -v $(NVCC)),$(wildcard $(CUDA)/include/cudnn.h /usr/include/cudnn.h)),)
+	@mkdir -p build/gpu build/sim
+	-@$(MAKE) -s BUILD=build/gpu GPU=1 all tests 2>build/gpu/make.log
+	-@$(MAKE) -s BUILD=build/sim GPU=1 SIM=1 all tests 2>build/sim/make.log
+endif
+
+test: tests cuda
+	@scripts/run_tests.sh
+
 # Each room may include only itself and the rooms above it.
 layers:
 	@scripts/check_layers.sh
@@ -149,12 +161,13 @@ clean:
 
 help:
 	@echo "make            build/metaperturb, what it loads, and build/libmetaperturb.so"
-	@echo "make tests      the test programs; scripts/test.sh runs them"
+	@echo "make tests      the test programs"
+	@echo "make test       the same, and runs all tests; scripts/test.sh installs what is missing before"
 	@echo "make layers     check that no room includes one below it"
 	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
 	@echo "make GPU=1      the same program with CUDA, cuDNN and cuBLAS (CUDA=/usr/local/cuda)"
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests layers asan clean help FORCE
+.PHONY: all tests cuda test layers asan clean help FORCE
 .SECONDARY:

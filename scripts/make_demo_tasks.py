@@ -230,7 +230,7 @@ def make_fashion(packages, out):
     for f in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         path = os.path.join(source, f + ".gz")
         if not os.path.isfile(path):
-            fail(f"{path} is missing: is this Debian 12's dataset-fashion-mnist?")
+            fail(f"{path} is missing: is this Debian's dataset-fashion-mnist?")
         os.link(path, os.path.join(folder, f + ".gz"))
     write_lines(os.path.join(folder, "names.txt"), FASHION)
     keys = ["train=train-images-idx3-ubyte.gz", "valid=t10k-images-idx3-ubyte.gz", "names=names.txt"]

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that are missing; silent when nothing is. Safe to repeat.
+# Installs the packages that are missing; silent when nothing is. Safe to repeat. Debian 13 and 12, and Ubuntu 24.04.
 # --build: only what building and testing need, without what the demo prepares its data with.
 set -euo pipefail
 
+# The same names on all three; where one of them is another package's by now, that one provides it.
 build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev libopenmpi-dev openmpi-bin libzip-dev pkg-config zlib1g-dev python3 python3-opencv gnuplot-nox)
 demo=(python3-pil librsvg2-bin fonts-dejavu-core unzip)
+known="Debian 13 and 12, and Ubuntu 24.04 with universe"
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
@@ -13,25 +15,21 @@ case "${1-}" in
     --build) want=("${build[@]}") ;;
     *)       fail "unknown option '$1'; known: --build" ;;
 esac
+system=$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME-}") || true
+system=${system:-this system}
 for tool in dpkg-query apt-get; do
-    command -v $tool >/dev/null ||
-        fail "this is no Debian system; please install by hand what corresponds to: ${want[*]}"
+    command -v $tool >/dev/null || fail "$system has no $tool, and the names here are those of $known:" \
+        "please install by hand what corresponds to: ${want[*]}"
 done
 
-is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-
-# libjpeg-dev may be absent by that name where the real package behind it is there already.
-provided() {
-    case "$1" in
-        libjpeg-dev) is_installed libjpeg62-turbo-dev ;;
-        *) return 1 ;;
-    esac
+# Every name that an installed package has or provides, one a line. libjpeg-dev is but a name for the one or the other.
+installed() {
+    dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}\n' |
+        sed -n 's/^installed //p' | tr ',' '\n' | sed 's/^ *//; s/[ :].*//' |
+        sed -E '/^libjpeg(62-turbo|-turbo8)-dev$/s/$/\nlibjpeg-dev/'
 }
 
-missing=()
-for p in "${want[@]}"; do
-    is_installed "$p" || provided "$p" || missing+=("$p")
-done
+mapfile -t missing < <(printf '%s\n' "${want[@]}" | grep -vxFf <(installed))
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 echo "setup: installing ${missing[*]}"
@@ -55,4 +53,5 @@ if [ $have_lists = 1 ] && apt install --no-install-recommends "${missing[@]}"; t
 fi
 apt update || echo "setup: apt-get update failed (see above); trying with the package lists that are here" >&2
 apt install --no-install-recommends "${missing[@]}" ||
-    fail "apt-get could not install ${missing[*]} (see above): is this Debian 12, with a connection to a mirror?"
+    fail "apt-get could not install ${missing[*]} on $system (see above)." \
+        "Their names are those of $known. Is there a connection to a mirror?"

@@ -6,7 +6,6 @@ CC=aarch64-linux-gnu-gcc
 if ! command -v $CC >/dev/null; then
     skip "no $CC (gcc-aarch64-linux-gnu): nothing is built for arm64"
     finish
-    exit
 fi
 flags=(-std=c11 -D_GNU_SOURCE -O3 -fopenmp -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Werror
        -Wno-unused-parameter -Wno-format-truncation -Isrc -Itests -Ibuild)

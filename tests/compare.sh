@@ -109,7 +109,7 @@ check "one is done again" test "$(grep -c ": top-1" "$T/log")" = 1
 figures "$T/run/results.jsonl" >"$T/torn"
 check "a torn line: the same lines" cmp "$T/straight" "$T/torn"
 rm "$T/run/results.jsonl"
-check "two ranks" timeout 60 mpirun --oversubscribe -n 2 "$MP" compare "$T/s.suite" >"$T/log" 2>&1
+check "two ranks" timeout $HANG mpirun --oversubscribe -n 2 "$MP" compare "$T/s.suite" >"$T/log" 2>&1
 figures "$T/run/results.jsonl" >"$T/ranks"
 check "two ranks: the same lines, each once" cmp "$T/straight" "$T/ranks"
 rm "$T/run/results.jsonl"

@@ -2,7 +2,8 @@
 # detector.sh - detectors from pictures to weights, boxes and figures; the same again from one seed, and after a stop; Debian's darknet
 # finds the same boxes; wrong labels, cfgs and weights end in one sentence.
 . "$(dirname "$0")/lib.sh"
-mkdir "$T/set" && python3 tests/make_boxes.py "$T/set" || exit 1
+mkdir "$T/set"
+need "the test's pictures" python3 tests/make_boxes.py "$T/set"
 D=$T/set/boxes.data
 C=tests/tiny-yolo.cfg
 N=tiny-yolo

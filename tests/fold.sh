@@ -8,7 +8,7 @@ DARKNET=${DARKNET:-/usr/lib/darknet}
 SO=$PWD/build/libmetaperturb.so
 D=$T/tiny.data
 image=$T/test/disk/0.png
-gcc -O1 -Wall -isystem "$DARKNET/include" -o "$T/client" tests/client.c -L"$DARKNET" -Wl,-rpath,"$DARKNET" -ldarknet -lm || exit 1
+need "the client builds" gcc -O1 -Wall -isystem "$DARKNET/include" -o "$T/client" tests/client.c -L"$DARKNET" -Wl,-rpath,"$DARKNET" -ldarknet -lm
 close() { python3 tests/close.py "$1" "$2" "$3"; }
 
 # ours CFG WEIGHTS: our probabilities, in the order of the classes

@@ -2,11 +2,10 @@
 # gpu.sh - the CUDA back end. Wherever nvcc is found it is compiled and linked for every architecture, so that it cannot rot; its code is run on the
 # CPU, on a stand-in for the device and its libraries (cuda_sim/sim.h); and where a device is, on that.
 . "$(dirname "$0")/lib.sh"
-PATH=$PATH:/usr/local/cuda/bin
-if ! command -v nvcc >/dev/null; then
-    skip "no nvcc (CUDA Toolkit): the CUDA back end was not compiled"
-    finish
-fi
+PATH=$PATH:${CUDA:-/usr/local/cuda}/bin
+without() { skip "no $1: the CUDA back end was not compiled"; finish; }
+command -v nvcc >/dev/null || without "nvcc (CUDA Toolkit)"
+[ -e "${CUDA:-/usr/local/cuda}/include/cudnn.h" ] || [ -e /usr/include/cudnn.h ] || without "cudnn.h (cuDNN)"
 all=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
 
 # run FOLDER PROGRAM...: on device 0 of that build.

@@ -9,26 +9,46 @@ T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 passed=0 failed=0 skipped=0
 name=$(basename "$0" .sh)
+# Seconds after which something inside a test hangs: well before the test itself is cut off.
+HANG=$((${TEST_LIMIT:-900} / 3))
+# What is said goes here, even where a check's own output goes to a file.
+exec {say}>&1
 
 ok()   { passed=$((passed + 1)); }
-bad()  { failed=$((failed + 1)); echo "FAIL $name: $*"; }
-skip() { skipped=$((skipped + 1)); echo "SKIP $name: $*"; }
-check() { local what=$1; shift; if "$@"; then ok; else bad "$what"; fi; }
+bad()  { failed=$((failed + 1)); echo "FAIL $name: $*" >&$say; }
+skip() { skipped=$((skipped + 1)); echo "SKIP $name: $*" >&$say; }
+# step WHAT: leaves for scripts/run_tests.sh what runs now, should it cut the test off.
+step() { [ -z "${TEST_STEP:-}" ] || echo "$1" >"$TEST_STEP"; }
+check() {
+    local what=$1
+    shift
+    step "$what"
+    if "$@"; then ok; else bad "$what"; fi
+    step "what follows \"$what\""
+}
+# need WHAT COMMAND...: a check without which nothing further makes sense.
+need() {
+    local before=$failed
+    check "$@"
+    [ "$failed" = "$before" ] || finish
+}
 
 # refused WHAT WORDS COMMAND...: the command ends with status 1 or 2 and exactly one line on stderr that holds WORDS.
 refused() {
     local what=$1 words=$2 rc
     shift 2
+    step "$what"
     "$@" >"$T/out" 2>"$T/err"
     rc=$?
     if [ $rc -ne 1 ] && [ $rc -ne 2 ]; then bad "$what: status $rc: $(tail -1 "$T/err")"
     elif ! tail -1 "$T/err" | grep -qF -- "$words"; then bad "$what: '$(tail -1 "$T/err")' does not say '$words'"
     else ok
     fi
+    step "what follows \"$what\""
 }
 
 # A tiny data set of made pictures: $T/tiny.data with 3 classes, 8 train and 4 test images of each.
-tiny_data() { python3 tests/make_images.py "$T" || exit 1; }
+tiny_data() { need "the test's pictures" python3 tests/make_images.py "$T"; }
 
 # stopped COMMAND...: starts a training run, asks it to stop as soon as it is under way, and waits for it; its output in $T/log.
 stopped() {
@@ -42,7 +62,8 @@ stopped() {
     grep -q '^stopped' "$T/log"
 }
 
+# The closing line, and the end of the script wherever it is called.
 finish() {
-    echo "$name: $passed passed, $failed failed, $skipped skipped"
-    [ "$failed" -eq 0 ]
+    echo "$name: $passed passed, $failed failed, $skipped skipped" >&$say
+    exit $((failed > 0))
 }

@@ -26,7 +26,7 @@ meta() { "$MP" meta train "$@" >"$T/log" 2>&1; }
 # Processes whose command line holds the words (pkill is not on every system); this script itself never does.
 matching() { grep -lsaF -f <(echo "$1") /proc/[0-9]*/cmdline | cut -d / -f 3; }
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-ranks() { local n=$1; shift; timeout 60 mpirun --oversubscribe -n "$n" "$MP" meta train "$@" >"$T/log" 2>&1; }
+ranks() { local n=$1; shift; timeout $HANG mpirun --oversubscribe -n "$n" "$MP" meta train "$@" >"$T/log" 2>&1; }
 
 check "straight run" meta "$T/m.meta" -out "$T/one.phi" -json "$T/one.json"
 check "accuracy in the line" grep -q 'meta 30/30: theta loss .*, accuracy [0-9.]* %, |theta gradient| .*, |phi gradient| .* left' "$T/log"
@@ -71,14 +71,14 @@ check "did not move" cmp <(grep -v '^#' "$T/one.phi") <(grep -v '^#' "$T/frozen.
 sed "0,/split=half1/s//split=half1\ncfg=\/none.cfg/" "$T/m.meta" >"$T/bad.meta"
 begin=$SECONDS
 if ranks 3 "$T/bad.meta" -out "$T/bad.phi"; then bad "bad input on one rank: status 0"; else ok; fi
-check "bad input ends the run within seconds" test $((SECONDS - begin)) -lt 15
+check "bad input ends the run" test $((SECONDS - begin)) -lt $((HANG / 2))
 check "one message, with rank and file" test "$(grep -c '^metaperturb: rank 1: /none.cfg' "$T/log")" = 1
 sed 's/^steps=.*/steps=100000/' "$T/m.meta" >"$T/long.meta"
 ranks 2 "$T/long.meta" -out "$T/dead.phi" &
 pid=$!
-sleep 2
+until grep -q '^meta [1-9]' "$T/log" || ! kill -0 $pid; do sleep 0.05; done
 kill -9 "$(matching "$T/long.meta" | sort -n | tail -1)"
 begin=$SECONDS
 if wait $pid; then bad "a rank died: status 0"; else ok; fi
-check "a rank's death ends the run within seconds" test $((SECONDS - begin)) -lt 15
+check "a rank's death ends the run" test $((SECONDS - begin)) -lt $((HANG / 2))
 finish

@@ -4,7 +4,7 @@
 tiny_data
 
 # What is refused, cut or changed: tests/test_phi_import.c.
-python3 tests/make_pth.py "$T" || { bad "the test's own files cannot be made"; finish; exit 1; }
+need "the test's own files" python3 tests/make_pth.py "$T"
 same() { # same FILE.phi FLOATS: the 82 values, bit for bit
     python3 - "$1" "$2" <<'P'
 import struct, sys

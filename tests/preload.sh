@@ -4,7 +4,7 @@
 tiny_data
 DARKNET=${DARKNET:-/usr/lib/darknet}
 SO=$PWD/build/libmetaperturb.so
-gcc -O1 -Wall -isystem "$DARKNET/include" -o "$T/client" tests/client.c -L"$DARKNET" -Wl,-rpath,"$DARKNET" -ldarknet -lm || exit 1
+need "the client builds" gcc -O1 -Wall -isystem "$DARKNET/include" -o "$T/client" tests/client.c -L"$DARKNET" -Wl,-rpath,"$DARKNET" -ldarknet -lm
 image=$T/test/disk/0.png
 
 # 1. trained by us, perturbed; read by strangers

@@ -4,7 +4,6 @@
 if ! /usr/bin/python3 -c 'import torch' 2>/dev/null; then
     skip "python3-torch is not installed"
     finish
-    exit
 fi
 check "build" make -s build/tests/dump_net
 for net in conv4 resnet20 vgg9; do

@@ -28,6 +28,7 @@ static inline dnnl_status_t dnnl_memory_desc_destroy(dnnl_memory_desc_pointer md
     return dnnl_success;
 }
 
+#define dnnl_last_impl_reached dnnl_iterator_ends
 /* Its own functions took pointers already. */
 #define dnnl_memory_desc_t dnnl_memory_desc_pointer
 #define dnnl_post_ops_append_sum(ops, scale, zero_point, type) dnnl_post_ops_append_sum(ops, scale)

@@ -14,7 +14,7 @@ static const char *status_name(dnnl_status_t s) {
     case dnnl_unimplemented: return "not implemented";
     case dnnl_runtime_error: return "run-time error";
     case dnnl_not_required: return "not required";
-    case dnnl_iterator_ends: return "no implementation";
+    case dnnl_last_impl_reached: return "no implementation";
     default: return "unknown status";
     }
 }
@@ -62,7 +62,7 @@ static dnnl_primitive_attr_t make_attr(act_kind a, int add) {
     DNN_CHECK(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     DNN_CHECK(dnnl_primitive_attr_set_deterministic(attr, 1));
     DNN_CHECK(dnnl_post_ops_create(&ops));
-    if (add) DNN_CHECK(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32));
+    if (add) DNN_CHECK(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef));
     if (eltwise_of(a, &alg, &alpha, &beta))
         DNN_CHECK(dnnl_post_ops_append_eltwise(ops, alg, alpha, beta));
     DNN_CHECK(dnnl_primitive_attr_set_post_ops(attr, ops));
