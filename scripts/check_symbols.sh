@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-intended=(read_cfg get_network_output_layer load_weights_upto save_weights_upto free_layer resize_network
-          error file_error malloc_error load_image_cv)
+intended=(parse_network_cfg read_cfg get_network_output_layer load_weights load_weights_upto save_weights save_weights_upto
+          free_layer resize_network error file_error malloc_error load_image_cv)
 build=${BUILD:-build}
 host=${DARKNET:-/usr/lib/darknet}/libdarknet.so
 passed=0 failed=0
@@ -53,5 +53,5 @@ for s in "${intended[@]}"; do
     if has "$s" "$program" && has "$s" "$plugin"; then ok
     else bad "$s is meant to replace the host's, but the program or the plug-in does not export it"; fi
 done
-has read_cfg "$plugin" || bad "the plug-in does not replace read_cfg: under LD_PRELOAD it would do nothing"
+has parse_network_cfg "$plugin" || bad "the plug-in does not replace parse_network_cfg: under LD_PRELOAD it would do nothing"
 finish

@@ -1,7 +1,9 @@
 /* hooks.c - the functions of libdarknet.so that we stand in front of.
  *
- * The library calls itself through its PLT, so a definition in the program, or in a preloaded library, comes first. Only
- * these few are caught (scripts/check_symbols.sh holds the list); everything else goes through function pointers. */
+ * The library calls itself through its PLT, so a definition in the program, or in a preloaded library, comes first. Since
+ * gcc 13 (Debian 13) that holds between its source files alone: what is called from the file that defines it goes past us.
+ * So these are caught where one file calls another. Only these few (scripts/check_symbols.sh holds the list); everything
+ * else goes through function pointers. */
 #include "host/files.h"
 #include "host/net_internal.h"
 #include <dlfcn.h>
@@ -13,19 +15,23 @@
 
 #define CATCH __attribute__((visibility("default")))
 
+CATCH network *parse_network_cfg(char *path);
 CATCH list *read_cfg(char *path);
 CATCH layer get_network_output_layer(network *net);
+CATCH void load_weights(network *net, char *path);
 CATCH void load_weights_upto(network *net, char *path, int start, int cutoff);
+CATCH void save_weights(network *net, char *path);
 CATCH void save_weights_upto(network *net, char *path, int cutoff);
 CATCH int resize_network(network *net, int w, int h);
 CATCH void free_layer(layer l);
 CATCH void file_error(char *s);
 CATCH void malloc_error(void);
 
-/* The cfg between the host's read_cfg and the moment its network stands; `own` belongs to our caller. */
+/* The cfg between its reading and the moment its network stands. */
 static _Thread_local struct {
     const cfg_file *cfg;
-    cfg_file *mine;
+    cfg_file *mine;                         /* read here, for a program that knows nothing of us; else NULL */
+    int translated;                         /* the host is given our text, and need not be caught at read_cfg */
     int failed, alone;                      /* alone: the network stays the host's */
     char err[ERR_LEN];
 } pending;
@@ -99,40 +105,66 @@ int host_memory_file(const void *p, size_t n, char path[64]) {
     return fd;
 }
 
-static list *read_translated(const cfg_file *c) {
-    char path[64], *text = cfg_for_host(c);
+static int translate(const cfg_file *c, char path[64]) {
+    char *text = cfg_for_host(c);
     int fd = text ? host_memory_file(text, strlen(text), path) : -1;
     free(text);
     if (fd < 0) die("metaperturb: cannot hand the cfg to the host: no memory");
-    list *l = host_real_read_cfg(path);
+    return fd;
+}
+
+static void forget_mine(void) {
+    if (!pending.mine) return;
+    cfg_free(pending.mine);
+    pending.mine = NULL;
+    pending.cfg = NULL;
+}
+
+static const cfg_file *read_mine(const char *path) {
+    char err[ERR_LEN];
+    forget_mine();
+    pending.mine = cfg_read(path, err);
+    if (!pending.mine) die(err);
+    return pending.cfg = pending.mine;
+}
+
+static network *parse_translated(const cfg_file *c) {
+    char path[64];
+    REAL(parse_network_cfg)
+    int fd = translate(c, path);
+    pending.translated = 1;
+    network *net = fn(path);
+    pending.translated = 0;
+    close(fd);
+    return net;
+}
+
+network *parse_network_cfg(char *path) {
+    network *net = parse_translated(read_mine(path));
+    forget_mine();
+    return net;
+}
+
+/* By dlsym on the library itself a program reaches parse_network_cfg past us; where the library calls this one through its
+ * PLT, it is met here. */
+list *read_cfg(char *path) {
+    char translated[64];
+    if (pending.translated) return host_real_read_cfg(path);
+    int fd = translate(read_mine(path), translated);
+    list *l = host_real_read_cfg(translated);
     close(fd);
     return l;
 }
 
-list *read_cfg(char *path) {
-    char err[ERR_LEN];
-    if (pending.cfg && !pending.mine) return read_translated(pending.cfg);     /* host_parse below */
-    if (pending.mine) cfg_free(pending.mine);
-    pending.mine = cfg_read(path, err);
-    if (!pending.mine) die(err);
-    pending.cfg = pending.mine;
-    return read_translated(pending.cfg);
-}
-
 static int layers_of(const cfg_file *c) { return c->n - 1 - cfg_get_meta_shared(c).present; }
 
-/* parse_network_cfg asks for the output layer once all layers stand: the first moment at which a network can be attached,
- * and one that is met also by programs that reach parse_network_cfg past us (dlsym on the library itself). */
+/* parse_network_cfg asks for the output layer once all layers stand: the first moment at which a network can be attached. */
 layer get_network_output_layer(network *net) {
     const cfg_file *c = pending.cfg;
     if (c && !pending.alone && net->n == layers_of(c) && !host_of(net)) {
         pending.failed = host_attach(net, c, pending.err);
-        if (pending.mine) {
-            cfg_free(pending.mine);
-            pending.mine = NULL;
-            pending.cfg = NULL;
-            if (pending.failed) die(pending.err);
-        }
+        if (pending.mine && pending.failed) die(pending.err);
+        forget_mine();
         pending.cfg = NULL;
     }
     REAL(get_network_output_layer)
@@ -140,13 +172,12 @@ layer get_network_output_layer(network *net) {
 }
 
 network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
-    char name[] = "checked.cfg";
     int saved = quiet ? hush() : -1;
     pending.cfg = c;
     pending.failed = 0;
     pending.alone = alone;
     pending.err[0] = 0;
-    network *net = parse_network_cfg(name);
+    network *net = parse_translated(c);
     pending.cfg = NULL;
     pending.alone = 0;
     unhush(saved);
@@ -155,6 +186,8 @@ network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
     free_network(net);
     return NULL;
 }
+
+void load_weights(network *net, char *path) { load_weights_upto(net, path, 0, net->n); }
 
 void load_weights_upto(network *net, char *path, int start, int cutoff) {
     char err[ERR_LEN];
@@ -178,6 +211,8 @@ void load_weights_upto(network *net, char *path, int start, int cutoff) {
     free(p);
     engine_changed(h->e, NULL);
 }
+
+void save_weights(network *net, char *path) { save_weights_upto(net, path, net->n); }
 
 void save_weights_upto(network *net, char *path, int cutoff) {
     char err[ERR_LEN];
