@@ -332,7 +332,21 @@ static void check_graph(graph g, int batch_stats, double tol) {
 #include "test_engine_cases.h"
 #include "test_engine_nodes.h"
 
+/* On every thread, whichever compiler built the host's library. */
+static void test_small_numbers(void) {
+#ifdef __SSE2__
+    int kept = 0;
+    #pragma omp parallel num_threads(3) reduction(+ : kept)
+    {
+        volatile float small = 2e-38f, half = 0.25f;
+        kept += small * half != 0;
+    }
+    CHECK(!kept, "numbers below a normal float are kept on %d of 3 threads", kept);
+#endif
+}
+
 int main(void) {
+    test_small_numbers();
     test_linear();
     test_others();
     test_deltas();

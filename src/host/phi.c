@@ -1,4 +1,4 @@
-/* phi.c - see phi.h. Numbers go through their bit patterns: libdarknet.so switches the process to flush-to-zero,
+/* phi.c - see phi.h. Numbers go through their bit patterns: the engine switches the process to flush-to-zero,
  * where a plain float -> double conversion turns a denormal number into 0. */
 #include "host/phi.h"
 #include "host/cfg_keys.h"
