@@ -166,6 +166,40 @@ figures "$T/long/results.jsonl" >"$T/inside.stopped"
 check "stopped inside: the same lines" cmp "$T/inside.straight" "$T/inside.stopped"
 check "and no state is left" test ! -e "$T/long/results.jsonl.cells"
 
+# What a cell costs, as -list says it, and hours=: what fits comes first, and what is under way keeps its state.
+cat >"$T/hours.suite" <<S
+[suite]
+results=$T/hours/results.jsonl
+batch=12
+[target]
+name=tiny
+data=$T/tiny.data
+[network]
+name=net
+cfg=$PWD/tests/tiny.cfg
+plain=$PWD/tests/tiny-plain.cfg
+[method]
+name=plain
+steps=20000000
+[method]
+name=phi
+cfg=perturb
+phi=$T/p.phi
+steps=12
+S
+"$MP" compare "$T/hours.suite" -list >"$T/hours.list" 2>/dev/null
+check "a long cell is listed with hours" grep -qE 'missing *tiny/net/plain/1, 20000000 steps: about [0-9]+ h [0-9]+ m' "$T/hours.list"
+check "a short one with seconds" grep -qE 'missing *tiny/net/phi/1, 12 steps: about [0-9.]+ s' "$T/hours.list"
+check "and all together" grep -q ' cells are in .*; about .* for the others, one after the other with 1 thread$' "$T/hours.list"
+sed 's/^batch=12/batch=12\nhours=0.003/' "$T/hours.suite" >"$T/hours2.suite"
+check "hours=" compare "$T/hours2.suite"
+check "which is said" grep -q '^stopped: .*1 of 2 cells are there; the same command goes on' "$T/log"
+check "the short one is there" test "$(grep -c '"method":"phi"' "$T/hours/results.jsonl")" = 1
+check "the long one has a state" test "$(ls "$T/hours/results.jsonl.cells" | wc -l)" = 1
+"$MP" compare "$T/hours.suite" -list >"$T/hours.list" 2>/dev/null
+check "which -list tells" grep -qE 'missing *tiny/net/plain/1, 20000000 steps: about .* more' "$T/hours.list"
+rm -r "$T/hours"
+
 # What was hashed is what is used: phi and images that change while a cell trains.
 changed() { # WHAT FILE NEW WORDS
     rm -f "$T/long/results.jsonl"
@@ -432,7 +466,7 @@ check "the others are there" grep -q ': 18 of 26 cells are there' <("$MP" compar
 refused "one of them alone" "none.phi" "$MP" compare "$T/bad.suite" -cell tiny/net/phi/1
 spoiled "a missing network" "none.cfg" 's|^plain=.*|plain=none.cfg|'
 spoiled "weights of another network" "1 cell could not be finished" "s|^weights=.*|weights=$T/p.phi|"
-check "and why" grep -q 'tiny/net/tuned/2: .*p.phi: its layers do not fit this network' "$T/err"
+check "and why" grep -q 'tiny/net/tuned/2: .*p.phi: no weights file of Darknet' "$T/err"
 echo '{"hash":' >"$T/damaged.jsonl"
 refused "no results file" "damaged.jsonl: not one of its 1 lines is a result" "$MP" compare <(sed "s|^results=.*|results=$T/damaged.jsonl|" "$T/s.suite")
 finish

@@ -4,10 +4,10 @@
 #include "train/ranks.h"
 #include "train/report.h"
 #include "train/results.h"
+#include "train/suite_cost.h"
 #include "train/suite_run.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@ typedef struct {
     int n, claims, ran, failed, read_before;    /* read_before: damaged lines have been named */
     cJSON *lines;
     suite_images images;
+    suite_costs costs;
 } run;
 
 static const cJSON *line_of(const run *r, const suite_cell *c) { return c->hash ? results_find(r->lines, c->hash) : NULL; }
@@ -45,15 +46,12 @@ static void tell(const run *r, const suite_cell *c, const cJSON *line) {
 }
 
 /* RESULTS.cells/HASH-tTHREADS: other threads round otherwise, so the state of a cell is theirs alone. */
-static int name_state(const run *r, const suite_cell *c, char keep[ERR_LEN + 4096], char *err) {
-    const char *results = r->suite->all.results;
-    int n = snprintf(keep, ERR_LEN + 4096, "%s.cells", results);
-    if (mkdir(keep, 0777) && errno != EEXIST) {
-        snprintf(err, ERR_LEN, "%.400s: the folder for the state of cells cannot be made: %s", keep, strerror(errno));
-        return -1;
-    }
-    snprintf(keep + n, 64, "/%016" PRIx64 "-t%d", c->hash, r->suite->all.threads);
-    return 0;
+typedef struct { char folder[4096 + 16], file[4096 + 64]; } state_name;
+static state_name name_state(const run *r, const suite_cell *c) {
+    state_name s;
+    snprintf(s.folder, sizeof s.folder, "%s.cells", r->suite->all.results);
+    snprintf(s.file, sizeof s.file, "%s/%016" PRIx64 "-t%d", s.folder, c->hash, r->suite->all.threads);
+    return s;
 }
 
 /* Runs one cell that nobody else runs. 1: stopped. -1 and err: nothing more can be written. */
@@ -62,9 +60,12 @@ static int run_cell(run *r, const suite_cell *c, char *err) {
     if (read_lines(r, err)) return -1;
     if (line_of(r, c)) return 0;        /* somebody was faster */
     fprintf(stderr, "%d/%d %s: %d steps\n", (int)(c - r->cells) + 1, r->n, c->id, c->steps);
-    char keep[ERR_LEN + 4096];
-    if (name_state(r, c, keep, err)) return -1;
-    int rc = suite_run(c, r->suite->all.threads, keep, &r->images, &line, err);
+    state_name state = name_state(r, c);
+    if (mkdir(state.folder, 0777) && errno != EEXIST) {
+        snprintf(err, ERR_LEN, "%.400s: the folder for the state of cells cannot be made: %s", state.folder, strerror(errno));
+        return -1;
+    }
+    int rc = suite_run(c, r->suite->all.threads, state.file, &r->images, &line, err);
     if (rc > 0) return 1;
     if (rc < 0) {                       /* a rate too high for one method must not end the others */
         fprintf(stderr, "metaperturb: %s: %s\n", c->id, err);
@@ -75,26 +76,41 @@ static int run_cell(run *r, const suite_cell *c, char *err) {
     rc = results_append(r->suite->all.results, line, err);
     if (!rc) {
         tell(r, c, line);
-        unlink(keep);
-        rmdir(dirname(keep));           /* the last one takes the folder along */
+        unlink(state.file);
+        rmdir(state.folder);            /* the last one takes the folder along */
     }
     cJSON_Delete(line);
     return rc;
 }
 
-static int run_all(run *r, char *err) {
+/* Every missing cell in the suite's order, or those that are through before `end`. */
+static int run_in_order(run *r, double end, char *err) {
     int rc = 0;
-    r->claims = claims_open(r->suite->all.results, err);
-    if (r->claims < 0) return -1;
-    report_catch_signals();
     for (int i = 0; i < r->n && !rc; i++) {
         const suite_cell *c = &r->cells[i];
         if (report_stop_asked()) rc = 1;
-        if (rc || !c->hash || line_of(r, c) || !claims_take(r->claims, c->hash)) continue;
+        if (rc || !c->hash || line_of(r, c)) continue;
+        state_name state = name_state(r, c);
+        double cost = end > 0 ? suite_cost(&r->costs, c, state.file, err) : 0;
+        if (cost < 0) rc = -1;
+        if (rc || (end > 0 && report_now() + cost > end) || !claims_take(r->claims, c->hash)) continue;
         rc = run_cell(r, c, err);
         claims_leave(r->claims, c->hash);
     }
     return rc;
+}
+
+static int run_all(run *r, char *err) {
+    double seconds = 3600 * r->suite->all.hours;
+    r->claims = claims_open(r->suite->all.results, err);
+    if (r->claims < 0) return -1;
+    report_catch_signals();
+    if (seconds > 0) {
+        report_stop_after(seconds);
+        int rc = run_in_order(r, report_now() + seconds, err);
+        if (rc) return rc;
+    }
+    return run_in_order(r, 0, err);
 }
 
 static int count_done(const run *r) {
@@ -130,7 +146,8 @@ static int run_suite(run *r, char *err) {
     return bad;
 }
 
-static int list_cells(const run *r) {
+static int list_cells(run *r, char *err) {
+    double all = 0;
     for (int i = 0; i < r->n; i++) {
         const suite_cell *c = &r->cells[i];
         const cJSON *line = line_of(r, c);
@@ -138,9 +155,22 @@ static int list_cells(const run *r) {
         else printf("%16s", "-");
         printf(" %-7s %s, %d steps", !c->hash ? "unknown" : line ? "done" : "missing", c->id, c->steps);
         if (line) printf(": top-1 %.2f %%", 100 * number(line, "top1"));
+        if (c->hash && !line) {
+            char took[32];
+            state_name state = name_state(r, c);
+            double cost = suite_cost(&r->costs, c, state.file, err);
+            if (cost < 0) return -1;
+            printf(": about %s%s", report_duration(cost, took), access(state.file, F_OK) ? "" : " more");
+            all += cost;
+        }
         printf("%s%s\n", c->why[0] ? ": " : "", c->why);
+        fflush(stdout);
     }
-    printf("%d of %d cells are in %s\n", count_done(r), r->n, r->suite->all.results);
+    char took[32];
+    printf("%d of %d cells are in %s", count_done(r), r->n, r->suite->all.results);
+    if (all > 0) printf("; about %s for the others, one after the other with %d thread%s", report_duration(all, took),
+                        r->suite->all.threads, r->suite->all.threads > 1 ? "s" : "");
+    printf("\n");
     return 0;
 }
 
@@ -217,7 +247,7 @@ static int serve(run *r, const compare_args *a, char *err) {
     r->cells = suite_cells(r->suite, &r->n, err);
     if (!r->cells || read_lines(r, err)) return -1;
     if (a->cell) return run_again(r, a->cell, err);
-    if (a->list) list_cells(r);
+    if (a->list && list_cells(r, err)) return -1;
     compare_source from = {r->suite, r->cells, r->n, r->lines};
     if (a->table && compare_table(&from, err)) return -1;
     return a->plot ? compare_plot(&from, a->plot, err) : 0;
@@ -231,6 +261,7 @@ int compare(const compare_args *a, char *err) {
     bad = ranks_agree(bad, err);        /* before any rank trains: what is wrong for one is wrong for all */
     if (!alone && !bad) bad = run_suite(&r, err);
     suite_images_free(&r.images);
+    suite_costs_free(&r.costs);
     suite_cells_free(r.cells, r.n);
     suite_file_free(r.suite);
     cJSON_Delete(r.lines);

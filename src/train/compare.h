@@ -2,6 +2,8 @@
  *
  * A SUITE has the syntax of a cfg: one [suite], then any [target], [network], [method], in an order that is the order of the cells.
  *   [suite]    results=FILE  lines of JSON, one a cell (required)     seeds=1,2,3 (default 1)     threads=1 of a cell
+ *              hours=H       the program stops after so long; cells that fit into what is left come first, by a few
+ *                            steps of each network timed at the start (what -list shows for missing cells)
  *              order=network,method,target,seed     the outermost first; seeds=, targets=, ... below restrict what runs
  *   [target]   name=  data=FILE.data
  *   [network]  name=  cfg=FILE.cfg (with [perturb])  plain=FILE.cfg (its twin; default: cfg= with its [perturb] taken out)
@@ -19,6 +21,7 @@
  *   SECTION.KEY=      any key of the cfg, in every section of that name: perturb.noise=0, dropout.probability=0.25
  * {network} and {target} in phi= and weights= stand for the names. Paths are tried as they are, then from the SUITE's folder.
  *
+ * A cell that is stopped or killed keeps its state in RESULTS.cells/ (written every minute) and goes on there, bit for bit.
  * A cell is found again by a hash of all that defines it: effective cfg, phi's numbers, weights file, images and labels, seed, samples.
  * The seed means the same to all methods (initial weights, order and augmentation of images), so that differences are paired by seed. */
 #ifndef MP_COMPARE_H

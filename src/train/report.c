@@ -116,4 +116,8 @@ void report_catch_signals(void) {
     sigaction(SIGTERM, &a, NULL);
 }
 
-int report_stop_asked(void) { return stop_asked; }
+static double stop_at;          /* 0: never */
+
+void report_stop_after(double seconds) { stop_at = report_now() + seconds; }
+
+int report_stop_asked(void) { return stop_asked || (stop_at > 0 && report_now() >= stop_at); }

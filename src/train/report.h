@@ -23,4 +23,6 @@ void report_metrics(cJSON *j, const metrics *m, int top);
 /* SIGINT and SIGTERM ask a run to stop behind its step, so that it can save. */
 void report_catch_signals(void);
 int report_stop_asked(void);
+/* As if a signal came, so many seconds from now. */
+void report_stop_after(double seconds);
 #endif

@@ -18,7 +18,7 @@ static uint64_t fnv(uint64_t h, const void *p, size_t n) {
 static const uint64_t FNV_START = 0xcbf29ce484222325ULL;
 
 /* What is known of a target, read once. */
-typedef struct { int known, classes, channels, images; uint64_t sum; char why[ERR_LEN]; } target_facts;
+typedef struct { int known, classes, channels, images, tests; uint64_t sum; char why[ERR_LEN]; } target_facts;
 typedef struct { const suite_file *s; int n; suite_cell *cells; target_facts *targets; char *err; } builder;
 
 /* Pixels, sizes and labels in the order of the list; not the paths, which differ from machine to machine. */
@@ -49,11 +49,10 @@ int suite_cell_same_images(const suite_cell *c, const dataset *train, const data
 }
 
 static int learn_target(const suite_part *t, int channels, target_facts *f) {
-    int tests;
     if (f->known && f->channels == channels) return f->why[0] ? -1 : 0;
     *f = (target_facts){.known = 1, .channels = channels, .sum = FNV_START};
     data_file *d = data_file_read(t->data, f->why);
-    int bad = !d || load_part(d, DATA_TRAIN, f, &f->images) || load_part(d, DATA_VALID, f, &tests);
+    int bad = !d || load_part(d, DATA_TRAIN, f, &f->images) || load_part(d, DATA_VALID, f, &f->tests);
     if (d) f->classes = d->classes;
     data_file_free(d);
     return bad ? -1 : 0;
@@ -130,6 +129,8 @@ static int define(builder *b, suite_cell *c, target_facts *t) {
     if (!c->why[0] && hash_files(c, &h, err)) memcpy(c->why, err, sizeof c->why);
     c->files_hash = h;
     c->images = t->sum;
+    c->n_train = t->images;
+    c->n_valid = t->tests;
     int v[2] = {c->samples, c->steps};
     h = fnv(fnv(h, &t->sum, sizeof t->sum), v, sizeof v);
     c->hash = c->why[0] ? 0 : h;

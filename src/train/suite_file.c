@@ -9,7 +9,7 @@
 #define EVERYWHERE {"steps", KEY_WHOLE, P(steps), 1, 1e9}, {"epochs", KEY_WHOLE, P(epochs), 1, 1e9}, {"samples", KEY_WHOLE, P(samples), 0, 1e5}
 static const section_key suite_keys[] = {
     {"results", KEY_OUTPUT, P(results), 0, 0}, {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST}, {"threads", KEY_WHOLE, P(threads), 1, 1024},
-    {"order", KEY_TEXT, P(order), 0, 64}, EVERYWHERE,
+    {"order", KEY_TEXT, P(order), 0, 64}, {"hours", KEY_NUMBER, P(hours), 0.001, 1e5}, EVERYWHERE,
 };
 static const section_key target_keys[] = {{"name", KEY_TEXT, P(name), 0, SUITE_NAME}, {"data", KEY_PATH, P(data), 0, 0}, EVERYWHERE};
 static const section_key network_keys[] = {

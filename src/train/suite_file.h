@@ -13,6 +13,7 @@ typedef struct {
     char results[4096], data[4096], cfg[4096], plain[4096], phi[4096], weights[4096];
     char targets[SUITE_LIST], networks[SUITE_LIST], methods[SUITE_LIST], seed_list[SUITE_LIST];
     int line, steps, epochs, samples, temperature, threads, n_edits, n_seeds;
+    double hours;                               /* 0: until all is done */
     uint64_t seeds[SUITE_SEEDS];
     suite_edit *edits;
 } suite_part;
