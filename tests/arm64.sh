@@ -18,8 +18,8 @@ for src in src/*/*.c; do
     check "$src" $CC "${flags[@]}" "${behind[@]}" "${mpi[@]}" -idirafter "$cuda" -fsyntax-only "$src"
 done
 qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
-for t in test_ops test_perturb; do
-    check "$t builds" $CC "${flags[@]}" "${behind[@]}" -static -o "$T/$t" "tests/$t.c" tests/ref_perturb.c src/ops/*.c -lm
+for t in test_ops test_perturb test_activation test_anchors test_rate test_yolo; do
+    check "$t builds" $CC "${flags[@]}" "${behind[@]}" -static -o "$T/$t" "tests/$t.c" tests/ref_perturb.c tests/ref_yolo.c src/ops/*.c -lm
     if [ -z "$qemu" ]; then
         skip "no qemu-aarch64 (qemu-user): $t does not run"
         continue

@@ -185,11 +185,11 @@ static void channels(void) {
         CHECK(t_rel(y, want, (size_t)(ROWS * c)) <= 1e-6, "%s of %d: %g", act_name((act_kind)k), c,
               t_rel(y, want, (size_t)(ROWS * c)));
         /* With one channel the softmax kinds are nearly constant: what is left of dy - g are
-         * rounding errors of 1e-7 of dy. */
+         * rounding errors of 1e-7 of dy; with many, g has those of its sum. */
         double at = 0;
         for (int i = 0; i < ROWS * c; i++)
             at = fmax(at, fabs((double)dx[i] - grad[i]) / fmax(1, fabs(grad[i])));
-        CHECK(at <= 2e-6, "gradient of %s of %d: %g", act_name((act_kind)k), c, at);
+        CHECK(at <= 4e-6, "gradient of %s of %d: %g", act_name((act_kind)k), c, at);
         act_channels_backward(dy, dy, x, y, ROWS, (size_t)c, (act_kind)k);
         CHECK(!memcmp(dx, dy, (size_t)(ROWS * c) * sizeof *dx), "in place");
         act_channels_forward(x, x, ROWS, (size_t)c, (act_kind)k);
@@ -199,7 +199,7 @@ static void channels(void) {
         float x[4] = {1e4f, -1e4f, 1e4f, 0}, y[4], dx[4], dy[4] = {1, 2, 3, 4};
         act_channels_forward(y, x, 1, 4, (act_kind)k);
         act_channels_backward(dx, dy, x, y, 1, 4, (act_kind)k);
-        CHECK(fabsf(y[0] - 0.5f) < 1e-4f && y[1] == 0 && fabsf(y[0] - y[2]) == 0,
+        CHECK(fabsf(y[0] - 0.5f) < 1e-4f && y[1] < 1e-30f && fabsf(y[0] - y[2]) == 0,
               "%s of great numbers", act_name((act_kind)k));
         for (int i = 0; i < 4; i++)
             CHECK(isfinite(dx[i]), "gradient of %s of great numbers", act_name((act_kind)k));
