@@ -3,6 +3,7 @@
 #include "ops/activation.h"
 #include "ops/optim.h"
 #include "ops/perturb.h"
+#include "ops/yolo_loss.h"
 #include "sides.h"
 #include <omp.h>
 
@@ -13,6 +14,10 @@ __typeof__(rng_uniform_row) portable_rng_uniform_row;
 __typeof__(adam_step) portable_adam_step;
 __typeof__(act_forward) portable_act_forward;
 __typeof__(act_backward) portable_act_backward;
+__typeof__(act_channels_forward) portable_act_channels_forward;
+__typeof__(act_channels_backward) portable_act_channels_backward;
+__typeof__(yolo_output) portable_yolo_output;
+__typeof__(yolo_loss) portable_yolo_loss;
 
 typedef struct { float *y, *dx, *tape, rm[4 * 96], rv[4 * 96]; double dphi[PHI_LEN]; } sides;
 
@@ -100,6 +105,64 @@ static void adam(void) {
     }
 }
 
+static void channels(void) {
+    enum { ROWS = 300, C = 37, N = ROWS * C };
+    float *x = normal(N, 12), *dy = normal(N, 13), *y[2], *dx[2];
+    for (int k = ACT_NORM_CHAN; k < ACT_COUNT; k++) {
+        for (int s = 0; s < 2; s++) {
+            y[s] = malloc(N * sizeof **y);
+            dx[s] = malloc(N * sizeof **dx);
+            (s ? portable_act_channels_forward : act_channels_forward)(y[s], x, ROWS, C,
+                                                                       (act_kind)k);
+            (s ? portable_act_channels_backward : act_channels_backward)(dx[s], dy, x, y[s], ROWS,
+                                                                         C, (act_kind)k);
+        }
+        CHECK(apart(y[0], y[1], N) < LIMIT && apart(dx[0], dx[1], N) < LIMIT, "%s %.2e %.2e",
+              act_name((act_kind)k), apart(y[0], y[1], N), apart(dx[0], dx[1], N));
+        for (int s = 0; s < 2; s++) {
+            free(y[s]);
+            free(dx[s]);
+        }
+    }
+    free(x);
+    free(dy);
+}
+
+/* A head with a grid that no vector divides; true boxes in both pictures. */
+static void head(void) {
+    static const int mask[] = {1, 2};
+    static const float anchors[] = {10, 14, 40, 30, 60, 90};
+    const yolo_head h = {
+        .batch = 2, .h = 19, .w = 17, .classes = 7, .n = 2, .mask = mask, .anchors = 3,
+        .sizes = anchors, .net_h = 152, .net_w = 136, .scale_x_y = 1.1f};
+    yolo_rule r = yolo_rule_default();
+    r.mse = 0, r.measure = BOX_CIOU, r.max_boxes = 3, r.iou_thresh = 0.2f, r.ignore_thresh = 0.3f;
+    const float truth[] = {0.3f, 0.4f, 0.3f, 0.2f, 1, 0.7f, 0.6f, 0.5f, 0.7f, 6,
+                           0,    0,    0,    0,    0, 0.5f, 0.5f, 0.2f, 0.3f, 0,
+                           0.2f, 0.9f, 0.1f, 0.2f, 3, 0.8f, 0.1f, 0.3f, 0.2f, 2};
+    size_t n = yolo_len(&h);
+    float *x = normal(n, 14), *out[2], *delta[2];
+    yolo_figures f[2];
+    void *scratch = malloc(yolo_scratch_len(&h, &r));
+    for (int s = 0; s < 2; s++) {
+        out[s] = malloc(n * sizeof **out);
+        delta[s] = malloc(n * sizeof **delta);
+        (s ? portable_yolo_output : yolo_output)(out[s], x, &h, YOLO_NHWC);
+        (s ? portable_yolo_loss : yolo_loss)(delta[s], &f[s], out[s], truth, &h, &r, YOLO_NHWC,
+                                             scratch);
+    }
+    CHECK(apart(out[0], out[1], n) < LIMIT && apart(delta[0], delta[1], n) < LIMIT,
+          "head %.2e %.2e", apart(out[0], out[1], n), apart(delta[0], delta[1], n));
+    CHECK(f[0].boxes == f[1].boxes && f[0].boxes > 3 && fabs(f[0].cost / f[1].cost - 1) < LIMIT,
+          "%zu and %zu boxes, cost %f and %f", f[0].boxes, f[1].boxes, f[0].cost, f[1].cost);
+    for (int s = 0; s < 2; s++) {
+        free(out[s]);
+        free(delta[s]);
+    }
+    free(x);
+    free(scratch);
+}
+
 int main(void) {
     static const shape4 shapes[] = {{4, 32, 32, 16}, {3, 17, 9, 33}, {2, 16, 16, 64}, {1, 40, 5, 3}, {5, 1, 1, 96}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -107,5 +170,7 @@ int main(void) {
             for (int batch = 0; batch < 2; batch++) one_perturb(shapes[i], (perturb_noise)noise, batch, batch ? 0 : 0.1f);
     rows();
     adam();
+    channels();
+    head();
     return t_done("test_portable");
 }
