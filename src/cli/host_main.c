@@ -1,6 +1,7 @@
 /* host_main.c - metaperturb-host: the commands that need Darknet's library and ours. main.c starts it. */
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "engine/engine.h"
 #include "train/attack.h"
 #include "train/bench.h"
@@ -203,6 +204,7 @@ int main(int argc, char **argv) {
     char err[ERR_LEN] = "";
     options o;
     int words, at = 0;
+    output_checked();
     const command *c = commands_find(argc, argv, &words);
     while (c && at < RUNS && runs[at].id != c->id) at++;
     if (!c || at == RUNS) {
@@ -215,7 +217,7 @@ int main(int argc, char **argv) {
     }
     if (!o.threads) o.threads = omp_get_num_procs();
     omp_set_num_threads(o.threads);
-    if (!runs[at].run(&o, err)) return 0;
+    if (!output_possible(&o, c->id, err) && !runs[at].run(&o, err)) return 0;
     fflush(stdout);
     if (err[0]) fprintf(stderr, "metaperturb: %s\n", err);     /* empty: another rank says it */
     return 1;

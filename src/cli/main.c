@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/convert.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "train/commit.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ int main(int argc, char **argv) {
     char err[ERR_LEN] = "";
     options o;
     int words;
+    output_checked();
     if (argc < 2 || is(argv[1], "-help") || is(argv[1], "-h")) {
         commands_list(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;

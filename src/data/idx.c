@@ -20,6 +20,8 @@ int data_is_idx(const char *path) {
     unsigned char b[2];
     const char *name = strrchr(path, '/');
     if (strstr(name ? name : path, "idx3-ubyte")) return 1;
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return 0;      /* a look would take the first bytes of a pipe */
     gzFile f = gzopen(path, "rb");          /* reads plain files too */
     if (!f) return 0;
     int idx_like = gzread(f, b, 2) == 2 && !b[0] && !b[1];     /* no text file starts so */

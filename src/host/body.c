@@ -7,9 +7,7 @@
 static int last_with_weights(const network *net) {
     int last = -1;
     for (int i = 0; i < net->n; i++) {
-        long long k = host_layer_floats(&net->layers[i]);
-        if (k < 0) return -1;
-        if (k > 0) last = i;
+        if (host_layer_floats(&net->layers[i]) > 0) last = i;
     }
     if (last < 0) return -1;
     LAYER_TYPE t = net->layers[last].type;

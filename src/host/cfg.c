@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { MAX_BYTES = 16 << 20, MAX_SECTIONS = 10000 };   /* the largest cfg in use has 300 sections */
+/* The largest cfg in use has 300 sections, the longest section of ours 30 keys; each key is compared with all before it. */
+enum { MAX_BYTES = 16 << 20, MAX_SECTIONS = 10000, MAX_KEYS = 200 };
 
 typedef struct {
     cfg_file *c;
@@ -105,6 +105,7 @@ static int add_option(reader *r, char *s) {
     if (!k && !r->plain) return cfg_fail_key(r->err, c, r->line, r->kind, key);
     cfg_section *sec = &c->sections[c->n - 1];
     if (!*val) return cfg_fail(r->err, c, r->line, "[%s] %s has no value", sec->type, key);
+    if (sec->n == MAX_KEYS) return cfg_fail(r->err, c, r->line, "more than %d keys in one section", MAX_KEYS);
     for (int i = 0; i < sec->n; i++) {
         if (!strcmp(sec->options[i].key, key)) return given_twice(r, sec, &sec->options[i]);
     }
@@ -158,29 +159,27 @@ static int read_lines(reader *r, char *text, size_t len) {
 
 /* The file's bytes, malloc'd; or NULL and err. */
 static char *slurp(reader *r, const char *path, size_t *len) {
-    struct stat st;
-    if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > MAX_BYTES) {
-        cfg_fail(r->err, r->c, 0, "%lld bytes are too many for a cfg; is it a weights file?", (long long)st.st_size);
-        return NULL;
-    }
-    char *text = (char *)file_slurp(path, len, r->err);
-    if (!text || *len <= MAX_BYTES) return text;
-    cfg_fail(r->err, r->c, 0, "%zu bytes are too many for a cfg", *len);
-    free(text);
-    return NULL;
+    char *text = (char *)file_slurp_most(path, MAX_BYTES, len, r->err);
+    if (!text && *len > MAX_BYTES)
+        cfg_fail(r->err, r->c, 0, "more than %d bytes are too many for a cfg; is it a weights file?", MAX_BYTES);
+    return text;
 }
 
-static int read_into(reader *r, const char *path, const char *given) {
+static int read_into(reader *r, const char *path, const char *given, char **kept) {
     size_t len = given ? strlen(given) : 0;
     char *text = given ? strdup(given) : slurp(r, path, &len);
     if (!text) return given ? no_memory(r->err, r->c) : -1;
+    if (kept && !(*kept = strdup(text))) {      /* read_lines cuts it into pieces */
+        free(text);
+        return no_memory(r->err, r->c);
+    }
     int bad = read_lines(r, text, len);
     free(text);
     if (!bad && r->plain && !r->c->n) bad = cfg_fail(r->err, r->c, 0, "no section in it");
     return bad ? -1 : r->plain ? 0 : cfg_check(r->c, r->err);
 }
 
-static cfg_file *read_file(const char *path, const char *text, int plain, char *err) {
+static cfg_file *read_file(const char *path, const char *text, char **kept, int plain, char *err) {
     cfg_file *c = calloc(1, sizeof *c);
     reader *r = calloc(1, sizeof *r);
     int bad = !c || !r || !(c->path = strdup(path));
@@ -191,10 +190,11 @@ static cfg_file *read_file(const char *path, const char *text, int plain, char *
         r->err = err;
         r->plain = plain;
         r->again = text != NULL;
-        bad = read_into(r, path, text);
+        bad = read_into(r, path, text, kept);
     }
     free(r);
     if (!bad) return c;
+    if (kept) free(*kept), *kept = NULL;
     cfg_free(c);
     return NULL;
 }
@@ -218,9 +218,14 @@ int cfg_problems(const char *path, FILE *out, char *err) {
     return n;
 }
 
-cfg_file *cfg_read(const char *path, char *err) { return read_file(path, NULL, 0, err); }
-cfg_file *cfg_read_plain(const char *path, char *err) { return read_file(path, NULL, 1, err); }
-cfg_file *cfg_read_text(const char *name, const char *text, char *err) { return read_file(name, text, 0, err); }
+cfg_file *cfg_read(const char *path, char *err) { return read_file(path, NULL, NULL, 0, err); }
+cfg_file *cfg_read_plain(const char *path, char *err) { return read_file(path, NULL, NULL, 1, err); }
+cfg_file *cfg_read_text(const char *name, const char *text, char *err) { return read_file(name, text, NULL, 0, err); }
+
+cfg_file *cfg_read_keep(const char *path, char **text, char *err) {
+    *text = NULL;
+    return read_file(path, NULL, text, 0, err);
+}
 
 void cfg_free(cfg_file *c) {
     if (!c) return;

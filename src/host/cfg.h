@@ -51,6 +51,8 @@ cfg_file *cfg_read(const char *path, char *err);
 int cfg_problems(const char *path, FILE *out, char *err);
 /* The same syntax, but sections and keys that are the caller's business (META files): at least one section, no key twice. */
 cfg_file *cfg_read_plain(const char *path, char *err);
+/* As cfg_read, and the file's own text (malloc'd, *text; NULL where it failed): a pipe gives it once. */
+cfg_file *cfg_read_keep(const char *path, char **text, char *err);
 /* As cfg_read, without warnings, of a text in memory; `name` stands for the file in messages, and for its folder. */
 cfg_file *cfg_read_text(const char *name, const char *text, char *err);
 void cfg_free(cfg_file *c);

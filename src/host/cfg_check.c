@@ -95,6 +95,8 @@ static int convolution(walk *x) {
         return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included", size,
                     x->in.w + 2 * pad, x->in.h + 2 * pad);
     if (output(x, (x->in.w + 2 * pad - size) / stride + 1, (x->in.h + 2 * pad - size) / stride + 1, n)) return -1;
+    if (num(x, "numload", 0) > n)
+        return FAIL("numload", "numload=%lld is more than filters=%lld", num(x, "numload", 0), n);
     double per = (double)(x->in.c / groups) * (double)n * (double)(size * size);
     return add_floats(x, per + (double)n * (num(x, "batch_normalize", 0) ? 4 : 1));
 }
@@ -103,6 +105,8 @@ static int deconvolution(walk *x) {
     long long n = num(x, "filters", 1), size = num(x, "size", 1), stride = num(x, "stride", 1);
     long long pad = num(x, "pad", 0) ? size / 2 : num(x, "padding", 0);
     if (output(x, (x->in.w - 1) * stride + size - 2 * pad, (x->in.h - 1) * stride + size - 2 * pad, n)) return -1;
+    if (num(x, "numload", 0) > n)
+        return FAIL("numload", "numload=%lld is more than filters=%lld", num(x, "numload", 0), n);
     return add_floats(x, (double)x->in.c * (double)n * (double)(size * size)
                          + (double)n * (num(x, "batch_normalize", 0) ? 4 : 1));
 }

@@ -54,14 +54,13 @@ static int number_layers(cfg_edit *e) {
 }
 
 cfg_edit *cfg_edit_open(const char *path, const char *text, char *err) {
-    size_t len;
     cfg_edit *e = calloc(1, sizeof *e);
     if (!e) {
         snprintf(err, ERR_LEN, "%.400s: no memory to change the cfg", path);
         return NULL;
     }
-    e->cfg = text ? cfg_read_text(path, text, err) : cfg_read(path, err);
-    if (e->cfg) e->text = text ? strdup(text) : (char *)file_slurp(path, &len, err);
+    e->cfg = text ? cfg_read_text(path, text, err) : cfg_read_keep(path, &e->text, err);
+    if (e->cfg && text) e->text = strdup(text);
     if (e->text && !find_lines(e) && !number_layers(e)) return e;
     if (e->text || (e->cfg && text)) snprintf(err, ERR_LEN, "%.400s: no memory to change the cfg", path);
     cfg_edit_free(e);

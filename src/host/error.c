@@ -2,6 +2,7 @@
  *
  * In a file of its own, without darknet.h: the C library has an error() too, with another signature, and under LD_PRELOAD
  * this one stands before both. The first argument tells them apart: an exit status, or the address of a message. */
+#include "host/hush.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ static void libc_error(int status, int errnum, const char *format, va_list ap) {
 }
 
 void error(uintptr_t first, ...) {
+    host_unhush();
     fflush(stdout);
     if (first < 4096) {
         va_list ap;

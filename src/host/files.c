@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -32,29 +35,59 @@ static int target(file_out *o, const char *path, struct stat *st, char *err) {
     return 0;
 }
 
+/* Is this descriptor still what stands under the name? Another process may have renamed or removed it meanwhile. */
+static int stands_at(int fd, const char *path) {
+    struct stat mine, there;
+    return !fstat(fd, &mine) && !lstat(path, &there) && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+}
+
+/* 1: locked, or this file system knows no locks; 0: another holds it. */
+static int lock(int fd) { return !flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK; }
+
+/* An empty temporary file that no other writer holds: a lock shows who lives. -1 and errno. */
+static int open_tmp(file_out *o) {
+    for (int k = 0; k < 1000; k++) {
+        snprintf(o->tmp, sizeof o->tmp, k ? "%s.%d.tmp" : "%s.tmp", o->path, k);
+        int fd = open(o->tmp, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+        if (fd < 0) return -1;
+        if (lock(fd) && stands_at(fd, o->tmp) && !ftruncate(fd, 0)) return fd;
+        close(fd);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
 int file_out_open(file_out *o, const char *path, char *err) {
     struct stat st;
     memset(o, 0, sizeof *o);
     if (target(o, path, &st, err)) return -1;
-    snprintf(o->tmp, sizeof o->tmp, "%s.tmp", o->path);
-    int fd = open(o->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int fd = open_tmp(o);
     if (fd < 0) return fail(err, o->tmp, "cannot be written", errno);
     if (st.st_mode && fchmod(fd, st.st_mode & 07777)) { /* the new file then has the user's usual rights */ }
     o->f = fdopen(fd, "wb");
     if (!o->f) {
         int e = errno;
-        close(fd);
         unlink(o->tmp);
+        close(fd);
         return fail(err, o->tmp, "cannot be written", e);
     }
     return 0;
 }
 
+/* The name goes first: once closed, it may be another writer's. */
 void file_out_abort(file_out *o) {
     if (!o->f) return;
+    unlink(o->tmp);
     fclose(o->f);
     o->f = NULL;
-    unlink(o->tmp);
+}
+
+int file_out_possible(const char *path, char *err) {
+    file_out o;
+    if (!path) return 0;
+    if (file_out_open(&o, path, err)) return -1;
+    file_out_abort(&o);
+    return 0;
 }
 
 /* Everything written and on the disk? 0, or the reason. */
@@ -84,64 +117,128 @@ static void sync_folder(const char *path) {
 int file_out_close(file_out *o, char *err) {
     if (!o->f) return fail(err, o->path, "cannot be written: it is not open", 0);
     int e = flush_and_sync(o->f);
-    if (fclose(o->f) && !e) e = errno;
-    o->f = NULL;
     if (!e && rename(o->tmp, o->path)) e = errno;
-    if (e) {
-        unlink(o->tmp);
-        return fail(err, o->path, "cannot be written", e);
-    }
+    if (e) unlink(o->tmp);
+    fclose(o->f);       /* all is on the disk already; its lock held the name until here */
+    o->f = NULL;
+    if (e) return fail(err, o->path, "cannot be written", e);
     sync_folder(o->path);
     return 0;
 }
 
-static unsigned char *slurp_stream(FILE *f, size_t room, size_t *len) {
-    unsigned char *p = malloc(room + 1), *q;
-    size_t n = 0;
-    while (p) {
-        n += fread(p + n, 1, room - n, f);
-        if (n < room || ferror(f)) break;
-        int c = fgetc(f);       /* a file of just the expected size ends here, without a larger buffer */
-        if (c == EOF) break;
-        q = room > SIZE_MAX / 2 - 1 ? NULL : realloc(p, 2 * room + 1);
-        if (!q) {
-            free(p);
-            errno = ENOMEM;
-            return NULL;
-        }
-        p = q;
-        room *= 2;
-        p[n++] = (unsigned char)c;
+/* ---- reading ---------------------------------------------------------------------------------------------- */
+
+enum { PIPE_SECONDS = 30, NO_WRITER = -2 };
+
+/* As read(); a pipe that stays silent: NO_WRITER. */
+static ssize_t read_some(int fd, int pipe, void *to, size_t n) {
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = pipe ? poll(&p, 1, PIPE_SECONDS * 1000) : 1;
+        if (ready == 0) return NO_WRITER;
+        ssize_t got = ready < 0 ? -1 : read(fd, to, n);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
     }
-    if (!p) return NULL;
-    p[n] = 0;
+}
+
+/* All of it, at most `most` bytes and one more; NULL and err. */
+static unsigned char *slurp(int fd, const char *path, const struct stat *st, size_t most, size_t *len, char *err) {
+    size_t room = st->st_size > 0 ? (size_t)st->st_size + 1 : 65536, n = 0;
+    unsigned char *p = malloc(room + 1);
+    ssize_t got = 1;
+    while (p && got > 0 && n <= most) {
+        if (n == room) {
+            unsigned char *q = room > SIZE_MAX / 2 - 1 ? NULL : realloc(p, 2 * room + 1);
+            if (!q) free(p);
+            p = q;
+            room *= 2;
+            continue;
+        }
+        got = read_some(fd, S_ISFIFO(st->st_mode), p + n, room - n);
+        if (got > 0) n += (size_t)got;
+    }
+    if (p && got >= 0 && n <= most) {
+        p[n] = 0;
+        *len = n;
+        return p;
+    }
+    if (!p) fail(err, path, "cannot be read", ENOMEM);
+    else if (got == NO_WRITER) fail(err, path, "nothing came through this pipe for 30 seconds", 0);
+    else if (got < 0) fail(err, path, "cannot be read", errno);
+    else fail(err, path, "is too long for what it should be", 0);
     *len = n;
+    free(p);
+    return NULL;
+}
+
+unsigned char *file_slurp_most(const char *path, size_t most, size_t *len, char *err) {
+    struct stat st;
+    unsigned char *p = NULL;
+    *len = 0;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);     /* a pipe without a writer would be waited for */
+    if (fd < 0 || fstat(fd, &st)) {
+        fail(err, path, errno == ENXIO ? "is no ordinary file" : "cannot be read", errno == ENXIO ? 0 : errno);
+    } else if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+        fail(err, path, S_ISDIR(st.st_mode) ? "is a folder, not a file" : "is no ordinary file", 0);
+    } else if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > most) {
+        *len = (size_t)st.st_size;
+        fail(err, path, "is too long for what it should be", 0);
+    } else {
+        p = slurp(fd, path, &st, most, len, err);
+    }
+    if (fd >= 0) close(fd);
     return p;
 }
 
 unsigned char *file_slurp(const char *path, size_t *len, char *err) {
-    struct stat st;
-    FILE *f = fopen(path, "rbe");
-    if (!f) {
-        fail(err, path, "cannot be read", errno);
-        return NULL;
+    return file_slurp_most(path, SIZE_MAX / 2, len, err);
+}
+
+/* ---- locks ------------------------------------------------------------------------------------------------ */
+
+static int held_by_another(int fd, const char *path, char *err) {
+    char who[256];
+    ssize_t n = pread(fd, who, sizeof who - 1, 0);
+    who[n > 0 ? n : 0] = 0;
+    who[strcspn(who, "\n")] = 0;
+    close(fd);
+    snprintf(err, ERR_LEN, "%.400s: held by %s, which writes the same files: wait for it, or give another name or folder",
+             path, who[0] ? who : "another process");
+    return -1;
+}
+
+static void write_holder(int fd) {
+    char host[65] = "", when[32] = "", text[256];
+    struct tm tm;
+    time_t now = time(NULL);
+    if (gethostname(host, sizeof host - 1)) host[0] = 0;
+    if (localtime_r(&now, &tm)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
+    int n = snprintf(text, sizeof text, "process %ld on %s since %s\n", (long)getpid(), host, when);
+    if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n) { /* the lock holds, only its sentence is poorer */ }
+}
+
+int file_lock_take(file_lock *l, const char *path, char *err) {
+    *l = (file_lock){.fd = -1};
+    if (strlen(path) >= sizeof l->path) return fail(err, path, "the path is too long", 0);
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+        if (fd < 0) return fail(err, path, "cannot be written", errno);
+        if (!lock(fd)) return held_by_another(fd, path, err);
+        if (stands_at(fd, path)) {
+            write_holder(fd);
+            l->fd = fd;
+            strcpy(l->path, path);
+            return 0;
+        }
+        close(fd);      /* its holder has just removed it */
     }
-    unsigned char *p = NULL;
-    if (fstat(fileno(f), &st)) {
-        fail(err, path, "cannot be read", errno);
-    } else if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
-        fail(err, path, S_ISDIR(st.st_mode) ? "is a folder, not a file" : "is no ordinary file", 0);
-    } else {
-        p = slurp_stream(f, st.st_size > 0 ? (size_t)st.st_size : 65536, len);
-        if (!p) fail(err, path, "cannot be read", ENOMEM);
-    }
-    if (p && ferror(f)) {
-        fail(err, path, "cannot be read", EIO);
-        free(p);
-        p = NULL;
-    }
-    fclose(f);
-    return p;
+}
+
+void file_lock_drop(file_lock *l) {
+    if (!l->path[0]) return;
+    unlink(l->path);
+    close(l->fd);
+    l->path[0] = 0;
 }
 
 uint32_t file_crc32(const void *p, size_t n) {

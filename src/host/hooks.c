@@ -5,10 +5,10 @@
  * So these are caught where one file calls another. Only these few (scripts/check_symbols.sh holds the list); everything
  * else goes through function pointers. */
 #include "host/files.h"
+#include "host/hush.h"
 #include "host/net_internal.h"
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -51,6 +51,7 @@ static void *real(const char *name) {
     if (!fn) { void *p_ = real(#name); memcpy(&fn, &p_, sizeof fn); }
 
 static void die(const char *text) {
+    host_unhush();
     fflush(stdout);
     fprintf(stderr, "%s\n", text);
     exit(1);
@@ -66,28 +67,9 @@ void host_real_load(network *net, char *path, int start, int cutoff) {
     fn(net, path, start, cutoff);
 }
 
-/* The host talks on stderr. */
-static int hush(void) {
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC), saved;
-    fflush(stderr);
-    saved = dup(2);
-    if (null >= 0 && saved >= 0) dup2(null, 2);
-    if (null >= 0) close(null);
-    return saved;
-}
-
-static void unhush(int saved) {
-    if (saved < 0) return;
-    fflush(stderr);
-    dup2(saved, 2);
-    close(saved);
-}
-
 void host_real_save(network *net, char *path, int cutoff) {
     REAL(save_weights_upto)
-    int saved = hush();     /* it would name our temporary file */
     fn(net, path, cutoff);
-    unhush(saved);
 }
 
 int host_memory_file(const void *p, size_t n, char path[64]) {
@@ -108,8 +90,12 @@ int host_memory_file(const void *p, size_t n, char path[64]) {
 static int translate(const cfg_file *c, char path[64]) {
     char *text = cfg_for_host(c);
     int fd = text ? host_memory_file(text, strlen(text), path) : -1;
+    if (fd < 0) {
+        char err[ERR_LEN];
+        snprintf(err, sizeof err, "metaperturb: the cfg cannot be handed to the host: %s", strerror(errno));
+        die(err);
+    }
     free(text);
-    if (fd < 0) die("metaperturb: cannot hand the cfg to the host: no memory");
     return fd;
 }
 
@@ -172,7 +158,7 @@ layer get_network_output_layer(network *net) {
 }
 
 network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
-    int saved = quiet ? hush() : -1;
+    if (quiet) host_hush();
     pending.cfg = c;
     pending.failed = 0;
     pending.alone = alone;
@@ -180,7 +166,7 @@ network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
     network *net = parse_translated(c);
     pending.cfg = NULL;
     pending.alone = 0;
-    unhush(saved);
+    host_unhush();
     if (!pending.failed) return net;
     snprintf(err, ERR_LEN, "%s", pending.err);
     free_network(net);
@@ -219,7 +205,7 @@ void save_weights_upto(network *net, char *path, int cutoff) {
     host_net *h = host_of(net);
     if (h) engine_read(h->e, NULL);
     if (!h) host_real_save(net, path, cutoff);
-    else if (cutoff < net->n ? host_stock_save(net, path, cutoff, err) : host_save(net, path, 0, err)) die(err);
+    else if (cutoff < net->n ? host_save_upto(net, path, cutoff, err) : host_save(net, path, 0, err)) die(err);
 }
 
 int resize_network(network *net, int w, int h) {
@@ -240,12 +226,14 @@ void free_layer(layer l) {
 }
 
 void file_error(char *s) {
+    host_unhush();
     fflush(stdout);
     fprintf(stderr, "darknet: cannot open file: %s\n", s);
     exit(1);
 }
 
 void malloc_error(void) {
+    host_unhush();
     fflush(stdout);
     fprintf(stderr, "darknet: not enough memory\n");
     exit(1);

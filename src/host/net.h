@@ -80,6 +80,9 @@ enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
  * if HOST_PARTIAL_OK, with a line on stderr. HOST_CLEAR: seen and optimizer state start anew. 0, or -1 and err. */
 int host_load(network *net, const char *path, int flags, char *err);
 
+/* Major, minor and revision of the weights file that was loaded last; zeros: none was. */
+const int *host_file_version(const host_net *h);
+
 /* What fine-tuning begins with: the file's stock part (no trailer) up to the last layer with weights, whose weights too are taken if
  * their number is this network's; else it keeps those it has, and the file must hold that layer with another number of outputs. Steps count
  * from 0. 0, or -1 and err with nothing changed: another network's file, or one cut short. */
@@ -89,6 +92,6 @@ int host_load_body(network *net, const char *path, char *err);
  * state, so that training goes on bit for bit). Temporary file, sync, rename. 0, or -1 and err. */
 int host_save(network *net, const char *path, int resume, char *err);
 
-/* Floats that the host stores for a layer; -1: a type that it stores in a way of its own. */
+/* Floats of a layer in a file that is loaded: without what dontload=, numload=, dontloadscales= leave out. */
 long long host_layer_floats(const layer *l);
 #endif

@@ -47,6 +47,7 @@ struct host_net {
     int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
     int late;                   /* in host_train_pass: nothing is waited for that need not be */
     layer *marked;              /* the network's layers, once they carry our marks; NULL before */
+    int file_version[3];
 };
 
 /* Trainable arrays of a layer as the host holds them: weights, biases, scales. Unused ones have n == 0. */
@@ -86,13 +87,15 @@ void host_run_backward(layer l, network net);
 void host_run_update(layer l, update_args a);
 
 /* stock.c: the host's part of a file; p[0..len-1] is the whole file `path`, layers start .. end-1 of it are read, 0 .. end-1 written.
- * 0, or -1 and err (writing: what the host could not write shows in the file's size alone). / Floats of a layer in such a file. /
+ * 0, or -1 and err (writing: errno). / Floats of a layer in such a file. /
  * All rolling variances out of (set 0) or into the layers, and how many there are. */
 int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start, int end, char *err);
-int host_stock_save(network *net, const char *path, int end, char *err);
+int host_stock_save(const network *net, int end, FILE *f);
 long long host_file_floats(const layer *l, const weights_head *head);
 size_t host_variances_len(const network *net);
 void host_variances(const network *net, float *p, int set);
+/* weights.c: layers 0 .. end-1 without a trailer, as the host's `partial` writes them. 0, or -1 and err. */
+int host_save_upto(network *net, const char *path, int end, char *err);
 
 /* Bytes as a file that only this process sees, under `path`: its descriptor, or -1. (hooks.c) */
 int host_memory_file(const void *p, size_t n, char path[64]);

@@ -1,7 +1,5 @@
-/* weights.c - weights files: the host's format first and complete, then a trailer of ours.
- *
- * The host's part: int32 major, minor, revision; `seen` (64 bits from version 0.2 on, before that 32); then per layer the
- * floats that host_layer_floats counts. The trailer, little-endian:
+/* weights.c - weights files: the host's format first and complete (stock.c), then a trailer of ours. A file is read once
+ * into memory, measured, and taken from there. The trailer, little-endian:
  *     "MPTRAIL1"  u32 version  u32 crc32 of the payload  u64 payload length  payload
  * The payload is a row of chunks: four letters, u64 length, bytes. Unknown chunks are passed over.
  *     PHI   82 floats                       BNRM  biases of each [batchnorm], which the host does not store
@@ -18,23 +16,6 @@
 #include "host/weights_file.h"
 #include <errno.h>
 #include <math.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-long long host_layer_floats(const layer *l) {
-    host_tensor t[3];
-    if (l->dontsave || l->dontload) return -1;
-    switch (l->type) {
-    case CONVOLUTIONAL:
-    case CONNECTED:
-        host_tensors(l, t);
-        return (long long)(t[0].n + t[1].n + (l->batch_normalize ? 3 * t[1].n : 0));
-    case BATCHNORM: return 3LL * l->c;
-    case LOCAL: return l->outputs + (long long)l->size * l->size * l->c * l->n * l->out_w * l->out_h;
-    case DECONVOLUTIONAL: return -1;
-    default: return 0;
-    }
-}
 
 /* ---- a growing, or a read, row of bytes ------------------------------------------------------------------------ */
 
@@ -195,17 +176,6 @@ static int has_batchnorm(const network *net) {
     return 0;
 }
 
-static long long stock_bytes(const network *net) {
-    weights_head head = {.fork = host_of(net)->epsilon == CFG_EPSILON_ALEXEYAB};
-    long long n = 3 * (long long)sizeof(int) + (long long)sizeof(size_t);
-    for (int i = 0; i < net->n; i++) {
-        long long k = host_file_floats(&net->layers[i], &head);
-        if (k < 0) return -1;
-        n += 4 * k;
-    }
-    return n;
-}
-
 static int append_trailer(FILE *f, network *net, host_net *h, int resume) {
     bytes b = {0};
     payload(net, h, resume, &b);
@@ -221,6 +191,16 @@ static int append_trailer(FILE *f, network *net, host_net *h, int resume) {
     return ok ? 0 : -1;
 }
 
+/* Everything of the file into o, which is then closed. */
+static int write_all(file_out *o, network *net, int layers, int trailer, int resume, const char *path, char *err) {
+    if (!host_stock_save(net, layers, o->f) && (!trailer || !append_trailer(o->f, net, host_of(net), resume)))
+        return file_out_close(o, err);
+    int e = errno;
+    file_out_abort(o);
+    snprintf(err, ERR_LEN, "%s: cannot write the weights: %s", path, strerror(e));
+    return -1;
+}
+
 int host_save(network *net, const char *path, int resume, char *err) {
     host_net *h = host_of(net);
     file_out o;
@@ -228,26 +208,14 @@ int host_save(network *net, const char *path, int resume, char *err) {
     engine_read(h->e, NULL);
     host_ema_select(h, net, 1);
     host_statistics_select(h, net, 0);
-    /* The host writes by name and checks nothing; its bytes are counted afterwards. */
-    if (host_stock_save(net, o.tmp, net->n, err)) {
-        file_out_abort(&o);
-        return -1;
-    }
-    struct stat st;
-    long long want = stock_bytes(net);
-    if (stat(o.tmp, &st) || (want >= 0 && st.st_size != want)) {
-        file_out_abort(&o);
-        snprintf(err, ERR_LEN, "%s: cannot write the weights: no space left, or the disk failed", path);
-        return -1;
-    }
-    if (fseek(o.f, 0, SEEK_END)
-        || ((resume || h->shared.present || has_batchnorm(net)) && append_trailer(o.f, net, h, resume))) {
-        int e = errno;
-        file_out_abort(&o);
-        snprintf(err, ERR_LEN, "%s: cannot write the weights: %s", path, strerror(e));
-        return -1;
-    }
-    return file_out_close(&o, err);
+    return write_all(&o, net, net->n, resume || h->shared.present || has_batchnorm(net), resume, path, err);
+}
+
+int host_save_upto(network *net, const char *path, int end, char *err) {
+    file_out o;
+    if (file_out_open(&o, path, err)) return -1;
+    engine_read(host_of(net)->e, NULL);
+    return write_all(&o, net, end, 0, 0, path, err);
 }
 
 /* ---- loading --------------------------------------------------------------------------------------------------- */
@@ -348,29 +316,37 @@ static void exact_variances(network *net, const bytes *all) {
     free(p);
 }
 
-typedef struct { long long head, stock; int layers; } extent;
+typedef struct { long long stock; int layers; } extent;
+
+/* Does the cfg leave out parts of a file? What stands after the parts it takes may then be the rest. */
+static int takes_parts(const network *net) {
+    for (int i = 0; i < net->n; i++) {
+        const layer *l = &net->layers[i];
+        if (l->dontload || l->dontloadscales || l->numload) return 1;
+    }
+    return 0;
+}
 
 /* Where the host's part ends, by the sizes of this network's layers; layers == net->n: complete. */
 static int measure(const network *net, const unsigned char *p, size_t len, const char *path, extent *x, char *err) {
     weights_head head;
     if (weights_head_read(p, len, path, &head, err)) return -1;
-    x->head = (long long)head.bytes;
-    long long at = x->head, size = (long long)len, best = -1;
+    long long at = (long long)head.bytes, size = (long long)len, best = -1, need = at;
+    int fits = 1;
     for (int i = 0; i < net->n; i++) {
         long long k = host_file_floats(&net->layers[i], &head);
-        if (k < 0) {        /* a layer that counts its weights in its own way: leave the check to the host */
-            x->stock = size;
-            x->layers = net->n;
-            return 0;
-        }
-        if (at + 4 * k > size) break;
+        need += 4 * k;
+        fits = fits && at + 4 * k <= size;
+        if (!fits) continue;
         at += 4 * k;
         if (at == size && k) best = i + 1;
     }
-    long long need = x->head;
-    for (int i = 0; i < net->n; i++) need += 4 * host_file_floats(&net->layers[i], &head);
     x->layers = need <= size ? net->n : (int)best;
     x->stock = need <= size ? need : size;
+    const unsigned char *payload;
+    size_t n;
+    char ignored[ERR_LEN];
+    if (need < size && takes_parts(net) && weights_trailer(p + need, (size_t)(size - need), path, &payload, &n, ignored)) x->stock = size;
     if (x->layers > 0) return 0;
     snprintf(err, ERR_LEN, "%s: %lld bytes, but this cfg needs %lld: weights of another network, or a file cut short",
              path, size, need);
@@ -400,6 +376,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     if (trailer.p && read_chunks(net, h, &trailer, flags, path, err)) return -1;
     if (host_stock_load(net, p, len, path, 0, x.layers, err)) return -1;
     exact_variances(net, &trailer);
+    memcpy(h->file_version, p, sizeof h->file_version);
     if (flags & HOST_CLEAR) {
         *net->seen = 0;
         h->t_infer = 1;
@@ -407,6 +384,8 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     engine_changed(h->e, NULL);
     return 0;
 }
+
+const int *host_file_version(const host_net *h) { return h->file_version; }
 
 int host_load(network *net, const char *path, int flags, char *err) {
     size_t len;

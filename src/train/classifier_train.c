@@ -53,6 +53,7 @@ static int start(run *r, char *err) {
 }
 
 static void end(run *r) {
+    loop_end(&r->l);
     loader_free(r->loader);
     dataset_free(r->loaded);
     dataset_free(r->valid);

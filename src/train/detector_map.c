@@ -102,20 +102,17 @@ static int measure_and_show(const classifier *c, const detector_args *a, const d
     return bad;
 }
 
-/* Version numbers of a weights file: the host writes 0.2.0, the fork 0.2.5. */
-static int written_by_fork(const char *path) {
-    int v[3] = {0};
-    FILE *f = fopen(path, "rbe");
-    int whole = f && fread(v, sizeof v, 1, f) == 1;
-    if (f) fclose(f);
-    return whole && v[0] == 0 && v[1] == 2 && v[2] >= 5;
+/* The host writes 0.2.0, the fork 0.2.5. */
+static int written_by_fork(const host_net *h) {
+    const int *v = host_file_version(h);
+    return v[0] == 0 && v[1] == 2 && v[2] >= 5;
 }
 
 int detector_map(const detector_args *args, char *err) {
     detector_args a = *args;
     classifier c;
     if (detector_open_test(&c, &a, err)) return -1;
-    if (a.fork < 0) a.fork = written_by_fork(a.c.weights);
+    if (a.fork < 0) a.fork = written_by_fork(c.h);
     int bad = -1;
     det_set *s = detector_pictures(&c, &a, DATA_VALID, err);
     if (s) bad = measure_and_show(&c, &a, s, err);

@@ -72,20 +72,25 @@ static int collect(loop *l, char *err) {
 /* The best score lies beside the weights that reached it, so that a run that goes on knows it. */
 static void best_name(const run *r, char path[8300]) { snprintf(path, 8300, "%s_best.json", r->l.base); }
 
-static void read_best(run *r) {
-    char path[8300], err[ERR_LEN];
+static int read_best(run *r, char *err) {
+    char path[8300];
     size_t n;
     r->best = -1;
     best_name(r, path);
-    if (r->l.first == 0 || access(path, R_OK)) return;
+    if (r->l.first == 0 || access(path, F_OK)) return 0;
     char *text = (char *)file_slurp(path, &n, err);
+    if (!text) return -1;
     cJSON *j = text ? cJSON_Parse(text) : NULL, *v = cJSON_GetObjectItem(j, "map50"), *s = cJSON_GetObjectItem(j, "step");
     if (cJSON_IsNumber(v) && cJSON_IsNumber(s) && s->valuedouble <= (double)r->l.first) {
         r->best = v->valuedouble;
         r->best_step = (long)s->valuedouble;
     }
+    int whole = cJSON_IsNumber(v) && cJSON_IsNumber(s);
+    if (!whole) snprintf(err, ERR_LEN, "%.800s: damaged: which mAP the best weights have is not known; remove it, and the next test "
+                         "counts as the best", path);
     cJSON_Delete(j);
     free(text);
+    return whole ? 0 : -1;
 }
 
 static int keep_best(run *r, const cJSON *o, char *err) {
@@ -208,8 +213,7 @@ static int start(run *r, char *err) {
     long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
     if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
     if (a->every && !(r->valid = detector_pictures(&l->c, &r->a, DATA_VALID, err))) return -1;
-    if (loop_prepare(l, err) || augmentation(r, err)) return -1;
-    read_best(r);
+    if (loop_prepare(l, err) || augmentation(r, err) || read_best(r, err)) return -1;
     network *net = l->c.net;
     r->loader = det_loader_new(r->train, &r->aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch, net->batch,
                                a->threads > 3 ? a->threads / 4 + 1 : 1);
@@ -227,6 +231,7 @@ int detector_train(const detector_args *a, char *err) {
     r.l.job = &job;
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : 0;
     if (!bad && r.best >= 0) printf("best: mAP@0.50 %.2f %% at step %ld, in %s_best.weights\n", 100 * r.best, r.best_step, r.l.base);
+    loop_end(&r.l);
     det_loader_free(r.loader);
     det_free(r.train);
     det_free(r.valid);

@@ -174,13 +174,20 @@ static int write_file(results *r, int k, const char *dir, char *err) {
     return file_out_close(&o, err);
 }
 
-static int write_all(results *r, char *err) {
-    const char *dir = r->c->data->results[0] ? r->c->data->results : "results";
-    int bad = 0;
+/* results= of DATA; made where it is missing. NULL and err. */
+static const char *folder(const data_file *d, char *err) {
+    const char *dir = d->results[0] ? d->results : "results";
+    char probe[4200];
+    snprintf(probe, sizeof probe, "%s/results", dir);
     if (mkdir(dir, 0777) && errno != EEXIST) {
         snprintf(err, ERR_LEN, "%s: cannot make the folder of the results: %s", dir, strerror(errno));
-        return -1;
+        return NULL;
     }
+    return file_out_possible(probe, err) ? NULL : dir;
+}
+
+static int write_all(results *r, const char *dir, char *err) {
+    int bad = 0;
     if (r->coco) fputs("\n]\n", r->f[0]);
     for (int k = 0; k < r->files && !bad; k++) bad = write_file(r, k, dir, err);
     if (!bad) printf("%zu boxes of %d pictures in %d file%s in %s\n", r->written, r->s->n, r->files, r->files > 1 ? "s" : "", dir);
@@ -207,9 +214,10 @@ int detector_valid(const detector_args *args, char *err) {
     int bad = -1;
     double start = report_now();
     a.no_labels = 1;
-    det_set *s = detector_pictures(&c, &a, DATA_VALID, err);
+    const char *dir = folder(c.data, err);
+    det_set *s = dir ? detector_pictures(&c, &a, DATA_VALID, err) : NULL;
     results r = {.c = &c, .s = s, .a = &a};
-    if (s) bad = open_results(&r, err) || detector_run(&c, s, &a, a.thresh, seen, &r, err) || write_all(&r, err) ? -1 : 0;
+    if (s) bad = open_results(&r, err) || detector_run(&c, s, &a, a.thresh, seen, &r, err) || write_all(&r, dir, err) ? -1 : 0;
     if (!bad) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddNumberToObject(j, "images", s->n);

@@ -17,7 +17,9 @@ static int name_outputs(loop *l, char *err) {
         snprintf(err, ERR_LEN, "%s: cannot make the backup folder: %s", dir, strerror(errno));
         return -1;
     }
-    return 0;
+    char path[8300];
+    snprintf(path, sizeof path, "%s.lock", l->base);
+    return file_lock_take(&l->lock, path, err);
 }
 
 /* The first layer with a weight that is no number, or -1. */
@@ -144,6 +146,8 @@ static int finish(loop *l, char *err) {
     cJSON_AddStringToObject(l->json, "weights", l->saved);
     return report_json(l->a->json, l->json, err);
 }
+
+void loop_end(loop *l) { file_lock_drop(&l->lock); }
 
 int loop_run(loop *l, char *err) {
     int bad = 0;

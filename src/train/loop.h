@@ -1,6 +1,7 @@
 /* loop.h - the steps of a training run, whatever is trained: rate, log, tests along the way, backups, stopping, the report. */
 #ifndef MP_LOOP_H
 #define MP_LOOP_H
+#include "host/files.h"
 #include "train/classifier.h"
 #include <cjson/cJSON.h>
 
@@ -30,12 +31,15 @@ struct loop {
     double before, seconds;     /* of earlier pieces of this run; of all steps and of what collect() did after them */
     int knows_average;
     cJSON *json, *log, *valids;
+    file_lock lock;             /* base + ".lock": no other training writes these files meanwhile */
 };
 
 /* After c is open: which steps, where files go. -1 and err: no max_batches, trained to the end already, no folder. */
 int loop_prepare(loop *l, char *err);
 /* All steps and the report. -1 and err. */
 int loop_run(loop *l, char *err);
+/* After loop_prepare, whatever came of it: others may write these files now. */
+void loop_end(loop *l);
 /* Write the weights as base + ending; resume: with the optimizer's state. */
 int loop_save(loop *l, const char *ending, int resume, char *err);
 #endif

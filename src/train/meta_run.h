@@ -1,6 +1,7 @@
 /* meta_run.h - the state of a meta-training run; shared by meta_train.c and meta_state.c alone. */
 #ifndef MP_META_RUN_H
 #define MP_META_RUN_H
+#include "host/files.h"
 #include "train/classifier.h"
 #include "train/meta.h"
 #include "train/meta_file.h"
@@ -29,13 +30,14 @@ typedef struct {
     float phi[PHI_LEN], m1[PHI_LEN], m2[PHI_LEN];
     double start, before, last_line;    /* before: seconds that earlier parts of the run took */
     cJSON *json, *log;
+    file_lock lock;                 /* OUT.lock, on rank 0: no other run writes these files meanwhile */
     char out[4096];                 /* the phi file to write; its state lies beside it, with .state at the end */
 } meta_run;
 
 /* Write the whole state (every rank calls it; rank 0 writes): OUT.state by way of a temporary file; the one before stays
  * as OUT.state.1. */
 int meta_state_save(meta_run *r, char *err);
-/* Go on from OUT.state, or OUT.state.1 where that is missing or damaged (said on stderr); neither: from the start. Every rank
- * calls it, behind the opening of its tasks. -1: the state is of another META, or cannot be read. */
+/* Go on from OUT.state, or OUT.state.1 where that is missing; neither: from the start. Every rank calls it, after the opening of
+ * its tasks. -1: the state is damaged, of another META, or cannot be read. */
 int meta_state_load(meta_run *r, char *err);
 #endif

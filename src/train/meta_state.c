@@ -141,14 +141,15 @@ int meta_state_save(meta_run *r, char *err) {
     return bad;
 }
 
-/* The payload of a whole file, or NULL: not there, or damaged (said). */
-static unsigned char *read_whole(const char *path, size_t *len) {
-    char err[ERR_LEN];
+/* The payload of a whole file. NULL and err: damaged, or unreadable; NULL and err empty: not there. */
+static unsigned char *read_whole(const char *path, size_t *len, char *err) {
     uint32_t crc;
     uint64_t n;
-    if (access(path, F_OK)) return NULL;
+    err[0] = 0;
+    if (access(path, F_OK) && errno == ENOENT) return NULL;
     unsigned char *p = file_slurp(path, len, err);
-    if (p && *len >= HEAD && !memcmp(p, magic, sizeof magic)) {
+    if (!p) return NULL;
+    if (*len >= HEAD && !memcmp(p, magic, sizeof magic)) {
         memcpy(&crc, p + 8, sizeof crc);
         memcpy(&n, p + 12, sizeof n);
         if (n == *len - HEAD && file_crc32(p + HEAD, n) == crc) {
@@ -157,9 +158,29 @@ static unsigned char *read_whole(const char *path, size_t *len) {
             return p;
         }
     }
-    fprintf(stderr, "%s: damaged or cut short; the state before it is used if it is there\n", path);
+    snprintf(err, ERR_LEN, "%.400s: damaged or cut short", path);
     free(p);
     return NULL;
+}
+
+/* OUT.state; where there is none, OUT.state.1: a kill between the two renames leaves that alone. b->p NULL: neither is there. A damaged
+ * one is not a missing one: the user decides what to lose. */
+static int read_state(const meta_run *r, bytes *b, char *err) {
+    char path[4200], before[4200], why[ERR_LEN];
+    snprintf(path, sizeof path, "%s.state", r->out);
+    snprintf(before, sizeof before, "%s.state.1", r->out);
+    b->p = read_whole(path, &b->len, err);
+    if (b->p) return 0;
+    if (!err[0]) {
+        b->p = read_whole(before, &b->len, err);
+        return b->p || !err[0] ? 0 : -1;
+    }
+    unsigned char *p = read_whole(before, &b->len, why);
+    size_t n = strlen(err);
+    if (p) snprintf(err + n, ERR_LEN - n, "; %.300s, the state before it, is whole: rename it to go on from there", before);
+    else snprintf(err + n, ERR_LEN - n, "; there is no whole state before it: remove it to start anew");
+    free(p);
+    return -1;
 }
 
 static int restore(meta_run *r, bytes b, char *err) {
@@ -195,20 +216,17 @@ cut:
 }
 
 int meta_state_load(meta_run *r, char *err) {
-    char path[4200];
     bytes b = {0};
-    int bad = 0;
-    if (ranks_id() == 0) {
-        snprintf(path, sizeof path, "%s.state", r->out);
-        b.p = read_whole(path, &b.len);
-        snprintf(path, sizeof path, "%s.state.1", r->out);
-        if (!b.p) b.p = read_whole(path, &b.len);
-    }
+    int bad = ranks_id() == 0 ? read_state(r, &b, err) : 0;
+    if (ranks_agree(bad, err)) return -1;
     uint64_t len = b.p ? b.len : 0;
     ranks_broadcast(&len, sizeof len, 0);
     if (ranks_id() != 0 && len) b = (bytes){malloc(len), len};
     if (len && !b.p) bad = no_memory(err);
-    if (ranks_agree(bad, err)) return -1;
+    if (ranks_agree(bad, err)) {
+        free(b.p);
+        return -1;
+    }
     if (len) {
         ranks_broadcast(b.p, len, 0);
         bad = restore(r, b, err);

@@ -168,6 +168,11 @@ static int start(meta_run *r, char *err) {
         snprintf(err, ERR_LEN, "%s: not enough memory for %d tasks", r->a->meta, r->n);
         return -1;
     }
+    if (ranks_id() == 0) {
+        char path[4200];
+        snprintf(path, sizeof path, "%s.lock", r->out);
+        if (file_lock_take(&r->lock, path, err) || file_out_possible(r->out, err)) return -1;
+    }
     if (r->m->init[0]) {
         if (phi_read(r->m->init, r->phi, err)) return -1;
     } else {
@@ -233,6 +238,7 @@ int meta_train(const meta_args *a, char *err) {
         dataset_free(t->check);
         classifier_close(&t->c);
     }
+    file_lock_drop(&r.lock);
     free(r.tasks);
     free(r.rows);
     meta_file_free(r.m);

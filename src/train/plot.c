@@ -1,11 +1,12 @@
 /* plot.c - see plot.h. gnuplot reads its script from a file in memory, so that its end cannot end us, and writes the picture to
- * its standard output, so that no path has to be quoted for it. */
+ * its standard output, a file in memory too: no path has to be quoted for it, and only a whole picture reaches the disk. */
 #include "train/plot.h"
 #include "host/cfg.h"
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +15,11 @@ extern char **environ;
 int plot_open(plot *p, const char *path, int w, int h, char *err) {
     if (file_out_open(&p->out, path, err)) return -1;
     int fd = memfd_create("metaperturb-plot", MFD_CLOEXEC);
-    p->to = fd < 0 ? NULL : fdopen(fd, "w+");
+    p->picture = memfd_create("metaperturb-picture", MFD_CLOEXEC);
+    p->to = fd < 0 || p->picture < 0 ? NULL : fdopen(fd, "w+");
     if (!p->to) {
+        if (fd >= 0) close(fd);
+        if (p->picture >= 0) close(p->picture);
         file_out_abort(&p->out);
         snprintf(err, ERR_LEN, "%s: not enough memory to draw it", path);
         return -1;
@@ -47,26 +51,54 @@ static int run_gnuplot(int script, int picture, char *text, size_t len) {
     return bad ? -1 : status;
 }
 
-void plot_abort(plot *p) {
+static void let_go(plot *p) {
     fclose(p->to);
+    close(p->picture);
+}
+
+void plot_abort(plot *p) {
+    let_go(p);
     file_out_abort(&p->out);
+}
+
+/* gnuplot says nothing of a picture that it could not write to its end. */
+static int copy_picture(int from, FILE *to) {
+    static const unsigned char head[8] = "\x89PNG\r\n\x1a\n", end[8] = "IEND\xae\x42\x60\x82";
+    struct stat st;
+    int whole = 0;
+    if (fstat(from, &st) || st.st_size < 16) return -1;
+    size_t n = (size_t)st.st_size;
+    unsigned char *p = mmap(NULL, n, PROT_READ, MAP_SHARED, from, 0);
+    if (p == MAP_FAILED) return -1;
+    whole = !memcmp(p, head, sizeof head) && !memcmp(p + n - sizeof end, end, sizeof end);
+    if (whole) fwrite(p, 1, n, to);         /* file_out_close sees whether it could */
+    munmap(p, n);
+    return whole ? 0 : -1;
+}
+
+/* Why there is no picture: gnuplot's status (-1: not started), and what it said. */
+static void explain(const plot *p, int status, const char *said, char *err) {
+    const char *line = said + strspn(said, "\n "), *path = p->out.path;
+    if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
+        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot cannot be run: install gnuplot-nox", path);
+    else if (status)
+        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot failed: %.*s", path, (int)strcspn(line, "\n"), line);
+    else snprintf(err, ERR_LEN, "%s: not drawn: there was no room for the whole picture in memory", path);
 }
 
 int plot_close(plot *p, char *err) {
     char said[256];
-    int status = -1;
     fprintf(p->to, "unset multiplot\n");
-    if (!fflush(p->to) && !fseek(p->to, 0, SEEK_SET)) {
-        status = run_gnuplot(fileno(p->to), fileno(p->out.f), said, sizeof said);
-    }
-    fclose(p->to);
-    if (!status) return file_out_close(&p->out, err);
-    if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
-        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot cannot be run: install gnuplot-nox", p->out.path);
+    int bad = fflush(p->to) || fseek(p->to, 0, SEEK_SET);
+    if (bad) {
+        snprintf(err, ERR_LEN, "%s: not drawn: its script could not be written: %s", p->out.path, strerror(errno));
     } else {
-        const char *line = said + strspn(said, "\n ");
-        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot failed: %.*s", p->out.path, (int)strcspn(line, "\n"), line);
+        int status = run_gnuplot(fileno(p->to), p->picture, said, sizeof said);
+        bad = status || copy_picture(p->picture, p->out.f);
+        if (bad) explain(p, status, said, err);
     }
+    let_go(p);
+    if (!bad) return file_out_close(&p->out, err);
     file_out_abort(&p->out);
     return -1;
 }

@@ -4,7 +4,7 @@
 #include "host/files.h"
 
 /* A script for gnuplot is written to `to`; terminal, size and look are set already. */
-typedef struct { FILE *to; file_out out; } plot;
+typedef struct { FILE *to; file_out out; int picture; } plot;     /* picture: in memory, until it is whole */
 
 /* A PNG of w x h pixels at path. 0, or -1 and err. */
 int plot_open(plot *p, const char *path, int w, int h, char *err);
