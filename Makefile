@@ -153,8 +153,8 @@ test: tests cuda
 layers:
 	@scripts/check_layers.sh
 
-asan:
-	$(MAKE) BUILD=build/asan EXTRA="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
+asan tsan:
+	tests/sanitize.sh $@ all
 
 clean:
 	rm -rf $(BUILD)
@@ -164,10 +164,11 @@ help:
 	@echo "make tests      the test programs"
 	@echo "make test       the same, and runs all tests; scripts/test.sh installs what is missing before"
 	@echo "make layers     check that no room includes one below it"
-	@echo "make asan       the test programs with AddressSanitizer and UBSan, in build/asan"
+	@echo "make asan, tsan C and end-to-end tests with AddressSanitizer and UBSan, or ThreadSanitizer"
+	@echo "make fuzz       every reader of files against bytes that nobody wrote, FUZZ_SECONDS each"
 	@echo "make GPU=1      the same program with CUDA, cuDNN and cuBLAS (CUDA=/usr/local/cuda)"
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests cuda test layers asan clean help FORCE
+.PHONY: all tests cuda test layers asan tsan fuzz fuzz_targets clean help FORCE
 .SECONDARY:

@@ -13,7 +13,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { return omp
 if ! clang -fopenmp -fsanitize=fuzzer,address,undefined -o "$T/probe" "$T/probe.c" 2>"$T/probe.log"; then
     for t in "${targets[@]}"; do skip "$t: no clang with libFuzzer and OpenMP (Debian: clang, libclang-rt-dev, libomp-dev): $(head -n 1 "$T/probe.log")"; done
     finish
-    exit
 fi
 san=(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
 if ! make -s -j"$(nproc)" BUILD=$B CC=clang OPTIMIZE=-O1 WARN="-Wall -Wextra -Wno-unused-parameter -Wno-pass-failed" \
@@ -21,7 +20,6 @@ if ! make -s -j"$(nproc)" BUILD=$B CC=clang OPTIMIZE=-O1 WARN="-Wall -Wextra -Wn
     tail -n 20 "$T/make.log"
     bad "the targets do not build"
     finish
-    exit 1
 fi
 
 # The host library is not instrumented: only what goes through the allocator and our own code is seen. Leaks of the host are known.

@@ -6,8 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 KILLS=${KILLS:-25}
-mkdir "$T/boxes" && tiny_data && python3 tests/make_boxes.py "$T/boxes" || exit 1
-cc -std=c11 -O1 -Wall -Wextra -o "$T/kill_at" tests/kill_at.c || exit 1
+mkdir "$T/boxes"
+tiny_data
+need "pictures with boxes" python3 tests/make_boxes.py "$T/boxes"
+need "kill_at" cc -std=c11 -O1 -Wall -Wextra -o "$T/kill_at" tests/kill_at.c
 watched=1
 "$T/kill_at" 0 "$T" true 3>/dev/null 2>"$T/err" || { watched=0; skip "no kills at system calls, all at random moments: $(cat "$T/err")"; }
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
