@@ -58,4 +58,10 @@ refused "misspelt key" "activaton" env LD_PRELOAD="$SO" "$T/client" <(sed 's/act
 # bash calls the C library's error() in no way, but ls and others do: the preloaded error() must not take their arguments
 LD_PRELOAD=$SO ls /nonexistent-file 2>"$T/err" && bad "ls: status 0"
 check "the C library's error() still works" grep -q "nonexistent-file" "$T/err"
+
+# 5. threads of a stranger: standard error is the program's own while others save weights
+gcc -O1 -Wall -isystem "$DARKNET/include" -o "$T/threads" tests/client_threads.c \
+    -L"$DARKNET" -Wl,-rpath,"$DARKNET" -ldarknet -lm -lpthread || exit 1
+LD_PRELOAD=$SO "$T/threads" tests/tiny.cfg "$T" 2000 >/dev/null 2>"$T/err"
+check "no line of another thread is lost" test "$(grep -c 'line of the program' "$T/err")" = 2001
 finish

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "host/cfg_memory.h"
 #include "engine/engine.h"
 #include "train/attack.h"
 #include "train/bench.h"
@@ -217,6 +218,7 @@ int main(int argc, char **argv) {
     }
     if (!o.threads) o.threads = omp_get_num_procs();
     omp_set_num_threads(o.threads);
+    cfg_memory_limit(o.memory);
     if (!output_possible(&o, c->id, err) && !runs[at].run(&o, err)) return 0;
     fflush(stdout);
     if (err[0]) fprintf(stderr, "metaperturb: %s\n", err);     /* empty: another rank says it */

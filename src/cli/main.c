@@ -6,6 +6,7 @@
 #include "cli/convert.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "host/cfg_memory.h"
 #include "train/commit.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ int main(int argc, char **argv) {
         commands_help(c);
         return 0;
     }
+    cfg_memory_limit(o.memory);
     if (!run(c, &o, argv, err)) return 0;
     fflush(stdout);
     fprintf(stderr, "metaperturb: %s\n", err);

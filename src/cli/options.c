@@ -2,12 +2,13 @@
 #include "cli/options.h"
 #include "host/nearest.h"
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FLAG, INT, REAL, SEED, TEXT } kind;
+typedef enum { FLAG, INT, REAL, SEED, TEXT, SIZE } kind;
 
 typedef struct {
     const char *name;
@@ -24,6 +25,8 @@ enum { ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BE
 static const option table[] = {
     {"-seed", SEED, AT(seed), 0, 0, ALL, "N", "seed of initial weights, batches, augmentation and noise (default 0)"},
     {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
+    {"-memory", SIZE, AT(memory), 0, 0, (ALL & ~CMD_BENCH_DATA) | CMD_COMPARE | CMD_CFG_CHECK, "LIMIT",
+     "take no more than 800M, 4G, ... (default: what the machine and its control group have free)"},
     {"-i", INT, AT(gpu), 0, 1023, ALL | CMD_COMPARE, "N", "the CUDA device to run on (default: the first, or one for each MPI rank; builds with GPU=1)"},
     {"-nogpu", FLAG, AT(nogpu), 0, 0, ALL | CMD_COMPARE, NULL, "run on the CPU"},
     {"-tf32", FLAG, AT(tf32), 0, 0, ALL | CMD_COMPARE, NULL, "let CUDA round products to TF32: faster, three digits (default: float32)"},
@@ -95,6 +98,16 @@ static int take_value(options *o, const option *t, const char *v, char *err) {
         o->seed_given = 1;
         if (*v >= '0' && *v <= '9' && !*end && !errno) return 0;
         snprintf(err, ERR_LEN, "-seed %s: not a whole number from 0 to 18446744073709551615", v);
+        return -1;
+    }
+    if (t->kind == SIZE) {
+        static const char units[] = "KMGT";
+        double x = strtod(v, &end);
+        const char *unit = *end ? strchr(units, *end) : NULL;
+        if (unit) x *= pow(1024, (double)(unit - units + 1)), end++;
+        *(double *)((char *)o + t->at) = x;
+        if (end != v && !*end && x >= 1) return 0;
+        snprintf(err, ERR_LEN, "%s %s: not a size as 800M or 4G", t->name, v);
         return -1;
     }
     if (t->kind == REAL) {

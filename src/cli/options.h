@@ -20,6 +20,7 @@ typedef struct {
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume, images, points, negatives, map, list, table;
     int check, distill, gpu, nogpu, tf32;    /* gpu < 0: not said; threads 0: all there are */
+    double memory;              /* bytes; 0: not said */
     double thresh, nms, iou_thresh, step;   /* thresh, step, distill < 0: the command's own */
     const char *json, *phi, *backup, *out, *data, *where, *calibrate, *like, *cell, *plot, *norm, *eps, *transfer, *transfer_weights, *beside;
 } options;

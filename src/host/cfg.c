@@ -1,6 +1,7 @@
 /* cfg.c - see cfg.h: reading, accessors and the text for the host. The checks are in cfg_check.c. */
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
+#include "host/cfg_memory.h"
 #include "host/files.h"
 #include "ops/perturb.h"
 #include <ctype.h>
@@ -199,6 +200,16 @@ static cfg_file *read_file(const char *path, const char *text, char **kept, int 
     return NULL;
 }
 
+/* Of a cfg without other problems: does a step of training fit into the memory there is? */
+static int memory_problem(const cfg_file *c, FILE *out, char *err) {
+    cfg_memory m;
+    if (cfg_memory_of(c, 1, &m, err)) return -1;
+    cfg_memory_tell(stderr, c->path, &m);
+    if (!cfg_memory_check(c->path, &m, err)) return 0;
+    fprintf(out, "%s\n", err);
+    return 1;
+}
+
 int cfg_problems(const char *path, FILE *out, char *err) {
     cfg_file *c = calloc(1, sizeof *c);
     reader *r = calloc(1, sizeof *r);
@@ -212,6 +223,7 @@ int cfg_problems(const char *path, FILE *out, char *err) {
         text = slurp(r, path, &len);
     }
     if (text && !read_lines(r, text, len)) n = r->found + (r->lost ? 0 : cfg_check_all(c, out));
+    if (!n) n = memory_problem(c, out, err);
     free(text);
     free(r);
     cfg_free(c);

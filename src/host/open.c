@@ -1,4 +1,5 @@
 /* open.c - making, seeding and freeing a network. */
+#include "host/cfg_memory.h"
 #include "host/net_internal.h"
 #include "host/phi.h"
 #include "ops/rng.h"
@@ -7,7 +8,10 @@
 #include <unistd.h>
 
 network *host_open(const cfg_file *c, int quiet, char *err) {
+    cfg_memory m;
     err[0] = 0;
+    /* The host would write where an allocation gave nothing. */
+    if (cfg_memory_of(c, 0, &m, err) || cfg_memory_check(c->path, &m, err)) return NULL;
     network *net = host_parse(c, quiet, 0, err);
     if (net && !host_of(net)) {
         snprintf(err, ERR_LEN, "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here", c->path);

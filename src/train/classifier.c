@@ -1,5 +1,6 @@
 /* classifier.c - opening a classifier, and measuring it. */
 #include "train/classifier.h"
+#include "host/cfg_memory.h"
 #include "train/report.h"
 #include <math.h>
 #include <omp.h>
@@ -20,12 +21,21 @@ static int set_phi(cfg_file *c, const char *phi, char *err) {
     return -1;
 }
 
+int memory_of_training(const cfg_file *cfg, char *err) {
+    cfg_memory m;
+    if (cfg_memory_of(cfg, 1, &m, err) || cfg_memory_check(cfg->path, &m, err)) return -1;
+    cfg_memory_tell(stdout, cfg->path, &m);
+    fflush(stdout);
+    return 0;
+}
+
 int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err) {
     memset(c, 0, sizeof *c);
     c->cfg = a->cfg_text ? cfg_read_text(a->cfg, a->cfg_text, err) : cfg_read(a->cfg, err);
     if (!c->cfg) return -1;
     c->data = data_file_read(a->data, err);
     if (!c->data || (a->phi && set_phi(c->cfg, a->phi, err))) goto fail;
+    if (a->training && memory_of_training(c->cfg, err)) goto fail;
     c->net = host_open(c->cfg, a->cfg_text || (a->weights && a->image), err);
     if (!c->net) goto fail;
     c->h = host_of(c->net);

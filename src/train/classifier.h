@@ -19,6 +19,7 @@ typedef struct {
     int clear, skip_bad, samples;
     int every;                                  /* validate every so many steps while training; 0: never */
     int top;
+    int training;                               /* 1: the memory of a step is told before the network is opened, and checked */
 } classifier_args;
 
 /* Each returns 0, or -1 and one sentence in err; nothing is left half written. */
@@ -43,6 +44,8 @@ struct classifier {
     host_net *h;
 };
 int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err);
+/* Before a network is opened: one line on the memory of a training step, or -1 and err where there is less. */
+int memory_of_training(const cfg_file *cfg, char *err);
 /* The same for a network of any kind: fits says, before weights are loaded, whether network and data belong together. */
 typedef int (*network_fits)(const classifier *c, const classifier_args *a, char *err);
 int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err);

@@ -60,8 +60,10 @@ static void end(run *r) {
     classifier_close(&r->l.c);
 }
 
-int classifier_train(const classifier_args *a, char *err) {
-    run r = {.l = {.a = a, .job = &job}};
+int classifier_train(const classifier_args *args, char *err) {
+    classifier_args a = *args;
+    a.training = 1;
+    run r = {.l = {.a = &a, .job = &job}};
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : 0;
     end(&r);
     return bad;

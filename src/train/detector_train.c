@@ -227,6 +227,7 @@ static int start(run *r, char *err) {
 
 int detector_train(const detector_args *a, char *err) {
     run r = {.a = *a, .out = -1, .null = -1};
+    r.a.c.training = 1;
     r.l.a = &r.a.c;
     r.l.job = &job;
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : 0;

@@ -1,6 +1,7 @@
 /* meta_run.h - the state of a meta-training run; shared by meta_train.c and meta_state.c alone. */
 #ifndef MP_META_RUN_H
 #define MP_META_RUN_H
+#include "host/cfg_memory.h"
 #include "host/files.h"
 #include "train/classifier.h"
 #include "train/meta.h"
@@ -30,6 +31,7 @@ typedef struct {
     float phi[PHI_LEN], m1[PHI_LEN], m2[PHI_LEN];
     double start, before, last_line;    /* before: seconds that earlier parts of the run took */
     cJSON *json, *log;
+    cfg_memory memory;              /* of this rank's tasks */
     file_lock lock;                 /* OUT.lock, on rank 0: no other run writes these files meanwhile */
     char out[4096];                 /* the phi file to write; its state lies beside it, with .state at the end */
 } meta_run;

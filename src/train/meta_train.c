@@ -51,6 +51,12 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
     }
     set_up(t->c.cfg, r->m, mt, r->steps);
     if (cfg_set_classes(t->c.cfg, t->c.data->classes, err)) return -1;
+    cfg_memory m;
+    if (cfg_memory_of(t->c.cfg, 1, &m, err)) return -1;
+    r->memory.resident += m.resident;       /* of all tasks of this rank: the program's own part counts once too often */
+    r->memory.address += m.address;
+    r->memory.batch += m.batch;
+    if (cfg_memory_check(t->c.cfg->path, &r->memory, err)) return -1;
     t->c.net = host_open(t->c.cfg, k > 0, err);
     if (!t->c.net) return -1;
     t->c.h = host_of(t->c.net);
@@ -191,6 +197,8 @@ static int open_tasks(meta_run *r, char *err) {
                t->c.cfg->path);
         fflush(stdout);
     }
+    cfg_memory_tell(stdout, r->a->meta, &r->memory);
+    fflush(stdout);
     return 0;
 }
 
