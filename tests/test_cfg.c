@@ -70,7 +70,6 @@ static const refusal refusals[] = {
     {NET "[perturb]\nactivaton=relu\n", 6, "[perturb] unknown key \"activaton\"; did you mean \"activation\"?", ""},
     {NET "[maxpool]\nfilters=3\n", 6, "unknown key \"filters\" (a key of convolutional", "known: size, stride"},
     {NET "[meta_shared]\nk=3\n", 6, "unknown key \"k\"", "known: phi, train, c_norm"},
-    {NET CONV "filters=7\n", 9, "filters is given twice, first in line 6", "remove"},
     {NET "batch=abc\n" CONV, 5, "batch=abc", "not a whole number"},
     {NET "batch=0\n" CONV, 5, "batch=0", "out of range"},
     {NET "batch=-4\n" CONV, 5, "out of range", "[1, 1000000]"},
@@ -79,7 +78,8 @@ static const refusal refusals[] = {
     {NET "batch=8-\n" CONV, 5, "not a whole number", ""},
     {NET "learning_rate=1.2.3\n" CONV, 5, "not a number", ""},
     {NET "learning_rate=1e\n" CONV, 5, "not a number", ""},
-    {NET "batch=64 # comment\n" CONV, 5, "not a whole number", "comment needs a line of its own"},
+    {NET "batch=64# comment\n" CONV, 5, "not a whole number", "comment needs a blank before its #"},
+    {NET "batch= # 64\n" CONV, 5, "batch has no value", ""},
     {NET "batch=3\nsubdivisions=2\n" CONV, 6, "batch=3 is not a multiple of subdivisions=2", ""},
     {NET "subdivisions=0\n" CONV, 5, "subdivisions=0", "out of range"},
     {NET "learning_rate=0\n" CONV, 5, "must be above 0", ""},
@@ -380,6 +380,14 @@ static void test_warnings(void) {
     release_stderr();
     CHECK(c && cfg_get_num(c, 0, "batch", 0) == 2 && strstr(warned, ":6: warning: [net] batch is given twice")
           && strstr(warned, "batch=2 in line 5"), "%s%s", warned, err);
+    cfg_free(c);
+    catch_stderr();
+    c = parse(NET CONV "filters=7\n[conv] # the last\nfilters=4\t# or 5\nactivation=relu #x\n");
+    release_stderr();
+    CHECK(c && cfg_get_num(c, 1, "filters", 0) == 6 && strstr(warned, ":9: warning: [convolutional] filters is given twice: Darknet goes by "
+          "the first, filters=6 in line 6"), "given twice, as pjreddie's yolov3-openimages and yolo9000 do: %s%s", warned, err);
+    CHECK(c && c->n == 3 && cfg_get_num(c, 2, "filters", 0) == 4 && !strcmp(cfg_get(c, 2, "activation"), "relu")
+          && occurrences(warned, "\n") == 2 && strstr(warned, ":10: warning: what stands behind a blank and #"), "comments: %s%s", warned, err);
     cfg_free(c);
 }
 

@@ -46,6 +46,11 @@ static void test_text(void) {
         "[net]\r\nwidth=8\r\nheight=8\r\nchannels=3\r\n\r\n[convolutional]\r\nactivation=relu",
         "[net]\r\nwidth=8\r\nheight=8\r\nchannels=3\r\n\r\n[meta_shared]\r\n\r\n[convolutional]\r\nactivation=linear\r\n\r\n[perturb]\r\n"
         "activation=relu");
+    both_ways("comments behind values, keys given twice", "0,1",
+        NET "[convolutional] # first\nfilters=3 # three\nactivation=leaky\t# not relu\nactivation=relu\n[shortcut]\nfrom=0 # 0\n"
+        "[shortcut]\nfrom=0 # the convolution\n",
+        NET SHARED "[convolutional] # first\nfilters=3 # three\nactivation=linear\t# not relu\nactivation=relu\n" P("leaky")
+        "[shortcut]\nfrom=1 # 0\n" P("linear") "[shortcut]\nfrom=1 # the convolution\n");
     both_ways("a layer without an activation", "1", NET "[convolutional]\nactivation=relu\n[maxpool]\nsize=2\nstride=2\n",
         NET SHARED "[convolutional]\nactivation=relu\n[maxpool]\nsize=2\nstride=2\n" P("linear"));
     both_ways("conv: batch norm only; an add by itself", "conv",

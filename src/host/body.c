@@ -30,23 +30,37 @@ static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each
     return -1;
 }
 
-int host_load_body(network *net, const char *path, char *err) {
-    size_t len;
-    int head = last_with_weights(net);
-    unsigned char *p = file_slurp(path, &len, err);
+/* A file and its last layer, that of the network too: outputs there (-1: the rest does not fit) and here. */
+typedef struct { unsigned char *p; size_t len; int head; long long found, own; } body;
+
+static int read_body(const network *net, const char *path, body *b, char *err) {
     weights_head begin;
-    long long found = -1, own = 0;
-    if (!p || weights_head_read(p, len, path, &begin, err)) {
-        free(p);
+    *b = (body){.head = last_with_weights(net), .found = -1};
+    b->p = file_slurp(path, &b->len, err);
+    if (!b->p || weights_head_read(b->p, b->len, path, &begin, err)) return -1;
+    if (b->head < 0) return 0;
+    const layer *l = &net->layers[b->head];
+    b->own = l->type == CONVOLUTIONAL ? l->n : l->outputs;
+    b->found = outputs_of(b->p, b->len, bytes_before(net, &begin, b->head), (size_t)(4 * host_layer_floats(l) / b->own), path);
+    return 0;
+}
+
+int host_other_outputs(const network *net, const char *path) {
+    char err[ERR_LEN];
+    body b;
+    int other = !read_body(net, path, &b, err) && b.found > 0 && b.found != b.own;
+    free(b.p);
+    return other;
+}
+
+int host_load_body(network *net, const char *path, char *err) {
+    body b;
+    if (read_body(net, path, &b, err)) {
+        free(b.p);
         return -1;
     }
-    if (head >= 0) {
-        const layer *l = &net->layers[head];
-        own = l->type == CONVOLUTIONAL ? l->n : l->outputs;
-        found = outputs_of(p, len, bytes_before(net, &begin, head), (size_t)(4 * host_layer_floats(l) / own), path);
-    }
-    if (found < 0) {
-        free(p);
+    if (b.found < 0) {
+        free(b.p);
         snprintf(err, ERR_LEN, "%s: its layers do not fit this network (only the outputs of the last one may be others): weights of another "
                  "network, or a file cut short", path);
         return -1;
@@ -54,8 +68,8 @@ int host_load_body(network *net, const char *path, char *err) {
     host_net *h = host_of(net);
     engine_read(host_engine(h), NULL);
     host_statistics_drop(h, net);
-    int bad = host_stock_load(net, p, len, path, 0, found == own ? net->n : head, err);
-    free(p);
+    int bad = host_stock_load(net, b.p, b.len, path, 0, b.found == b.own ? net->n : b.head, err);
+    free(b.p);
     *net->seen = 0;
     engine_changed(host_engine(h), NULL);
     return bad;

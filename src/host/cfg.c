@@ -15,7 +15,7 @@ enum { MAX_BYTES = 16 << 20, MAX_SECTIONS = 10000, MAX_KEYS = 200 };
 typedef struct {
     cfg_file *c;
     char *err;
-    int line, capacity, plain, again;       /* plain: sections and keys of another kind of file; again: no warnings */
+    int line, capacity, plain, again, comments; /* plain: sections and keys of another kind of file; again: no warnings */
     const cfg_kind *kind;                   /* of the section under way, NULL before the first and in an unknown one */
     FILE *all;                              /* tell every problem there and go on */
     int found, lost;                        /* problems; sections among them, so that layers cannot be counted */
@@ -35,6 +35,21 @@ static void squeeze(char *s, int inner) {
     *to = 0;
 }
 
+size_t cfg_comment(const char *s, size_t len) {
+    for (size_t i = 1; i < len; i++) if (s[i] == '#' && isspace((unsigned char)s[i - 1])) return i;
+    return len;
+}
+
+/* Darknet itself would read it as part of the value. */
+static void cut_comment(reader *r, char *s) {
+    size_t len = strlen(s), at = cfg_comment(s, len);
+    if (at == len) return;
+    s[at] = 0;
+    if (!r->again && !r->comments++)
+        fprintf(stderr, "%s:%d: warning: what stands behind a blank and # is taken for a comment, here and below; Darknet itself only knows "
+                "lines of comment\n", r->c->path, r->line);
+}
+
 static int add_section(reader *r, char *s) {
     cfg_file *c = r->c;
     squeeze(s, 0);
@@ -52,7 +67,7 @@ static int add_section(reader *r, char *s) {
         r->capacity = want;
     }
     cfg_section *n = &c->sections[c->n];
-    *n = (cfg_section){.type = strdup(k && !r->plain ? k->name : s + 1), .line = r->line};
+    *n = (cfg_section){.type = strdup(k && !r->plain ? k->name : s + 1), .line = r->line, .last = r->line};
     if (!n->type) return no_memory(r->err, c);
     c->n++;
     r->kind = k;
@@ -82,14 +97,14 @@ static void warn_fork(reader *r, const char *key) {
             "ignored\n", r->c->path, r->line, r->kind->name, key);
 }
 
-/* Stock cfgs give batch= for tests and again for training in [net]; Darknet goes by the first. Elsewhere it is a slip. */
+/* Stock cfgs do: batch= for tests and again for training in [net], a value and a later one in [region]. Darknet goes by the first. */
 static int given_twice(reader *r, const cfg_section *sec, const cfg_option *first) {
-    if (r->plain || r->all || r->kind->id != CFG_S_NET)
+    if (r->plain)
         return cfg_fail(r->err, r->c, r->line, "[%s] %s is given twice, first in line %d; remove one of them", sec->type, first->key,
                         first->line);
     if (!r->again)
-        fprintf(stderr, "%s:%d: warning: [net] %s is given twice: Darknet goes by the first, %s=%s in line %d\n", r->c->path, r->line,
-                first->key, first->key, first->val, first->line);
+        fprintf(stderr, "%s:%d: warning: [%s] %s is given twice: Darknet goes by the first, %s=%s in line %d\n", r->c->path, r->line,
+                sec->type, first->key, first->key, first->val, first->line);
     return 0;
 }
 
@@ -107,6 +122,7 @@ static int add_option(reader *r, char *s) {
     cfg_section *sec = &c->sections[c->n - 1];
     if (!*val) return cfg_fail(r->err, c, r->line, "[%s] %s has no value", sec->type, key);
     if (sec->n == MAX_KEYS) return cfg_fail(r->err, c, r->line, "more than %d keys in one section", MAX_KEYS);
+    sec->last = r->line;
     for (int i = 0; i < sec->n; i++) {
         if (!strcmp(sec->options[i].key, key)) return given_twice(r, sec, &sec->options[i]);
     }
@@ -129,6 +145,7 @@ static int refuse(reader *r, int section) {
 }
 
 static int add_line(reader *r, char *s) {
+    cut_comment(r, s);
     if (*s == '[') return add_section(r, s) ? refuse(r, 1) : 0;
     if (r->all && !r->kind && r->found) return 0;       /* of a section that was refused */
     cfg_section *sec = r->c->n ? &r->c->sections[r->c->n - 1] : NULL;

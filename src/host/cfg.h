@@ -11,8 +11,9 @@
 enum { ERR_LEN = 1024 };    /* of every `char *err` in this project */
 
 typedef struct { char *key, *val; int line; } cfg_option;
-/* type "perturb"; aliases: full name. refused: lines of it with a problem (cfg_problems only). */
-typedef struct { char *type; int line, n; cfg_option *options; int refused; } cfg_section;
+/* type "perturb"; aliases: full name. refused: lines of it with a problem (cfg_problems only).
+ * last: its last line with an option, also one given twice, which is not among the options. */
+typedef struct { char *type; int line, last, n; cfg_option *options; int refused; } cfg_section;
 typedef struct { char *path; int n; cfg_section *sections; } cfg_file;          /* sections[0] is [net] */
 
 /* [meta_shared], defaults of the paper filled in; 0 in c_norm, h_norm means "derive from the network". */
@@ -44,9 +45,9 @@ typedef struct {
 
 /* Read and check. NULL and a sentence in err: missing file, unknown section or key (nearest known one named), value
  * no number or out of range, from/layers outside the network, missing required key, [perturb] rules. Warnings
- * (keys that only the AlexeyAB fork knows) go to stderr once each. */
+ * (keys that only the AlexeyAB fork knows, a key given twice, comments behind a value) go to stderr once each. */
 cfg_file *cfg_read(const char *path, char *err);
-/* Every problem of the file, a sentence a line to `out`, instead of the first alone; without those that may only follow from
+/* Every problem of the file, a sentence a line to `out`, instead of the first alone, and the warnings of cfg_read on stderr; without those that may only follow from
  * one told before. Returns how many, or -1 and err: the file cannot be read. */
 int cfg_problems(const char *path, FILE *out, char *err);
 /* The same syntax, but sections and keys that are the caller's business (META files): at least one section, no key twice. */
@@ -60,6 +61,8 @@ void cfg_free(cfg_file *c);
 cfg_meta_shared cfg_get_meta_shared(const cfg_file *c);
 int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max);     /* returns their number */
 cfg_net_extra cfg_get_net_extra(const cfg_file *c);
+/* What trains badly without being wrong, a line each on stderr. cfg_problems says it too. */
+void cfg_warn_training(const cfg_file *c);
 
 /* Value of a key of section i, or NULL. / Set (or add) it: 0, or -1 (no memory, no such section) and nothing changed.
  * The value is not checked: cfg_layer_shape says whether the network still fits together. */

@@ -2,6 +2,7 @@
  * followed from [net] to the end by the host's own arithmetic. Shapes and the size of the weights file come from the same
  * walk. */
 #include "host/cfg_keys.h"
+#include "host/cfg_named.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -212,10 +213,18 @@ static int crop(walk *x) {
     return output(x, w, h, x->in.c);
 }
 
+/* The file that tree= or map= names, if the layer has such a key. */
+static int named(walk *x, const char *key, int (*check)(const char *, long long, char *), long long classes) {
+    char why[ERR_LEN];
+    const char *path = cfg_get(x->c, x->sec, key);
+    return path && check(path, classes, why) ? FAIL(key, "%s=%.200s: %.500s", key, path, why) : 0;
+}
+
 static int softmax(walk *x) {
     long long groups = num(x, "groups", 1);
     if (x->in.outputs % groups)
         return FAIL("groups", "groups=%lld does not divide the %lld inputs", groups, x->in.outputs);
+    if (named(x, "tree", cfg_tree_check, x->in.outputs / groups)) return -1;
     return flat(x, x->in.outputs);
 }
 
@@ -253,7 +262,7 @@ static int yolo(walk *x) {
         return FAIL("max", "max=%lld: this Darknet has room for exactly 90 boxes a picture; remove the line",
                     num(x, "max", 90));
     if (check_anchors(x, 2 * total) || check_channels(x, n * (classes + 5), "masks x (classes + 5)")) return -1;
-    return same(x);
+    return named(x, "map", cfg_map_check, classes) ? -1 : same(x);
 }
 
 static int region(walk *x) {
@@ -261,7 +270,7 @@ static int region(walk *x) {
     if (num(x, "max", 30) != 30)
         return FAIL("max", "max=%lld: this Darknet has room for exactly 30 boxes a picture; remove the line",
                     num(x, "max", 30));
-    if (check_anchors(x, 2 * n)) return -1;
+    if (check_anchors(x, 2 * n) || named(x, "tree", cfg_tree_check, classes) || named(x, "map", cfg_map_check, classes)) return -1;
     return check_channels(x, n * (classes + coords + 1), "num x (classes + coords + 1)") ? -1 : same(x);
 }
 
@@ -451,6 +460,12 @@ static int check_values(const cfg_file *c, char *err) {
     return 0;
 }
 
+static void warn(const walk *x) {
+    if (x->meta && !x->perturbs)
+        fprintf(stderr, "%s:%d: warning: [meta_shared] without any [perturb] layer: nothing is perturbed\n", x->c->path,
+                x->c->sections[x->meta].line);
+}
+
 int cfg_check_all(const cfg_file *c, FILE *out) {
     char err[ERR_LEN];
     walk x = {.c = c, .err = err, .shapes = calloc((size_t)c->n + 1, sizeof(shape)), .all = out};
@@ -460,6 +475,8 @@ int cfg_check_all(const cfg_file *c, FILE *out) {
         x.found++;
     }
     free(x.shapes);
+    if (!x.found) warn(&x);
+    cfg_warn_training(c);
     return x.found;
 }
 
@@ -473,9 +490,7 @@ int cfg_check(const cfg_file *c, char *err) {
     walk x;
     int bad = run(&x, c, err);
     free(x.shapes);
-    if (!bad && x.meta && !x.perturbs)
-        fprintf(stderr, "%s:%d: warning: [meta_shared] without any [perturb] layer: nothing is perturbed\n", c->path,
-                c->sections[x.meta].line);
+    if (!bad) warn(&x);
     return bad;
 }
 

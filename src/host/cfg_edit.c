@@ -112,10 +112,7 @@ static int blank(const cfg_edit *e, int line) {
 }
 
 /* Line of the section's last option, or of its head. */
-static int last_line(const cfg_edit *e, int section) {
-    const cfg_section *s = &e->cfg->sections[section];
-    return s->n ? s->options[s->n - 1].line : s->line;
-}
+static int last_line(const cfg_edit *e, int section) { return e->cfg->sections[section].last; }
 
 /* With the file's own line ends, and these before the lines, not behind them: so that it can stand behind a last line. */
 static char *in_lines(const cfg_edit *e, const char *before, const char *text) {
@@ -161,6 +158,7 @@ static range value_of(const cfg_edit *e, const cfg_option *o) {
     range r = e->lines[o->line - 1];
     while (e->text[r.from] != '=') r.from++;
     r.from++;
+    r.to = r.from + cfg_comment(e->text + r.from, r.to - r.from);
     while (r.from < r.to && isspace((unsigned char)e->text[r.from])) r.from++;
     while (r.to > r.from && isspace((unsigned char)e->text[r.to - 1])) r.to--;
     return r;

@@ -33,7 +33,8 @@ static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wga
 const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
 static const char *const fork_words[] = {
     "mish", "swish", "hard_mish", "relu6", "gelu", "revleaky", "norm_chan", "norm_chan_softmax",
-    "norm_chan_softmax_maxval", "sgdr", NULL};
+    "norm_chan_softmax_maxval", "normalize_channels", "normalize_channels_softmax",
+    "normalize_channels_softmax_maxval", "sgdr", NULL};
 static const char *const fork_sections[] = {
     "scale_channels", "sam", "Gaussian_yolo", "conv_lstm", "history", "local_avg", "local_avgpool", "reorg3d",
     "contrastive", "empty", "silence", "implicit", NULL};
@@ -64,7 +65,7 @@ static const cfg_key net[] = {
     FORK("mosaic"), FORK("mosaic_bound"), FORK("letter_box"),
     FORK("contrastive"), FORK("contrastive_jit_flip"), FORK("contrastive_color"), FORK("unsupervised"),
     FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
-    FORK("max_chart_loss"), END};
+    FORK("max_chart_loss"), FORK("show_receptive_field"), FORK("max_epochs"), END};
 
 /* Keys of every layer of the host. */
 static const cfg_key layer[] = {
@@ -89,7 +90,7 @@ static const cfg_key local[] = {
     INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), FLAG("pad"), ACTIVATION, END};
 static const cfg_key maxpool[] = {
     INT("size", 1, 65535), INT("stride", 1, 65535), INT("padding", 0, 65535), MODEL("stride_x", NAN),
-    MODEL("stride_y", NAN), MODEL("maxpool_depth", 0), MODEL("out_channels", 1), MODEL("antialiasing", 0), END};
+    MODEL("stride_y", NAN), MODEL("maxpool_depth", 0), MODEL("out_channels", 1), MODEL("maxpool_zero_nonmax", 0), MODEL("antialiasing", 0), END};
 static const cfg_key shortcut[] = {
     INT("from", -1e6, 1e6), ACTIVATION, FLT("alpha", -HUGE_F, HUGE_F), FLT("beta", -HUGE_F, HUGE_F),
     MODEL("weights_type", NAN), MODEL("weights_normalization", NAN), MODEL("weights_normalizion", NAN), END};
@@ -343,7 +344,7 @@ static int check_numbers(const cfg_file *c, const cfg_kind *k, const cfg_key *ke
             return cfg_fail(err, c, o->line, "[%s] %s=%s: %s%s%s", k->name, o->key, show(o->val).s,
                             list ? "not a list of " : "not a ", list ? (whole ? "whole numbers" : "numbers")
                                                                      : (whole ? "whole number" : "number"),
-                            strchr(o->val, '#') ? " (a comment needs a line of its own)" : "");
+                            strchr(o->val, '#') ? " (a comment needs a blank before its #)" : "");
         if (!in_range(key, v)) return fail_range(err, c, k, key, o);
         if (!*end) return 0;
         s = end;

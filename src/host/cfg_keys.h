@@ -56,6 +56,8 @@ int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, co
 int cfg_check(const cfg_file *c, char *err);
 /* The same for all of them, told to `out`: their number. */
 int cfg_check_all(const cfg_file *c, FILE *out);
+/* Where a comment begins in a line, or in what stands behind its =: at a # behind a blank; else len. */
+size_t cfg_comment(const char *s, size_t len);
 /* Numbers of a checked list; returns how many there are and stores up to max. */
 int cfg_list(const char *val, double *out, int max);
 /* ---- shared by cfg_check.c and cfg_check_net.c ---- */

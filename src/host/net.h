@@ -87,6 +87,8 @@ const int *host_file_version(const host_net *h);
  * their number is this network's; else it keeps those it has, and the file must hold that layer with another number of outputs. Steps count
  * from 0. 0, or -1 and err with nothing changed: another network's file, or one cut short. */
 int host_load_body(network *net, const char *path, char *err);
+/* 1: that last layer has another number of outputs in the file, and all before it fits. */
+int host_other_outputs(const network *net, const char *path);
 
 /* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or `resume` is set (optimizer
  * state, so that training goes on bit for bit). Temporary file, sync, rename. 0, or -1 and err. */

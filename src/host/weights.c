@@ -348,7 +348,8 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
     char ignored[ERR_LEN];
     if (need < size && takes_parts(net) && weights_trailer(p + need, (size_t)(size - need), path, &payload, &n, ignored)) x->stock = size;
     if (x->layers > 0) return 0;
-    snprintf(err, ERR_LEN, "%s: %lld bytes, but this cfg needs %lld: weights of another network, or a file cut short",
+    snprintf(err, ERR_LEN, "%s: %lld bytes, but this cfg needs %lld: weights of another network or number of classes (`metaperturb "
+             "weights partial` cuts off what does not fit), or a file cut short",
              path, size, need);
     return -1;
 }

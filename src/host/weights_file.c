@@ -32,7 +32,8 @@ int weights_trailer(const unsigned char *p, size_t len, const char *path, const 
     *n = 0;
     if (!len) return 0;
     if (len < WEIGHTS_TRAILER_HEAD || memcmp(p, magic, sizeof magic)) {
-        snprintf(err, ERR_LEN, "%s: %zu bytes more than this cfg needs: weights of another network?", path, len);
+        snprintf(err, ERR_LEN, "%s: %zu bytes more than this cfg needs: weights of another network or number of classes (`metaperturb "
+                 "weights partial` cuts off what does not fit)?", path, len);
         return -1;
     }
     memcpy(head, p + 8, sizeof head);

@@ -29,6 +29,18 @@ int memory_of_training(const cfg_file *cfg, char *err) {
     return 0;
 }
 
+/* Training may begin with weights of another number of classes. */
+static int load(classifier *c, const classifier_args *a, int flags, char *err) {
+    int heads = 0;
+    if (!host_load(c->net, a->weights, flags, err)) return 0;
+    for (int i = 0; i < c->net->n; i++) heads += c->net->layers[i].type == YOLO || c->net->layers[i].type == REGION;
+    if (!(flags & HOST_PARTIAL_OK) || heads > 1 || !host_other_outputs(c->net, a->weights)) return -1;
+    if (host_load_body(c->net, a->weights, err)) return -1;
+    fprintf(stderr, "%s: warning: of another number of classes than %s: the last layer with weights begins anew, and steps are counted "
+            "from 0; `metaperturb weights partial` makes a file without it\n", a->weights, a->cfg);
+    return 0;
+}
+
 int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err) {
     memset(c, 0, sizeof *c);
     c->cfg = a->cfg_text ? cfg_read_text(a->cfg, a->cfg_text, err) : cfg_read(a->cfg, err);
@@ -42,7 +54,7 @@ int network_with_data(classifier *c, const classifier_args *a, int load_flags, n
     if (fits(c, a, err)) goto fail;
     host_init(c->net, a->seed);
     if (a->body && host_load_body(c->net, a->body, err)) goto fail;
-    if (a->weights && host_load(c->net, a->weights, load_flags, err)) goto fail;
+    if (a->weights && load(c, a, load_flags, err)) goto fail;
     if (a->seed_given) host_seed(c->h, a->seed);
     return 0;
 fail:

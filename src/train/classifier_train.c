@@ -33,6 +33,19 @@ static int validate(loop *l, cJSON *o, char *err) {
 
 static const loop_job job = {".backup", ".weights", 1, batch, validate, collect};
 
+static int tell_classes(const run *r, char *err) {
+    const loop *l = &r->l;
+    size_t *count = calloc((size_t)r->train->classes, sizeof *count);
+    if (!count) {
+        snprintf(err, ERR_LEN, "not enough memory for %d classes", r->train->classes);
+        return -1;
+    }
+    for (int i = 0; i < r->train->n; i++) count[r->train->items[i].label]++;
+    report_missing(l->c.data, count, "image");
+    free(count);
+    return 0;
+}
+
 static int start(run *r, char *err) {
     loop *l = &r->l;
     const classifier_args *a = l->a;
@@ -41,6 +54,7 @@ static int start(run *r, char *err) {
     if (!r->train) r->train = r->loaded = dataset_load(l->c.data, DATA_TRAIN, net->c, a->threads, a->skip_bad, err);
     if (!r->train) return -1;
     l->images = r->train->n;
+    if (!l->in_memory && tell_classes(r, err)) return -1;
     if (a->every) r->valid = dataset_load(l->c.data, DATA_VALID, net->c, a->threads, a->skip_bad, err);
     if (a->every && !r->valid) return -1;
     augment aug = classifier_augment(l->c.cfg, net);

@@ -157,6 +157,19 @@ static void tell_anchors(const run *r) {
     if (unused) fprintf(stderr, "warning: %d of %d anchors are in no mask=: boxes like them are never learned\n", unused, n);
 }
 
+static int tell_classes(const run *r, char *err) {
+    const det_set *s = r->train;
+    size_t *count = calloc((size_t)s->classes, sizeof *count);
+    if (!count) {
+        snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
+        return -1;
+    }
+    for (int i = 0; i < s->n; i++) for (int k = 0; k < s->items[i].n; k++) count[s->items[i].box[k].cls]++;
+    report_missing(r->l.c.data, count, "box");
+    free(count);
+    return 0;
+}
+
 static void tell_pictures(const run *r) {
     const det_set *s = r->train;
     int crowded = 0;
@@ -213,7 +226,7 @@ static int start(run *r, char *err) {
     long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
     if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
     if (a->every && !(r->valid = detector_pictures(&l->c, &r->a, DATA_VALID, err))) return -1;
-    if (loop_prepare(l, err) || augmentation(r, err) || read_best(r, err)) return -1;
+    if (loop_prepare(l, err) || augmentation(r, err) || tell_classes(r, err) || read_best(r, err)) return -1;
     network *net = l->c.net;
     r->loader = det_loader_new(r->train, &r->aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch, net->batch,
                                a->threads > 3 ? a->threads / 4 + 1 : 1);

@@ -125,7 +125,11 @@ int loop_prepare(loop *l, char *err) {
     l->before = p->known ? p->seconds : 0;
     l->knows_average = p->known;
     if (l->in_memory && l->a->keep) snprintf(l->base, sizeof l->base, "%s", l->a->keep);
-    if (l->first < l->steps) return l->in_memory ? 0 : name_outputs(l, err);
+    if (l->first < l->steps && l->in_memory) return 0;
+    if (l->first < l->steps) {
+        cfg_warn_training(l->c.cfg);
+        return name_outputs(l, err);
+    }
     snprintf(err, ERR_LEN, "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
              l->a->weights, l->first, l->steps);
     return -1;

@@ -121,3 +121,16 @@ static double stop_at;          /* 0: never */
 void report_stop_after(double seconds) { stop_at = report_now() + seconds; }
 
 int report_stop_asked(void) { return stop_asked || (stop_at > 0 && report_now() >= stop_at); }
+
+void report_missing(const data_file *d, const size_t *count, const char *what) {
+    enum { TOLD = 5 };
+    char names[ERR_LEN] = "";
+    int missing = 0;
+    size_t n = 0;
+    for (int i = 0; i < d->classes; i++) {
+        if (count[i]) continue;
+        if (missing++ < TOLD) n += (size_t)snprintf(names + n, sizeof names - n, "%s%.100s", n ? ", " : "", d->name[i]);
+    }
+    if (missing) fprintf(stderr, "%s: warning: %d of %d classes have no %s: %s%s\n", d->train, missing, d->classes, what, names,
+                         missing > TOLD ? ", ..." : "");
+}

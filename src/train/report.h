@@ -1,7 +1,7 @@
 /* report.h - what a run tells: lines for people, a JSON file for scripts. */
 #ifndef MP_REPORT_H
 #define MP_REPORT_H
-#include "host/cfg.h"
+#include "data/dataset.h"
 #include "ops/metrics.h"
 #include <cjson/cJSON.h>
 
@@ -19,6 +19,9 @@ int report_json(const char *path, const cJSON *j, char *err);
 /* top1 topK nll ece images, and bins of the reliability diagram, added to an object; top: the K that m was measured with, which
  * names its key (top5, as in the lines of compare; K = 1 adds none). */
 void report_metrics(cJSON *j, const metrics *m, int top);
+
+/* A line on stderr if some class has no `what` in the train list: count[0 .. classes-1]. */
+void report_missing(const data_file *d, const size_t *count, const char *what);
 
 /* SIGINT and SIGTERM ask a run to stop behind its step, so that it can save. */
 void report_catch_signals(void);
