@@ -28,8 +28,9 @@ for key in valid names; do
     check "$key= is a FIFO" same "$T/fifo.data" "$C" "$W"
     wait
 done
-predict() { timeout 300 "$MP" classifier predict "$D" "$C" "$W" "$@" 2>/dev/null; }
+predict() { timeout 300 "$MP" classifier predict "$D" "$C" "$W" "$@" 2>/dev/null | grep "^ *[0-9.]*%: "; }
 check "image from a pipe" cmp -s <(predict "$image") <(predict <(cat "$image"))
+check "which has classes" grep -q : <(predict "$image")
 check "weights info" cmp -s <("$MP" weights info "$W" "$C" | tail -n +2) \
     <("$MP" weights info <(cat "$W") <(cat "$C") | tail -n +2)
 "$MP" cfg detach "$C" "$T/plain.cfg" >/dev/null

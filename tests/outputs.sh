@@ -34,7 +34,7 @@ early() { # early WHAT WORDS COMMAND...: refused, and within 20 s of processor t
     local what=$1 words=$2
     shift 2
     refused "$what" "$words" bash -c 'ulimit -t 20; exec "$@"' - "$@"
-    check "$what: nothing was printed before" test ! -s "$T/out"
+    check "$what: no step was taken" test "$(grep -cE '^([0-9]+[,:]|meta [0-9]+/) ' "$T/out")" = 0
 }
 none=$T/none/x
 early "-json" "$none.json" "$MP" classifier train "$D" "$T/long.cfg" -json "$none.json"
