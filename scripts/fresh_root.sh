@@ -51,6 +51,7 @@ for name in http_proxy https_proxy no_proxy; do
 done
 
 git clone -q --bare --no-hardlinks . "$root/root/repository.git"
+commit=$(git -C "$root/root/repository.git" rev-parse --short HEAD)
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 if [ -d ../shared ]; then
@@ -65,6 +66,6 @@ status=0
 for command in test demo; do
     log=$root.$command.log
     inside "cd ~/metaperturb && scripts/$command.sh" >"$log" 2>&1 </dev/null || { status=1; echo "$command.sh failed: $log"; }
-    echo "$suite, $(git describe --always), scripts/$command.sh: $(tail -n 1 "$log")"
+    echo "$suite, commit $commit, scripts/$command.sh: $(tail -n 1 "$log")"
 done
 exit $status

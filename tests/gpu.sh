@@ -23,8 +23,8 @@ run() {
 for log in build/gpu/make.log build/sim/make.log; do
     [ -s "$log" ] && bad "$log: $(head -1 "$log")"
 done
-check "make GPU=1 gave a program" test -x build/gpu/metaperturb
-check "make GPU=1 SIM=1 gave a program" test -x build/sim/metaperturb
+need "make cuda gave a program" test -x build/gpu/metaperturb
+need "make cuda gave a program on the stand-in" test -x build/sim/metaperturb
 run build/sim "${all[@]}"
 # A device whose cuDNN has nothing repeatable in NHWC: convolutions go through copies in NCHW.
 CUDA_SIM_NO_NHWC=1 run build/sim test_engine test_net
