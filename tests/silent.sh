@@ -66,4 +66,35 @@ sed "s,^names=.*,names=$T/x/three," "$D" >"$T/x/tiny.data"
 check "labels= tell them apart: then names are for people" "$MP" classifier predict "$T/x/tiny.data" "$C" "$W" "$image" >/dev/null 2>&1
 echo "labels=$T/set/boxes.names" >>"$T/x/voc.data"
 refused "but not for files of results" 'classes 0 and 1 are both called "box"' valid voc
+
+# Weights with a NaN, and weights so large that outputs overflow: refused by every command that computes with them.
+spoil() { python3 -c "
+import struct, sys
+data = bytearray(open(sys.argv[1], 'rb').read())
+for k in range(int(sys.argv[4])): data[int(sys.argv[5]) + 4 * k:int(sys.argv[5]) + 4 * k + 4] = struct.pack('<f', float(sys.argv[3]))
+open(sys.argv[2], 'wb').write(data)" "$@"; }
+"$MP" classifier train "$D" tests/tiny.cfg -seed 1 -backup "$T/w" >/dev/null 2>&1
+"$MP" detector train "$B" tests/tiny-yolo.cfg -seed 1 -backup "$T/w" >/dev/null 2>&1
+P=$T/w/tiny.weights
+last=$("$MP" weights info "$P" tests/tiny.cfg | sed -n 's/.* connected .*floats at \([0-9]*\).*/\1/p' | tail -1)
+spoil "$P" "$T/nan.weights" nan 1 140
+spoil "$P" "$T/large.weights" 3e38 15 "$last"
+spoil "$T/w/tiny-yolo_final.weights" "$T/y-nan.weights" nan 1 140
+spoil "$T/w/tiny-yolo_final.weights" "$T/y-large.weights" 3e38 100 140
+for kind in nan large; do
+    if [ $kind = nan ]; then words="a weight, byte 140, is no number"; else words="no number"; fi
+    Z="$T/$kind.weights" ZY="$T/y-$kind.weights"
+    refused "$kind: classifier valid" "$words" "$MP" classifier valid "$D" tests/tiny.cfg "$Z" -json "$T/no.json"
+    refused "$kind: classifier predict" "$words" "$MP" classifier predict "$D" tests/tiny.cfg "$Z" "$image" -json "$T/no.json"
+    refused "$kind: classifier attack" "$words" "$MP" classifier attack "$D" tests/tiny.cfg "$Z" -images 2 -steps 1 -json "$T/no.json"
+    refused "$kind: detector valid" "$words" "$MP" detector valid "$B" tests/tiny-yolo.cfg "$ZY" -json "$T/no.json"
+    refused "$kind: detector map" "$words" "$MP" detector map "$B" tests/tiny-yolo.cfg "$ZY" -json "$T/no.json"
+    refused "$kind: detector test" "$words" "$MP" detector test "$B" tests/tiny-yolo.cfg "$ZY" "$T/set/images/test0.png" -out "$T/no" -json "$T/no.json"
+    refused "$kind: weights fold" "no number" "$MP" weights fold tests/tiny.cfg "$Z" "$T/no.cfg" "$T/no.weights" -calibrate "$D" -json "$T/no.json"
+done
+refused "nan: classifier train" "$words" "$MP" classifier train "$D" tests/tiny.cfg "$T/nan.weights" -clear -backup "$T/none"
+refused "nan: detector train" "$words" "$MP" detector train "$B" tests/tiny-yolo.cfg "$T/y-nan.weights" -clear -backup "$T/none"
+refused "nan: weights partial" "$words" "$MP" weights partial tests/tiny.cfg "$T/nan.weights" "$T/no.weights" 2
+check "weights info shows them" sh -c "'$MP' weights info '$T/nan.weights' tests/tiny.cfg | grep -q '1 ARE NO NUMBERS'"
+check "no refusal wrote anything" test -z "$(ls -d "$T"/no.* "$T"/none/* 2>/dev/null)"
 finish

@@ -65,10 +65,16 @@ int host_load_body(network *net, const char *path, char *err) {
                  "network, or a file cut short", path);
         return -1;
     }
+    weights_head begin;
+    int layers = b.found == b.own ? net->n : b.head;
+    if (weights_head_read(b.p, b.len, path, &begin, err) || weights_finite(b.p, begin.bytes, bytes_before(net, &begin, layers), path, err)) {
+        free(b.p);
+        return -1;
+    }
     host_net *h = host_of(net);
     engine_read(host_engine(h), NULL);
     host_statistics_drop(h, net);
-    int bad = host_stock_load(net, b.p, b.len, path, 0, b.found == b.own ? net->n : b.head, err);
+    int bad = host_stock_load(net, b.p, b.len, path, 0, layers, err);
     free(b.p);
     *net->seen = 0;
     engine_changed(host_engine(h), NULL);

@@ -108,6 +108,15 @@ void heads_set(network *net, const float *acc) {
     }
 }
 
+int heads_finite(const network *net, int b) {
+    for (int i = 0; i < net->n; i++) {
+        const layer *l = &net->layers[i];
+        const float *out = l->output + (size_t)b * (size_t)l->outputs;
+        for (int k = 0; is_head(l) && k < l->outputs; k++) if (!isfinite(out[k])) return 0;
+    }
+    return 1;
+}
+
 /* The host looks at picture 0 of a batch only, and takes a batch of 2 for a picture and its mirror image. */
 static void point_heads(network *net, int b, int back) {
     for (int i = 0; i < net->n; i++) {

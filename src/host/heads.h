@@ -22,6 +22,9 @@ size_t heads_len(const network *net);
 void heads_add(const network *net, float *acc, float factor);
 void heads_set(network *net, const float *acc);
 
+/* Are they numbers, for picture b of the batch? What is none is below every threshold, and so no box. */
+int heads_finite(const network *net, int b);
+
 /* Non-maximum suppression, class by class: of two boxes that overlap by more than `nms` (0: none) the one with the lower score
  * goes. Overlap is IoU (the host's do_nms_sort), or with diou IoU - (d/c)^0.6, d the squared distance of the centres, c that of
  * the corners of the box around both: what the AlexeyAB fork does for nms_kind=greedynms (after Zheng et al., "Distance-IoU

@@ -316,7 +316,7 @@ static void exact_variances(network *net, const bytes *all) {
     free(p);
 }
 
-typedef struct { long long stock; int layers; } extent;
+typedef struct { long long head, stock; int layers; } extent;
 
 /* Does the cfg leave out parts of a file? What stands after the parts it takes may then be the rest. */
 static int takes_parts(const network *net) {
@@ -331,7 +331,8 @@ static int takes_parts(const network *net) {
 static int measure(const network *net, const unsigned char *p, size_t len, const char *path, extent *x, char *err) {
     weights_head head;
     if (weights_head_read(p, len, path, &head, err)) return -1;
-    long long at = (long long)head.bytes, size = (long long)len, best = -1, need = at;
+    x->head = (long long)head.bytes;
+    long long at = x->head, size = (long long)len, best = -1, need = at;
     int fits = 1;
     for (int i = 0; i < net->n; i++) {
         long long k = host_file_floats(&net->layers[i], &head);
@@ -362,6 +363,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     if (measure(net, p, len, path, &x, err)) return -1;
     if (weights_trailer(p + x.stock, len - (size_t)x.stock, path, &payload, &n, err)) return -1;
     bytes trailer = {.p = (unsigned char *)payload, .len = n};
+    if (weights_finite(p, (size_t)x.head, (size_t)x.stock, path, err)) return -1;
     if (x.layers < net->n) {
         if (!(flags & HOST_PARTIAL_OK)) {
             snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, this cfg has %d", path, x.layers,

@@ -1,6 +1,7 @@
 /* weights_file.c - see weights_file.h */
 #include "host/weights_file.h"
 #include "host/files.h"
+#include <math.h>
 #include <string.h>
 
 static const char magic[8] = "MPTRAIL1";
@@ -23,6 +24,18 @@ int weights_head_read(const unsigned char *p, size_t len, const char *path, weig
     }
     snprintf(err, ERR_LEN, "%s: no weights file of Darknet (%zu bytes, version %d.%d)", path, len, v[0], v[1]);
     return -1;
+}
+
+int weights_finite(const unsigned char *p, size_t from, size_t to, const char *path, char *err) {
+    float v;
+    for (size_t at = from; at + sizeof v <= to; at += sizeof v) {
+        memcpy(&v, p + at, sizeof v);
+        if (isfinite(v)) continue;
+        snprintf(err, ERR_LEN, "%s: a weight, byte %zu, is no number (%f): training broke down before the file was written; take an "
+                 "earlier one (`weights info FILE CFG` shows the layers)", path, at, (double)v);
+        return -1;
+    }
+    return 0;
 }
 
 int weights_trailer(const unsigned char *p, size_t len, const char *path, const unsigned char **payload, size_t *n, char *err) {

@@ -173,6 +173,7 @@ int weights_partial(const char *cfg, const char *path, const char *to, int n, ch
         snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, not of %d", path, has, n);
         bad = 1;
     }
+    if (!bad) bad = weights_finite(f.p, f.head.bytes, (size_t)walk_layers(&f, l, n, cfg, NULL, &has, err), path, err);
     if (!bad) bad = write_first(&f, (size_t)walk_layers(&f, l, n, cfg, NULL, &has, err), to, err);
     free(l);
     free(f.p);

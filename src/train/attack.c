@@ -17,6 +17,7 @@ typedef struct {
     float *X, *truth, *delta, *g, *at, *worst, *p, *scratch;
     double *loss, *most;
     int *labels;
+    char broken[ERR_LEN];       /* the sentence on the first picture whose probabilities are no numbers */
 } attack;
 
 typedef struct { double eps; int steps, samples; } pgd;
@@ -186,13 +187,15 @@ void attack_gradient(network *net, float *X, float *truth, int samples, uint64_t
     for (size_t i = 0; i < n; i++) g[i] /= -(float)passes;
 }
 
+/* Place in the list of picture i of those attacked. */
+static int picture_at(const attack *t, int i) { return (int)((long long)i * t->s->n / t->images); }
+
 static void load_batch(attack *t, int first, int n) {
     const network *net = t->target.net;
     memset(t->X, 0, (size_t)net->batch * t->inputs * sizeof *t->X);
     memset(t->truth, 0, (size_t)net->batch * t->outputs * sizeof *t->truth);
     for (int i = 0; i < n; i++) {
-        int at = (int)((long long)(first + i) * t->s->n / t->images);
-        batch_test(t->s, net->w, net->h, net->c, at, 1, t->X + (size_t)i * t->inputs, t->truth + (size_t)i * t->outputs, t->labels + i);
+        batch_test(t->s, net->w, net->h, net->c, picture_at(t, first + i), 1, t->X + (size_t)i * t->inputs, t->truth + (size_t)i * t->outputs, t->labels + i);
     }
 }
 
@@ -244,6 +247,7 @@ static void count(attack *t, float *pictures, int first, int n, tally *sum) {
     for (int i = 0; i < n; i++) {
         const float *q = t->p + (size_t)i * t->outputs;
         size_t best = 0;
+        if (!t->broken[0]) classifier_finite(net, q, t->s->items[picture_at(t, first + i)].path, t->broken);
         for (size_t k = 1; k < t->outputs; k++) if (q[k] > q[best]) best = k;
         sum->right += best == (size_t)t->labels[i];
         sum->nll -= log(fmax((double)q[t->labels[i]], 1e-12));
@@ -303,12 +307,18 @@ static void check_convergence(attack *t, const attack_row *base, int steps, cJSO
     }
 }
 
+static int copy_broken(const attack *t, char *err) {
+    memcpy(err, t->broken, ERR_LEN);
+    return -1;
+}
+
 static int run(attack *t, char *err) {
     const attack_args *a = t->a;
     attack_row rows[MAX_EPS + 1];
     int steps = a->steps ? a->steps : 40, worst = 0;
     double start = report_now();
     tally clean = attack_all(t, NULL, NULL);
+    if (t->broken[0]) return copy_broken(t, err);
     cJSON *j = cJSON_CreateObject();
     cJSON_AddStringToObject(j, "cfg", a->c.cfg);
     cJSON_AddStringToObject(j, "norm", norms[t->norm].name);
@@ -335,7 +345,7 @@ static int run(attack *t, char *err) {
     }
     if (a->check) check_convergence(t, &rows[worst], steps, j);
     cJSON_AddNumberToObject(j, "seconds", report_now() - start);
-    int bad = report_json(a->c.json, j, err) || (a->plot && attack_plot(a, rows, t->n_eps + 1, err));
+    int bad = t->broken[0] ? copy_broken(t, err) : report_json(a->c.json, j, err) || (a->plot && attack_plot(a, rows, t->n_eps + 1, err));
     cJSON_Delete(j);
     return bad ? -1 : 0;
 }

@@ -137,6 +137,13 @@ void classifier_outputs(network *net, float *X, uint64_t batch, int samples, flo
     host_set_mode(h, NULL);
 }
 
+int classifier_finite(const network *net, const float *p, const char *path, char *err) {
+    int bad = 0;
+    for (int k = 0; k < net->outputs; k++) bad |= !isfinite(p[k]);
+    if (bad) snprintf(err, ERR_LEN, "%s: the network's output is no number: were its weights trained to the end?", path);
+    return bad ? -1 : 0;
+}
+
 /* Batches in the sense of momentum 0.1: 0.9^50 leaves half a percent of what was there before. */
 enum { COLLECT_BATCHES = 50 };
 
@@ -179,10 +186,8 @@ int classifier_measure_keep(network *net, const dataset *s, int samples, int top
         if (keep) memcpy(keep + (size_t)first * outputs, p, (size_t)n * outputs * sizeof *p);
         for (int i = 0; i < n && !bad; i++) {
             const float *q = p + (size_t)i * (size_t)net->outputs;
-            for (int c = 0; c < net->outputs; c++) bad |= !isfinite(q[c]);
-            if (bad) snprintf(err, ERR_LEN, "%s: the network's output is no number: were its weights trained to the end?",
-                              s->items[first + i].path);
-            else metrics_add(m, q, net->outputs, labels[i], k);
+            bad = classifier_finite(net, q, s->items[first + i].path, err);
+            if (!bad) metrics_add(m, q, net->outputs, labels[i], k);
         }
     }
     free(X);

@@ -64,6 +64,9 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
  * batch: its number in the test, of which the draws are made. Also of a network that the host runs alone. */
 void classifier_outputs(network *net, float *X, uint64_t batch, int samples, float *p);
 
+/* 0, or -1 and err: the probabilities p[net->outputs] of the picture `path` are no numbers. */
+int classifier_finite(const network *net, const float *p, const char *path, char *err);
+
 /* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. Also of a network that the
  * host runs alone. */
 int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);

@@ -42,6 +42,7 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     image_letterbox(r, net->w, net->h, net->c, t->X);
     double start = report_now();
     classifier_outputs(net, t->X, 0, a->samples, t->p);
+    if (classifier_finite(net, t->p, t->pictures->list.path[i], err)) return -1;
     cJSON *record = pictures_run_record(t->pictures, i, r, report_now() - start);
     cJSON *list = cJSON_AddArrayToObject(record, "top");
     memset(t->used, 0, (size_t)n);

@@ -35,11 +35,31 @@ typedef struct {
     void *arg;
 } pass;
 
+static int boxes_finite(const detection *d, int n, int classes) {
+    for (int i = 0; i < n; i++) {
+        if (!isfinite(d[i].bbox.x + d[i].bbox.y + d[i].bbox.w + d[i].bbox.h)) return 0;
+        for (int k = 0; k < classes; k++) if (!isfinite(d[i].prob[k])) return 0;
+    }
+    return 1;
+}
+
+detection *detector_boxes(const classifier *c, int b, int w, int h, const heads_rule *rule, const char *path, int *n, char *err) {
+    int finite = heads_finite(c->net, b);
+    detection *d = finite ? heads_boxes(c->net, b, w, h, rule, n) : NULL;
+    if (d && boxes_finite(d, *n, c->data->classes)) return d;
+    if (d) free_detections(d, *n);
+    snprintf(err, ERR_LEN, "%s: the network's output is no number: %s", path, c->h && host_perturbs(c->h) > 0
+             ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
+               "behind a batch norm (`cfg attach -where conv`)" : "were its weights trained to the end?");
+    return NULL;
+}
+
 static int hand_on(const pass *p, int i, int in_batch, char *err) {
     network *net = p->c->net;
     const det_item *it = &p->s->items[i];
     int found = 0;
-    detection *d = heads_boxes(net, in_batch, p->stretch ? net->w : it->w, p->stretch ? net->h : it->h, &p->rule, &found);
+    detection *d = detector_boxes(p->c, in_batch, p->stretch ? net->w : it->w, p->stretch ? net->h : it->h, &p->rule, it->path, &found, err);
+    if (!d) return -1;
     int bad = p->seen(p->arg, i, d, found, err);
     free_detections(d, found);
     return bad;
@@ -88,7 +108,6 @@ int detector_run(const classifier *c, const det_set *s, const detector_args *a, 
 }
 
 typedef struct {
-    const classifier *c;
     const det_set *s;
     scored_box *box;
     size_t n, room;
@@ -113,21 +132,13 @@ static int collect(void *arg, int i, const detection *d, int n, char *err) {
     collected *c = arg;
     for (int k = 0; k < n; k++) {
         box_rect r = {d[k].bbox.x, d[k].bbox.y, d[k].bbox.w, d[k].bbox.h};
-        for (int j = 0; j < c->s->classes; j++) {
-            if (!isfinite(d[k].prob[j]) || !isfinite(r.x + r.y + r.w + r.h)) {
-                snprintf(err, ERR_LEN, "%s: the network's output is no number: %s", c->s->items[i].path, c->c->h && host_perturbs(c->c->h) > 0
-                         ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
-                           "behind a batch norm (`cfg attach -where conv`)" : "were its weights trained to the end?");
-                return -1;
-            }
-            if (d[k].prob[j] > 0 && push(c, i, j, d[k].prob[j], r, err)) return -1;
-        }
+        for (int j = 0; j < c->s->classes; j++) if (d[k].prob[j] > 0 && push(c, i, j, d[k].prob[j], r, err)) return -1;
     }
     return 0;
 }
 
 int detector_measure(const classifier *c, const det_set *s, const detector_args *a, class_ap *out, char *err) {
-    collected found = {.c = c, .s = s}, truth = {.c = c, .s = s};
+    collected found = {.s = s}, truth = {.s = s};
     int bad = 0;
     for (int i = 0; i < s->n && !bad; i++) {
         const det_item *it = &s->items[i];

@@ -2,6 +2,7 @@
 #ifndef MP_DETECTOR_H
 #define MP_DETECTOR_H
 #include "data/detection.h"
+#include "host/heads.h"
 #include "ops/boxes.h"
 #include "train/classifier.h"
 #include <cjson/cJSON.h>
@@ -41,6 +42,9 @@ det_set *detector_pictures(const classifier *c, const detector_args *a, data_par
 /* The batch X through the network, batch number `number` of a test: one pass without noise, or a.c.samples noisy ones whose
  * heads are averaged. -1 and err: no memory. */
 int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number, char *err);
+/* Boxes of picture b of the last detector_predict, as heads_boxes; path names the picture in err. NULL: outputs or boxes are no
+ * numbers. free_detections(result, *n). */
+detection *detector_boxes(const classifier *c, int b, int w, int h, const heads_rule *rule, const char *path, int *n, char *err);
 /* All pictures of s through the network; seen(arg, i, boxes, n) for each in order, with boxes above thresh behind
  * non-maximum suppression (relative to the picture). */
 typedef int (*detector_seen)(void *arg, int i, const detection *boxes, int n, char *err);

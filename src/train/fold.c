@@ -150,6 +150,23 @@ static int finite_net(const network *net, const char *path, char *err) {
     return 1;
 }
 
+/* Do both networks give numbers for the first calibration batch? */
+static int finite_outputs(const job *j, char *err) {
+    network *both[] = {j->net, j->plain};
+    float *X = calloc((size_t)j->net->batch * (size_t)j->net->inputs, sizeof *X);
+    int finite = X != NULL;
+    if (!X) snprintf(err, ERR_LEN, "not enough memory for a batch");
+    if (X) fill((void *)j, 0, X);
+    for (int k = 0; k < 2 && finite; k++) {
+        const float *p = network_predict(both[k], X);
+        for (int i = 0; i < both[k]->batch * both[k]->outputs && finite; i++) finite = isfinite(p[i]);
+        if (!finite) snprintf(err, ERR_LEN, "%s: on the calibration images the output%s is no number: were the weights trained to the end?",
+                              j->a->cfg, k ? " of the folded network" : "");
+    }
+    free(X);
+    return finite;
+}
+
 /* The network of a plain cfg, with the batch of the perturbed one; *c is the caller's. */
 static network *open_plain(const job *j, const char *text, cfg_file **c, char *err) {
     char batch[16];
@@ -203,7 +220,7 @@ static int make_plain(job *j, char *err) {
     if (text) j->plain = open_plain(j, text, &j->plain_cfg, err);
     if (j->plain) {
         fold_weights(j->plan, j->plain);
-        bad = fold_statistics(j->plain, &j->images, err) || distill(j, err) || !finite_net(j->plain, a->cfg, err)
+        bad = fold_statistics(j->plain, &j->images, err) || distill(j, err) || !finite_net(j->plain, a->cfg, err) || !finite_outputs(j, err)
             || host_save(j->plain, a->out_weights, 0, err) ? -1 : 0;
         if (!bad && (bad = write_cfg(a->out_cfg, text, err))) unlink(a->out_weights);
     }
