@@ -67,6 +67,69 @@ check "labels= tell them apart: then names are for people" "$MP" classifier pred
 echo "labels=$T/set/boxes.names" >>"$T/x/voc.data"
 refused "but not for files of results" 'classes 0 and 1 are both called "box"' valid voc
 
+# Pictures that are not square: what training learned of them, valid and predict see. What tells the classes apart is at the left
+# end of 96 x 32 pixels.
+mkdir -p "$T/wide" && python3 - "$T/wide" <<'P'
+import random, struct, sys, zlib
+root, rng = sys.argv[1], random.Random(3)
+chunk = lambda tag, body: struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
+names = []
+for kind in ("left", "rand"):
+    for i in range(10):
+        rows = b""
+        for y in range(32):
+            bright = lambda x: 220 if kind == "left" and x < 20 and (y // 4) % 2 else 30
+            rows += b"\0" + bytes(min(255, bright(x) + rng.randrange(40)) for x in range(96) for _ in range(3))
+        names.append(f"{root}/{kind}{i}.png")
+        open(names[-1], "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 96, 32, 8, 2, 0, 0, 0))
+                                   + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+open(f"{root}/list", "w").write("\n".join(names) + "\n")
+open(f"{root}/names", "w").write("left\nrand\n")
+P
+sed "s,\$R,$T/wide,g" >"$T/wide/wide.data" <<'DATA'
+classes=2
+train=$R/list
+valid=$R/list
+names=$R/names
+DATA
+right_of() { for image in "$T"/wide/*.png; do
+    "$MP" classifier predict "$T/wide/wide.data" "$1" "$2" "$image" -top 1 2>/dev/null | grep -q "${image:$((${#T} + 6)):4}" && echo yes; done | wc -l; }
+for fit in crop_pad letter_box; do
+    sed 's/^output=3/output=2/; s/^max_batches=.*/max_batches=120/; s/^crop_pad=4/crop_pad=0/; s/^flip=1/flip=0/' "$C" >"$T/$fit.cfg"
+    [ $fit = letter_box ] && sed -i 's/^crop_pad=0/letter_box=1/; s/^flip=0/flip=0\nmax_crop=32/' "$T/$fit.cfg"
+    "$MP" classifier train "$T/wide/wide.data" "$T/$fit.cfg" -seed 1 -every 120 -json "$T/$fit.json" -backup "$T/w" >/dev/null 2>&1
+    "$MP" classifier valid "$T/wide/wide.data" "$T/$fit.cfg" "$T/w/$fit.weights" -top 1 -json "$T/$fit.v.json" >/dev/null 2>&1
+    check "$fit: all of the training list, by train and valid" holds "$T/$fit.v.json" "d['top1'] == 1 and json.load(open('$T/$fit.json'))['valid'][0]['top1'] == 1"
+    check "$fit: and by predict, picture by picture" test "$(right_of "$T/$fit.cfg" "$T/w/$fit.weights")" = 20
+done
+sed '/^crop_pad/d' "$T/crop_pad.cfg" >"$T/centre.cfg"
+"$MP" classifier valid "$T/wide/wide.data" "$T/centre.cfg" "$T/w/crop_pad.weights" -json "$T/centre.json" >/dev/null 2>&1
+check "without either: the centre square, as Darknet's valid" holds "$T/centre.json" "d['top1'] < 1"
+
+# letter_box= of a detector: one way for test, valid and map, whomever they are like.
+sed 's/^width=.*/width=96/; s/^height=.*/height=32/' "$Y" >"$T/flat.cfg"
+fits() { # CFG MORE...: how `map` says that pictures are fitted, and what test and valid find
+    "$MP" detector map "$B" "$1" "$V" "${@:2}" 2>/dev/null | grep -oE 'pictures (stretched|letterboxed)'
+    "$MP" detector test "$B" "$1" "$V" "$T/set/images/test1.png" -thresh 0.02 -out "$T/fit" "${@:2}" 2>/dev/null | grep -v Predicted | md5sum
+    "$MP" detector valid "$B" "$1" "$V" "${@:2}" >/dev/null 2>&1; cat "$T"/set/results/*.txt | md5sum
+}
+for value in 0 1; do sed "s/^width=/letter_box=$value\nwidth=/" "$T/flat.cfg" >"$T/flat$value.cfg"; done
+fits "$T/flat.cfg" >"$T/as-is"; fits "$T/flat.cfg" -like alexeyab >"$T/as-fork"
+fits "$T/flat0.cfg" >"$T/off"; fits "$T/flat1.cfg" >"$T/on"; fits "$T/flat1.cfg" -like alexeyab >"$T/on-fork"
+check "letter_box=1 is the host's way, also -like alexeyab" sh -c "cmp '$T/on' '$T/as-is' && cmp '$T/on-fork' '$T/as-is'"
+check "letter_box=0 is the fork's" cmp "$T/off" "$T/as-fork"
+check "and the two differ in each command" test "$(diff --suppress-common-lines -y "$T/on" "$T/off" | wc -l)" = 3
+cp "$V" "$T/fork.weights" && printf '\005' | dd of="$T/fork.weights" bs=1 seek=8 conv=notrunc 2>/dev/null
+V=$T/fork.weights fits "$T/flat.cfg" >"$T/by-header"
+check "weights of the fork are tested its way in all three" test "$(head -1 "$T/by-header")" = "pictures stretched"
+V=$T/fork.weights fits "$T/flat.cfg" -like alexeyab | cmp - "$T/by-header"
+check "which -like alexeyab does not change" test $? = 0
+trained() { "$MP" detector train "$B" "$1" -seed 1 -backup "$T/fit-$2" "${@:3}" >/dev/null 2>&1; tail -c +21 "$T/fit-$2/t_final.weights" | md5sum; }
+for value in '' 0 1; do sed 's/^max_batches=.*/max_batches=3/' "$T/flat$value.cfg" >"$T/t.cfg"; trained "$T/t.cfg" "x$value" >"$T/trained$value"; done
+sed 's/^max_batches=.*/max_batches=3/' "$T/flat.cfg" >"$T/t.cfg"; trained "$T/t.cfg" like -like alexeyab >"$T/trained-like"
+check "training follows: letter_box=1 as without, letter_box=0 otherwise, as -like alexeyab" sh -c \
+    "cmp '$T/trained' '$T/trained1' && ! cmp -s '$T/trained' '$T/trained0' && cmp '$T/trained0' '$T/trained-like'"
+
 # Weights with a NaN, and weights so large that outputs overflow: refused by every command that computes with them.
 spoil() { python3 -c "
 import struct, sys

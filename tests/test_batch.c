@@ -74,7 +74,7 @@ static void test_host_sizes(void) {
             sample item = {r, 0, NULL};
             dataset s = {1, 1, &item, 0};
             image im = to_image(&r), want = center_crop_image(im, w, h), lb = letterbox_image(im, w, h);
-            batch_test(&s, w, h, c, 0, 1, X, NULL, NULL);
+            batch_test(&s, FIT_CENTRE, w, h, c, 0, 1, X, NULL, NULL);
             for (int k = 0; k < c && host_loses_row(square, h); k++, lost++) {
                 size_t at = ((size_t)k * (size_t)h + (size_t)h - 1) * row;
                 sample_box from = sample_centre_square(&r);
@@ -104,13 +104,41 @@ static void test_host_sizes(void) {
     CHECK(lost > 0, "no size at which the host loses a row was tried");
 }
 
+/* What a test sees of a picture is what training with crop_pad sees of it, but for rounding to bytes; nothing differs for squares. */
+static void test_fits(void) {
+    static const int size[][2] = {{64, 24}, {20, 50}, {32, 32}, {48, 32}};
+    for (size_t i = 0; i < 4; i++) {
+        raster r = m_picture(size[i][0], size[i][1], 3, 0);
+        sample item = {r, 0, NULL};
+        dataset s = {1, 1, &item, 0};
+        enum { W = 48, H = 32, ALL = W * H * 3 };
+        static float X[3][ALL], Y[ALL];
+        for (int fit = FIT_STRETCH; fit <= FIT_LETTERBOX; fit++) {
+            augment a = {.w = W, .h = H, .c = 3, .fit = (image_fit)fit, .crop_pad = 0};
+            batch_train(&s, &a, 1, 0, 1, Y, NULL, NULL);
+            batch_test(&s, (image_fit)fit, W, H, 3, 0, 1, X[fit], NULL, NULL);
+            double worst = max_difference(X[fit], Y, ALL);
+            CHECK(worst < 0.6 / 255, "%d x %d, fit %d: training and test differ by %g", r.w, r.h, fit, worst);
+        }
+        /* A square's centre is all of it; a picture of the network's shape fills it. */
+        double apart = fmin(r.w == r.h ? 1 : max_difference(X[0], X[1], ALL), i == 3 ? 1 : max_difference(X[0], X[2], ALL));
+        CHECK(apart > 0.1, "%d x %d: ways to fit are ways: %g", r.w, r.h, apart);
+        raster_free(&r);
+    }
+    raster square = m_picture(40, 40, 3, 0);
+    static float S[3][32 * 32 * 3];
+    for (int fit = FIT_STRETCH; fit <= FIT_LETTERBOX; fit++) image_fitted(&square, (image_fit)fit, 32, 32, 3, S[fit]);
+    CHECK(!memcmp(S[0], S[1], sizeof S[0]) && !memcmp(S[0], S[2], sizeof S[0]), "a square is a square");
+    raster_free(&square);
+}
+
 static void test_host_turns(void) {
     double worst = 0, colours = 0;
     for (int i = 0; i < 60; i++) {
         int w = 16 + i % 7, h = 16 + i % 5, c = i % 2 ? 3 : 1, flip = i % 3 == 0;
         raster r = m_picture(10 + i, 50 - i / 2, c, 1);
         sample_turn t = {(float)i * 0.1f - 3, 0.3f + (float)i / 20, (float)(i % 9) - 4, (float)(i % 11) - 5,
-                         0.5f + (float)(i % 4) / 3};
+                         0.5f + (float)(i % 4) / 3, 0};
         size_t n = (size_t)w * (size_t)h;
         float *X = malloc(n * (size_t)c * sizeof *X);
         image im = to_image(&r), want = rotate_crop_image(im, t.rad, t.scale, w, h, t.dx, t.dy, t.aspect);
@@ -413,6 +441,7 @@ static void test_stop(void) {
 int main(void) {
     m_open();
     test_host_sizes();
+    test_fits();
     test_host_turns();
     test_threads();
     test_epochs();

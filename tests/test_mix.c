@@ -40,7 +40,7 @@ static void test_smooth(void) {
             wrong += !(fabs((double)b.truth[i] - (b.labels[i / N] == i % N ? 0.75 : 0.05)) < 1e-7);
     }
     CHECK(wrong == 0, "%d truths are not truth*0.7 + 0.3/6", wrong);
-    batch_test(&s, W, H, 1, 0, N, b.X, b.truth, b.labels);
+    batch_test(&s, FIT_STRETCH, W, H, 1, 0, N, b.X, b.truth, b.labels);
     for (int i = 0; i < N * N; i++) wrong += b.truth[i] != (b.labels[i / N] == i % N ? 1.0f : 0.0f);
     CHECK(wrong == 0, "%d truths of test pictures are not 0 or 1", wrong);
     free_grays(&s);

@@ -120,12 +120,12 @@ static int run_detector_train(const options *o, char *err) {
 
 static int run_detector_valid(const options *o, char *err) {
     detector_args a;
-    return detector_args_of(o, (double)DETECTOR_LOW, 0, &a, err) ? -1 : detector_valid(&a, err);
+    return detector_args_of(o, (double)DETECTOR_LOW, -1, &a, err) ? -1 : detector_valid(&a, err);
 }
 
 static int run_detector_test(const options *o, char *err) {
     detector_args a;
-    return detector_args_of(o, 0.5, 0, &a, err) ? -1 : detector_test(&a, err);
+    return detector_args_of(o, 0.5, -1, &a, err) ? -1 : detector_test(&a, err);
 }
 
 static int phi_args(const options *o, classifier_args *a, char *err) {

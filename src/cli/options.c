@@ -81,8 +81,8 @@ static const option table[] = {
     {"-points", INT, AT(points), 0, 101, CMD_DET_TRAIN | CMD_DET_MAP, "N", "AP as the area below the curve (default 0), or as the mean of 11 or 101 points"},
     {"-iou_thresh", REAL, AT(iou_thresh), 0, 1, CMD_DET_MAP, "I",
      "overlap with a true box above which a box is right (default 0.5)"},
-    {"-like", TEXT, AT(like), 0, 0, CMD_DET, "WHOM", "test like `darknet` (letterbox) or `alexeyab` (stretch, its suppression and mean); default\n"
-     "                   darknet, in map by who wrote WEIGHTS"},
+    {"-like", TEXT, AT(like), 0, 0, CMD_DET, "WHOM", "like `darknet` (letterbox) or `alexeyab` (stretch; in tests its suppression and mean);\n"
+     "                   letter_box= in [net] comes first; default: in tests whoever wrote WEIGHTS, in train darknet"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 

@@ -27,6 +27,7 @@ static sample_turn random_turn(const raster *r, const augment *a, rng_stream *rn
     float dy = fabsf(((float)r->h * t.scale - (float)a->h) / 2);
     t.dx = rng_uniform(rng, -dx, dx);
     t.dy = rng_uniform(rng, -dy, dy);
+    t.outside = a->fit == FIT_LETTERBOX ? 0.5f : 0;
     return t;
 }
 
@@ -50,7 +51,9 @@ void sample_augment(float *X, const raster *r, const unsigned char *small, const
         sample_shift(X, small, a->w, a->h, a->c, dx, dy, flip);
         return;
     }
-    sample_turn t = random_turn(r, a, rng);
+    raster shape = *r;
+    if (a->fit == FIT_LETTERBOX) sample_gray_shape(&shape, a->w, a->h);
+    sample_turn t = random_turn(&shape, a, rng);
     int flip = a->flip && (rng_u32(rng) & 1);
     sample_rotate_crop(X, r, t, a->w, a->h, a->c, flip);
     sample_random_colours(X, (size_t)a->w * (size_t)a->h, a->c, a->hue, a->saturation, a->exposure, rng);

@@ -48,11 +48,12 @@ static void draw_order(const batch_plan *p, batch_room *room, uint64_t epoch) {
 static const unsigned char *small_picture(const batch_plan *p, batch_room *room, uint32_t i) {
     const raster *r = &p->s->items[i].img;
     const augment *a = &p->a;
-    if (r->w == a->w && r->h == a->h && r->c == a->c) return r->px;
+    int whole = a->fit != FIT_CENTRE || r->w == r->h;
+    if (whole && r->w == a->w && r->h == a->h && r->c == a->c) return r->px;
     unsigned char *kept = p->small ? atomic_load_explicit(&p->small[i], memory_order_acquire) : NULL, *made;
     if (kept) return kept;
     made = p->small ? malloc((size_t)a->w * (size_t)a->h * (size_t)a->c) : NULL;
-    sample_resize_bytes(made ? made : room->picture, r, a->w, a->h, a->c);
+    sample_fit_bytes(made ? made : room->picture, r, a->fit, a->w, a->h, a->c);
     if (!made) return room->picture;        /* no memory to keep it: then it is made again next time */
     if (atomic_compare_exchange_strong_explicit(&p->small[i], &kept, made, memory_order_acq_rel,
                                                 memory_order_acquire))
@@ -94,29 +95,30 @@ int batch_train(const dataset *s, const augment *a, uint64_t seed, uint64_t k, i
     return 0;
 }
 
-void batch_test(const dataset *s, int w, int h, int c, int first, int n, float *X, float *truth,
+void batch_test(const dataset *s, image_fit fit, int w, int h, int c, int first, int n, float *X, float *truth,
                 int *labels) {
     size_t plane = (size_t)w * (size_t)h;
     for (int b = 0; b < n; b++) {
         const sample *t = &s->items[first + b];
         size_t at = (size_t)b;
-        sample_resize(X + at * plane * (size_t)c, plane, (size_t)w, &t->img, sample_centre_square(&t->img), w,
-                      h, c);
+        image_fitted(&t->img, fit, w, h, c, X + at * plane * (size_t)c);
         set_truth(s, t->label, 0, truth ? truth + at * (size_t)s->classes : NULL, labels ? labels + b : NULL);
     }
 }
 
 void image_letterbox(const raster *r, int w, int h, int c, float *X) {
     size_t plane = (size_t)w * (size_t)h;
-    int wide = (float)w / (float)r->w < (float)h / (float)r->h;
-    int nw = wide ? w : (int)((int64_t)r->w * h / r->h), nh = wide ? (int)((int64_t)r->h * w / r->w) : h;
-    if (nw > w) nw = w;         /* the comparison above is rounded */
-    if (nh > h) nh = h;
+    sample_box at = sample_letterboxed(r, w, h);
     for (size_t i = 0; i < plane * (size_t)c; i++) X[i] = 0.5f;
-    size_t at = (size_t)((h - nh) / 2) * (size_t)w + (size_t)((w - nw) / 2);
-    sample_resize(X + at, plane, (size_t)w, r, sample_whole(r), nw, nh, c);
+    sample_resize(X + (size_t)at.y * (size_t)w + (size_t)at.x, plane, (size_t)w, r, sample_whole(r), at.w, at.h, c);
 }
 
 void image_stretch(const raster *r, int w, int h, int c, float *X) {
     sample_resize(X, (size_t)w * (size_t)h, (size_t)w, r, sample_whole(r), w, h, c);
+}
+
+void image_fitted(const raster *r, image_fit fit, int w, int h, int c, float *X) {
+    if (fit == FIT_LETTERBOX) image_letterbox(r, w, h, c, X);
+    else if (fit == FIT_STRETCH) image_stretch(r, w, h, c, X);
+    else sample_resize(X, (size_t)w * (size_t)h, (size_t)w, r, sample_centre_square(r), w, h, c);
 }

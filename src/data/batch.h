@@ -7,12 +7,19 @@
 #define MP_BATCH_H
 #include "data/dataset.h"
 
+/* How a picture of another shape becomes w x h: the whole of it stretched; its centre square, stretched to w x h, as Darknet's
+ * `classifier valid` does; the whole of it, its shape kept, on gray 0.5. Training and every test of a network use one of them:
+ * of square pictures in a square network all are the same. */
+typedef enum { FIT_STRETCH, FIT_CENTRE, FIT_LETTERBOX } image_fit;
+void image_fitted(const raster *r, image_fit fit, int w, int h, int c, float *X);
+
 typedef struct {
     int w, h, c;                /* of the network */
-    int crop_pad;               /* >= 0: the whole picture resized to w x h, whatever its shape (bilinear, rounded
-                                 * to bytes), then a random crop of it padded by so many black pixels */
+    image_fit fit;
+    int crop_pad;               /* >= 0: the picture fitted to w x h (bilinear, rounded to bytes), then a random crop of it padded
+                                 * by so many black pixels */
     int flip;                   /* mirror with probability 1/2 */
-    /* Darknet's own, used where crop_pad < 0: random_augment_image and random_distort_image. aspect, saturation,
+    /* Darknet's own, used where crop_pad < 0, its random crops of the picture as it is (FIT_LETTERBOX: of that on gray): random_augment_image and random_distort_image. aspect, saturation,
      * exposure: a factor from 1/v to v (0 or 1: none); hue: up to this part of a turn; angle: degrees. Of gray
      * pictures only the exposure changes. */
     float angle, aspect, hue, saturation, exposure;
@@ -30,11 +37,10 @@ typedef struct {
 int batch_train(const dataset *s, const augment *a, uint64_t seed, uint64_t k, int batch, float *X, float *truth,
                 int *labels);
 
-/* Images first .. first+n-1 for test: centre square resized to w x h, as Darknet's `classifier valid`. truth,
- * labels may be NULL. */
-void batch_test(const dataset *s, int w, int h, int c, int first, int n, float *X, float *truth, int *labels);
+/* Images first .. first+n-1 for test. truth, labels may be NULL. */
+void batch_test(const dataset *s, image_fit fit, int w, int h, int c, int first, int n, float *X, float *truth, int *labels);
 
-/* One image for `classifier predict`: letterboxed (gray 0.5 borders), as Darknet does. X: (c, h, w). */
+/* One image letterboxed (gray 0.5 borders), as Darknet does. X: (c, h, w). */
 void image_letterbox(const raster *r, int w, int h, int c, float *X);
 /* The same, stretched to w x h, whatever its shape. */
 void image_stretch(const raster *r, int w, int h, int c, float *X);

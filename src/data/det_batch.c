@@ -52,8 +52,8 @@ void det_largest(const det_augment *a, int *w, int *h) {
 typedef struct { int left, top, w, h, flip; } placing;
 
 static placing draw_placing(const raster *r, const det_augment *a, int w, int h, rng_stream *rng) {
-    float dw = a->jitter * (float)r->w, dh = a->jitter * (float)r->h;
-    float across = (float)r->w + rng_uniform(rng, -dw, dw), down = (float)r->h + rng_uniform(rng, -dh, dh);
+    float rw = (float)(a->stretch ? w : r->w), rh = (float)(a->stretch ? h : r->h), dw = a->jitter * rw, dh = a->jitter * rh;
+    float across = rw + rng_uniform(rng, -dw, dw), down = rh + rng_uniform(rng, -dh, dh);
     float aspect = across / down;
     int wide = aspect * (float)h >= (float)w;
     placing p = {.w = wide ? w : (int)((float)h * aspect), .h = wide ? (int)((float)w / aspect) : h};

@@ -11,6 +11,7 @@
 typedef struct {
     int w, h, c;                /* of the network in the cfg */
     int boxes;                  /* that truth has room for; of more, a random choice */
+    int stretch;                /* the picture is stretched to w x h before jitter changes its shape; 0: its shape is kept */
     float jitter, hue, saturation, exposure;
     int flip;
     /* Multi-scale: every 10 steps another size, width a multiple of 32 from w / 1.4 to w * 1.4, height to match; from step

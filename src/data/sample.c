@@ -46,15 +46,34 @@ void sample_resize(float *X, size_t plane, size_t row, const raster *r, sample_b
     }
 }
 
-void sample_resize_bytes(unsigned char *out, const raster *r, int w, int h, int c) {
-    for (int y = 0; y < h; y++) {
-        axis ay = axis_at(y, h, r->h);
-        for (int x = 0; x < w; x++) {
-            axis ax = axis_at(x, w, r->w);
-            for (int k = 0; k < c; k++)
-                *out++ = (unsigned char)(blend(r, sample_whole(r), ax, ay, k, c) + 0.5f);
+sample_box sample_letterboxed(const raster *r, int w, int h) {
+    int wide = (float)w / (float)r->w < (float)h / (float)r->h;
+    int nw = wide ? w : (int)((int64_t)r->w * h / r->h), nh = wide ? (int)((int64_t)r->h * w / r->w) : h;
+    if (nw > w) nw = w;         /* the comparison above is rounded */
+    if (nh > h) nh = h;
+    return (sample_box){(w - nw) / 2, (h - nh) / 2, nw, nh};
+}
+
+enum { GRAY = 128 };            /* 0.5, rounded to a byte */
+
+void sample_fit_bytes(unsigned char *out, const raster *r, image_fit fit, int w, int h, int c) {
+    sample_box from = fit == FIT_CENTRE ? sample_centre_square(r) : sample_whole(r), to = {0, 0, w, h};
+    if (fit == FIT_LETTERBOX) to = sample_letterboxed(r, w, h);
+    if (to.w < w || to.h < h) memset(out, GRAY, (size_t)w * (size_t)h * (size_t)c);
+    for (int y = 0; y < to.h; y++) {
+        axis ay = axis_at(y, to.h, from.h);
+        unsigned char *p = out + ((size_t)(to.y + y) * (size_t)w + (size_t)to.x) * (size_t)c;
+        for (int x = 0; x < to.w; x++) {
+            axis ax = axis_at(x, to.w, from.w);
+            for (int k = 0; k < c; k++) *p++ = (unsigned char)(blend(r, from, ax, ay, k, c) + 0.5f);
         }
     }
+}
+
+void sample_gray_shape(raster *r, int w, int h) {
+    int64_t wide = ((int64_t)r->h * w + h - 1) / h, high = ((int64_t)r->w * h + w - 1) / w;
+    if (wide > r->w) r->w = (int)wide;
+    if (high > r->h) r->h = (int)high;
 }
 
 void sample_shift(float *X, const unsigned char *px, int w, int h, int c, int dx, int dy, int flip) {
@@ -78,22 +97,22 @@ void sample_shift(float *X, const unsigned char *px, int w, int h, int c, int dx
     }
 }
 
-static inline float tap(const raster *r, int x, int y, int k, int c) {
-    return x < 0 || y < 0 || x >= r->w || y >= r->h ? 0 : (float)byte_at(r, x, y, k, c) / 255;
+static inline float tap(const raster *r, int x, int y, int k, int c, float outside) {
+    return x < 0 || y < 0 || x >= r->w || y >= r->h ? outside : (float)byte_at(r, x, y, k, c) / 255;
 }
 
-static void rotated_pixel(float *out, size_t plane, const raster *r, float rx, float ry, int c) {
+static void rotated_pixel(float *out, size_t plane, const raster *r, float rx, float ry, int c, float outside) {
     /* Compared as floats: far outside they would not fit an int. */
     if (!(rx > -1 && ry > -1 && rx < (float)r->w && ry < (float)r->h)) {
-        for (int k = 0; k < c; k++) out[(size_t)k * plane] = 0;
+        for (int k = 0; k < c; k++) out[(size_t)k * plane] = outside;
         return;
     }
     int x = (int)floorf(rx), y = (int)floorf(ry);
     float fx = rx - (float)x, fy = ry - (float)y;
     for (int k = 0; k < c; k++) {
         out[(size_t)k * plane] =
-            (1 - fy) * (1 - fx) * tap(r, x, y, k, c) + fy * (1 - fx) * tap(r, x, y + 1, k, c)
-            + (1 - fy) * fx * tap(r, x + 1, y, k, c) + fy * fx * tap(r, x + 1, y + 1, k, c);
+            (1 - fy) * (1 - fx) * tap(r, x, y, k, c, outside) + fy * (1 - fx) * tap(r, x, y + 1, k, c, outside)
+            + (1 - fy) * fx * tap(r, x + 1, y, k, c, outside) + fy * fx * tap(r, x + 1, y + 1, k, c, outside);
     }
 }
 
@@ -105,7 +124,7 @@ void sample_rotate_crop(float *X, const raster *r, sample_turn t, int w, int h, 
         for (int x = 0; x < w; x++) {
             double u = (x - w / 2.0 + (double)t.dx) / s * (double)t.aspect;
             float rx = (float)(co * u - si * v + r->w / 2.0), ry = (float)(si * u + co * v + r->h / 2.0);
-            rotated_pixel(X + (size_t)y * (size_t)w + (size_t)(flip ? w - 1 - x : x), plane, r, rx, ry, c);
+            rotated_pixel(X + (size_t)y * (size_t)w + (size_t)(flip ? w - 1 - x : x), plane, r, rx, ry, c, t.outside);
         }
     }
 }

@@ -11,21 +11,25 @@
 typedef struct { int x, y, w, h; } sample_box;
 static inline sample_box sample_whole(const raster *r) { return (sample_box){0, 0, r->w, r->h}; }
 sample_box sample_centre_square(const raster *r);
+/* Where r lies in w x h when it is letterboxed. */
+sample_box sample_letterboxed(const raster *r, int w, int h);
 
 /* Part `from` of r, bilinear, corners on corners, into w x h pixels of a picture X with planes of `plane` and
  * rows of `row` floats. As Darknet's resize_image, but for its last row, which that loses at some sizes (2 ->
  * 42 rows, for one). */
 void sample_resize(float *X, size_t plane, size_t row, const raster *r, sample_box from, int w, int h, int c);
 
-/* The same for bytes, rounded: out is (h, w, c). */
-void sample_resize_bytes(unsigned char *out, const raster *r, int w, int h, int c);
+/* A picture fitted to w x h, in bytes, rounded: out is (h, w, c). */
+void sample_fit_bytes(unsigned char *out, const raster *r, image_fit fit, int w, int h, int c);
+/* w and h of r as it would be on gray, of the shape of w x h and as small as it can be. */
+void sample_gray_shape(raster *r, int w, int h);
 
 /* A (h, w, c) picture shifted by (dx, dy), black where nothing is left, then mirrored if flip. */
 void sample_shift(float *X, const unsigned char *px, int w, int h, int c, int dx, int dy, int flip);
 
 /* Darknet's rotate_crop_image, then mirrored if flip: the output pixel (x,y) shows what lies at
- *   turn by rad ((x - w/2 + dx) * aspect / scale, (y - h/2 + dy) / scale) + centre of r;  black outside r. */
-typedef struct { float rad, scale, dx, dy, aspect; } sample_turn;
+ *   turn by rad ((x - w/2 + dx) * aspect / scale, (y - h/2 + dy) / scale) + centre of r;  t.outside (0: black) outside r. */
+typedef struct { float rad, scale, dx, dy, aspect, outside; } sample_turn;
 void sample_rotate_crop(float *X, const raster *r, sample_turn t, int w, int h, int c, int flip);
 
 /* Darknet's distort_image on (3, n): hue added, saturation and value multiplied, all kept in [0,1]. */
@@ -42,7 +46,7 @@ void sample_place(float *X, int w, int h, int c, const raster *r, sample_box at,
 /* A square of `side` pixels about a random pixel, as far as it lies in the picture, becomes gray 0.5. */
 void sample_cutout(float *X, int w, int h, int c, int side, rng_stream *rng);
 
-/* One image for training, as `a` asks for, but for its cutout. small: the picture resized to w x h, only read with a->crop_pad >=
+/* One image for training, as `a` asks for, but for its cutout. small: the picture fitted to w x h, only read with a->crop_pad >=
  * 0. */
 void sample_augment(float *X, const raster *r, const unsigned char *small, const augment *a, rng_stream *rng);
 #endif

@@ -366,6 +366,7 @@ cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
     const char *epsilon = cfg_get(c, 0, "bn_epsilon");
     return (cfg_net_extra){
         .epsilon = !epsilon ? CFG_EPSILON_HEADER : !strcmp(epsilon, "alexeyab") ? CFG_EPSILON_ALEXEYAB : CFG_EPSILON_DARKNET,
+        .letter_box = (int)cfg_get_num(c, 0, "letter_box", -1),
         .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), .flip = (int)cfg_get_num(c, 0, "flip", 1),
         .cutout = (int)cfg_get_num(c, 0, "cutout", 0), .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
         .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0), .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,

@@ -37,6 +37,7 @@ typedef enum { CFG_EPSILON_HEADER, CFG_EPSILON_DARKNET, CFG_EPSILON_ALEXEYAB } c
 typedef struct {
     cfg_epsilon epsilon;
     int crop_pad, flip;         /* -1: not given; default 1 */
+    int letter_box;             /* how pictures are fitted to the network (docs/detectors.md); -1: not given */
     int cutout;                 /* 0: none */
     float label_smooth;
     float mixup, cutmix;        /* the alphas; 0: off */

@@ -62,7 +62,7 @@ static const cfg_key net[] = {
     FORK("equidistant_point"), FORK("badlabels_rejection_percentage"), FORK("num_sigmas_reject_badlabels"),
     FORK("use_cuda_graph"), FORK("loss_scale"), FORK("dynamic_minibatch"),
     FORK("optimized_memory"), FORK("workspace_size_limit_MB"), FORK("blur"), FORK("gaussian_noise"),
-    FORK("mosaic"), FORK("mosaic_bound"), FORK("letter_box"),
+    FORK("mosaic"), FORK("mosaic_bound"), {"letter_box", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
     FORK("contrastive"), FORK("contrastive_jit_flip"), FORK("contrastive_color"), FORK("unsupervised"),
     FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
     FORK("max_chart_loss"), FORK("show_receptive_field"), FORK("max_epochs"), END};

@@ -195,7 +195,7 @@ static void load_batch(attack *t, int first, int n) {
     memset(t->X, 0, (size_t)net->batch * t->inputs * sizeof *t->X);
     memset(t->truth, 0, (size_t)net->batch * t->outputs * sizeof *t->truth);
     for (int i = 0; i < n; i++) {
-        batch_test(t->s, net->w, net->h, net->c, picture_at(t, first + i), 1, t->X + (size_t)i * t->inputs, t->truth + (size_t)i * t->outputs, t->labels + i);
+        batch_test(t->s, classifier_fit(t->target.cfg), net->w, net->h, net->c, picture_at(t, first + i), 1, t->X + (size_t)i * t->inputs, t->truth + (size_t)i * t->outputs, t->labels + i);
     }
 }
 

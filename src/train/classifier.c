@@ -80,10 +80,15 @@ void classifier_close(classifier *c) {
     memset(c, 0, sizeof *c);
 }
 
+image_fit classifier_fit(const cfg_file *cfg) {
+    cfg_net_extra x = cfg_get_net_extra(cfg);
+    return x.letter_box == 1 ? FIT_LETTERBOX : x.crop_pad >= 0 ? FIT_STRETCH : FIT_CENTRE;
+}
+
 augment classifier_augment(const cfg_file *cfg, const network *net) {
     cfg_net_extra x = cfg_get_net_extra(cfg);
     return (augment){
-        .w = net->w, .h = net->h, .c = net->c, .crop_pad = x.crop_pad, .flip = x.flip,
+        .w = net->w, .h = net->h, .c = net->c, .fit = classifier_fit(cfg), .crop_pad = x.crop_pad, .flip = x.flip,
         .angle = net->angle, .aspect = net->aspect, .hue = net->hue, .saturation = net->saturation,
         .exposure = net->exposure, .min_crop = (int)(net->min_ratio * (float)net->w),
         .max_crop = (int)(net->max_ratio * (float)net->w), .cutout = x.cutout, .label_smooth = x.label_smooth, .mixup = x.mixup,
@@ -163,11 +168,12 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
     return 0;
 }
 
-int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err) {
-    return classifier_measure_keep(net, s, samples, top, m, NULL, err);
+int classifier_measure(network *net, const dataset *s, image_fit fit, int samples, int top, metrics *m, char *err) {
+    return classifier_measure_keep(net, s, fit, samples, top, m, NULL, err);
 }
 
-int classifier_measure_keep(network *net, const dataset *s, int samples, int top, metrics *m, float *keep, char *err) {
+int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int samples, int top, metrics *m, float *keep,
+                            char *err) {
     int B = net->batch, k = top < net->outputs ? top : net->outputs;
     float *X = calloc((size_t)B * (size_t)net->inputs, sizeof(float));
     float *y = calloc((size_t)B * (size_t)net->outputs, sizeof(float));
@@ -180,7 +186,7 @@ int classifier_measure_keep(network *net, const dataset *s, int samples, int top
     }
     for (int first = 0; !bad && first < s->n; first += B) {
         int n = s->n - first < B ? s->n - first : B;
-        batch_test(s, net->w, net->h, net->c, first, n, X, y, labels);
+        batch_test(s, fit, net->w, net->h, net->c, first, n, X, y, labels);
         classifier_outputs(net, X, (uint64_t)(first / B), samples, p);
         size_t outputs = (size_t)net->outputs;
         if (keep) memcpy(keep + (size_t)first * outputs, p, (size_t)n * outputs * sizeof *p);
@@ -218,7 +224,7 @@ int classifier_valid(const classifier_args *a, char *err) {
     int bad = -1;
     dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
     classifier_note_statistics(&c, a);
-    if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, a->samples, a->top, &m, err);
+    if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, classifier_fit(c.cfg), a->samples, a->top, &m, err);
     if (!bad) {
         double seconds = report_now() - start;
         show(a, &m, seconds);

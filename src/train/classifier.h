@@ -54,6 +54,9 @@ void classifier_close(classifier *c);
 /* Tells if one-pass inference has to do with statistics of noisy passes. */
 void classifier_note_statistics(const classifier *c, const classifier_args *a);
 
+/* How pictures are fitted to the network, in training and every test: letter_box=1 of [net]: FIT_LETTERBOX; else with crop_pad
+ * FIT_STRETCH, as its training always was; else FIT_CENTRE, the host's. */
+image_fit classifier_fit(const cfg_file *cfg);
 /* The augmentation that a cfg asks for. */
 augment classifier_augment(const cfg_file *cfg, const network *net);
 
@@ -69,9 +72,9 @@ int classifier_finite(const network *net, const float *p, const char *path, char
 
 /* Measure all images of s: `samples` noise samples averaged per image, 0: one deterministic pass. Also of a network that the
  * host runs alone. */
-int classifier_measure(network *net, const dataset *s, int samples, int top, metrics *m, char *err);
+int classifier_measure(network *net, const dataset *s, image_fit fit, int samples, int top, metrics *m, char *err);
 /* The same, with all probabilities stored in keep (s->n, outputs); NULL: not kept. */
-int classifier_measure_keep(network *net, const dataset *s, int samples, int top, metrics *m, float *keep, char *err);
+int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int samples, int top, metrics *m, float *keep, char *err);
 
 /* Noise of tests must not meet that of training under the same seed: the draws of pass s of a batch have the top bit set. */
 static inline uint64_t test_draw(uint64_t batch, int samples, int s) {

@@ -39,7 +39,7 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     network *net = t->c->net;
     const classifier_args *a = t->pictures->a;
     int n = net->outputs, top = a->top < n ? a->top : n;
-    image_letterbox(r, net->w, net->h, net->c, t->X);
+    image_fitted(r, classifier_fit(t->c->cfg), net->w, net->h, net->c, t->X);
     double start = report_now();
     classifier_outputs(net, t->X, 0, a->samples, t->p);
     if (classifier_finite(net, t->p, t->pictures->list.path[i], err)) return -1;

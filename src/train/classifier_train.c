@@ -22,7 +22,7 @@ static int collect(loop *l, char *err) {
 
 static int validate(loop *l, cJSON *o, char *err) {
     metrics m;
-    if (classifier_measure(l->c.net, ((run *)l)->valid, l->a->samples, l->a->top, &m, err)) return -1;
+    if (classifier_measure(l->c.net, ((run *)l)->valid, classifier_fit(l->c.cfg), l->a->samples, l->a->top, &m, err)) return -1;
     double n = m.images ? (double)m.images : 1;
     printf("step %ld: valid top-1 %.2f %%, NLL %.4f, ECE %.4f\n", l->step, 100 * (double)m.top1 / n, m.nll_sum / n,
            metrics_ece(&m));

@@ -1,6 +1,5 @@
 /* detector.c - opening a detector, running it over pictures, measuring it. */
 #include "train/detector.h"
-#include "host/heads.h"
 #include "train/report.h"
 #include <math.h>
 
@@ -15,8 +14,19 @@ int detector_open(classifier *c, const detector_args *a, int load_flags, char *e
     return network_with_data(c, &a->c, load_flags, heads_fit, err);
 }
 
-int detector_open_test(classifier *c, const detector_args *a, char *err) {
+int detector_stretches(const cfg_file *cfg, int fork) {
+    int letter_box = cfg_get_net_extra(cfg).letter_box;
+    return letter_box < 0 ? fork : !letter_box;
+}
+
+int detector_of_fork(const host_net *h) {
+    const int *v = host_file_version(h);
+    return v[0] == 0 && v[1] == 2 && v[2] >= 5;
+}
+
+int detector_open_test(classifier *c, detector_args *a, char *err) {
     if (detector_open(c, a, 0, err)) return -1;
+    if (a->fork < 0) a->fork = detector_of_fork(c->h);
     classifier_note_statistics(c, &a->c);
     return 0;
 }
@@ -93,7 +103,7 @@ int detector_predict(const classifier *c, const detector_args *a, float *X, uint
 int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh, detector_seen seen, void *arg,
                  char *err) {
     network *net = c->net;
-    pass p = {c, s, a->fork, {thresh, a->nms, a->fork && heads_diou(c->cfg)}, seen, arg};
+    pass p = {c, s, detector_stretches(c->cfg, a->fork), {thresh, a->nms, a->fork && heads_diou(c->cfg)}, seen, arg};
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;
     if (bad) snprintf(err, ERR_LEN, "not enough memory to test %d pictures at a time", net->batch);

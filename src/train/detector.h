@@ -13,11 +13,10 @@ typedef struct {
     float nms;                  /* of two boxes of a class that overlap more, the better stays */
     double iou;                 /* overlap with a true box above which a box is right */
     int points;                 /* AP: 0 area, 11 or 101 points */
-    /* Test like the AlexeyAB fork: pictures stretched to the network's size, not letterboxed;
+    /* Like the AlexeyAB fork: pictures stretched to the network's size, not letterboxed, where the cfg has no letter_box=;
      * non-maximum suppression as nms_kind of the cfg says; right and wrong boxes counted as
      * ap_rule.in_rows does, mean IoU over the wrong ones too; classes without boxes count 0 in the
-     * mean of `map`. 0 or 1, and for map -1: if the weights were written by that program, whose
-     * command it is. */
+     * mean of `map`. 0 or 1, and in tests -1: if the weights were written by that program. */
     int fork;
     int negatives;              /* pictures without a label file show none of the classes */
     int no_labels;              /* none are looked for: `valid` needs none */
@@ -31,9 +30,15 @@ int detector_map(const detector_args *a, char *err);
 int detector_valid(const detector_args *a, char *err);
 int detector_test(const detector_args *a, char *err);
 
+/* Are pictures stretched (1) or letterboxed (0)? letter_box= of [net] decides; without it whom the run is like. One rule for
+ * training and all tests: docs/detectors.md. */
+int detector_stretches(const cfg_file *cfg, int fork);
+/* Were the loaded weights written by the fork (0.2.5 in their header)? The host writes 0.2.0, and so does this program. */
+int detector_of_fork(const host_net *h);
+
 int detector_open(classifier *c, const detector_args *a, int load_flags, char *err);
-/* The same for tests: tells if statistics of one pass would be needed and are missing. */
-int detector_open_test(classifier *c, const detector_args *a, char *err);
+/* The same for tests: tells if statistics of one pass would be needed and are missing; settles a->fork. */
+int detector_open_test(classifier *c, detector_args *a, char *err);
 det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err);
 
 /* Least score that average precision looks at, as in Darknet. */

@@ -2,6 +2,10 @@
 #include "train/detector.h"
 #include "train/report.h"
 
+static const char *fit_in_words(const classifier *c, const detector_args *a) {
+    return detector_stretches(c->cfg, a->fork) ? "stretched" : "letterboxed";
+}
+
 static double number(const cJSON *j, const char *key) { return cJSON_GetObjectItem(j, key)->valuedouble; }
 
 static void show_classes(const classifier *c, const detector_args *a, const class_ap *ap) {
@@ -29,8 +33,8 @@ static void show(const classifier *c, const detector_args *a, const class_ap *ap
     printf("at score %.2f: precision %.2f, recall %.2f, F1 %.2f, mean IoU %.2f; TP %.0f, FP %.0f, FN %.0f\n", (double)a->thresh,
            number(j, "precision"), number(j, "recall"), number(j, "f1"), number(j, "iou"), number(j, "true_positives"),
            number(j, "false_positives"), number(j, "false_negatives"));
-    printf("tested like Debian's darknet: pictures letterboxed, "
-           "mean over the classes with boxes\n");
+    printf("tested like Debian's darknet: pictures %s, "
+           "mean over the classes with boxes\n", fit_in_words(c, a));
     printf("mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %% (%.0f of %d classes have boxes; %s)\n",
            100 * number(j, "map50"), 100 * number(j, "map50_95"), number(j, "classes_with_boxes"),
            c->data->classes, points_in_words(a->points));
@@ -54,9 +58,10 @@ static void show_like_fork(const classifier *c, const detector_args *a, const cl
     printf("\n IoU threshold = %.0f %%, %s\n", 100 * a->iou, points_in_words(a->points));
     printf(" mean average precision (mAP@%.2f) = %f, or %.2f %%\n", a->iou,
            number(j, "map_at_iou_thresh"), 100 * number(j, "map_at_iou_thresh"));
-    printf("tested like the AlexeyAB fork: its count of right boxes, classes without boxes count 0 "
+    printf("tested like the AlexeyAB fork: pictures %s, its count of right boxes, classes without boxes count 0 "
            "in the mean (%.0f of %d have some); mAP@0.50:0.95 %.2f %%\n",
-           number(j, "classes_with_boxes"), c->data->classes, 100 * number(j, "map50_95"));
+           fit_in_words(c, a), number(j, "classes_with_boxes"), c->data->classes,
+           100 * number(j, "map50_95"));
 }
 
 static cJSON *classes_json(const classifier *c, const class_ap *ap) {
@@ -102,17 +107,10 @@ static int measure_and_show(const classifier *c, const detector_args *a, const d
     return bad;
 }
 
-/* The host writes 0.2.0, the fork 0.2.5. */
-static int written_by_fork(const host_net *h) {
-    const int *v = host_file_version(h);
-    return v[0] == 0 && v[1] == 2 && v[2] >= 5;
-}
-
 int detector_map(const detector_args *args, char *err) {
     detector_args a = *args;
     classifier c;
     if (detector_open_test(&c, &a, err)) return -1;
-    if (a.fork < 0) a.fork = written_by_fork(c.h);
     int bad = -1;
     det_set *s = detector_pictures(&c, &a, DATA_VALID, err);
     if (s) bad = measure_and_show(&c, &a, s, err);

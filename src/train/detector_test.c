@@ -69,13 +69,14 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     const classifier *c = t->c;
     const detector_args *a = t->a;
     network *net = c->net;
-    if (a->fork) image_stretch(r, net->w, net->h, net->c, t->X);
+    int stretch = detector_stretches(c->cfg, a->fork);
+    if (stretch) image_stretch(r, net->w, net->h, net->c, t->X);
     else image_letterbox(r, net->w, net->h, net->c, t->X);
     double start = report_now();
     if (detector_predict(c, a, t->X, 0, err)) return -1;
     double seconds = report_now() - start;
     heads_rule rule = {a->thresh, a->nms, a->fork && heads_diou(c->cfg)};
-    int n = 0, w = a->fork ? net->w : r->w, h = a->fork ? net->h : r->h;
+    int n = 0, w = stretch ? net->w : r->w, h = stretch ? net->h : r->h;
     detection *d = detector_boxes(c, 0, w, h, &rule, t->pictures->list.path[i], &n, err);
     if (!d) return -1;
     cJSON *record = pictures_run_record(t->pictures, i, r, seconds);
@@ -85,14 +86,15 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     return pictures_run_draw(t->pictures, i, r, record, err);
 }
 
-int detector_test(const detector_args *a, char *err) {
+int detector_test(const detector_args *args, char *err) {
+    detector_args a = *args;
     classifier c;
     pictures_run pictures;
-    if (pictures_run_open(&pictures, &a->c, "predictions", err)) return -1;
-    int bad = detector_open_test(&c, a, err);
+    if (pictures_run_open(&pictures, &a.c, "predictions", err)) return -1;
+    int bad = detector_open_test(&c, &a, err);
     if (!bad) {
         set_batch_network(c.net, 1);
-        run t = {&c, a, &pictures, calloc((size_t)c.net->inputs, sizeof(float))};
+        run t = {&c, &a, &pictures, calloc((size_t)c.net->inputs, sizeof(float))};
         if (!t.X) snprintf(err, ERR_LEN, "not enough memory for a picture");
         bad = t.X ? pictures_run_all(&pictures, show_picture, &t, err) : -1;
         free(t.X);

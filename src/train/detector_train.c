@@ -139,8 +139,9 @@ static void tell_anchors(const run *r) {
     double sum = 0;
     for (int i = 0; i < r->train->n; i++) {
         const det_item *it = &r->train->items[i];
-        /* Letterboxed, before jitter. */
+        /* As fitted to the network, before jitter. */
         double s = fmin((double)r->aug.w / it->w, (double)r->aug.h / it->h), w = s * it->w / r->aug.w, h = s * it->h / r->aug.h;
+        if (r->aug.stretch) w = h = 1;
         for (int k = 0; k < it->n; k++) {
             double best = 0;
             for (int a = 0; a < n && a < MAX; a++)
@@ -182,13 +183,22 @@ static void tell_pictures(const run *r) {
     }
 }
 
+/* Weights that were trained on stretched pictures, and go on with letterboxed ones, deserve a word. */
+static void tell_fit(const run *r) {
+    const char *weights = r->l.a->weights;
+    if (r->aug.stretch || !weights || cfg_get_net_extra(r->l.c.cfg).letter_box >= 0 || !detector_of_fork(r->l.c.h)) return;
+    fprintf(stderr, "%s: written by the AlexeyAB fork, which stretches pictures; here they are letterboxed: say letter_box=0 in [net] "
+            "to stretch them, letter_box=1 to be rid of this line\n", weights);
+}
+
 static int augmentation(run *r, char *err) {
     const network *net = r->l.c.net;
     cfg_net_extra x = cfg_get_net_extra(r->l.c.cfg);
     if (x.cutout || x.label_smooth > 0 || x.mixup > 0 || x.cutmix > 0)
         fprintf(stderr, "%s: warning: cutout, label_smooth_eps, mixup and cutmix are for classifiers: ignored\n", r->l.c.cfg->path);
     r->aug = (det_augment){
-        .w = net->w, .h = net->h, .c = net->c, .boxes = heads_max_boxes(net), .jitter = heads_jitter(net), .hue = net->hue,
+        .w = net->w, .h = net->h, .c = net->c, .boxes = heads_max_boxes(net),
+        .stretch = detector_stretches(r->l.c.cfg, r->a.fork), .jitter = heads_jitter(net), .hue = net->hue,
         .saturation = net->saturation, .exposure = net->exposure, .flip = x.flip, .random = heads_random(net),
         .batches_per_step = net->subdivisions,
     };
@@ -232,6 +242,7 @@ static int start(run *r, char *err) {
                                a->threads > 3 ? a->threads / 4 + 1 : 1);
     if (!r->loader) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
     tell_pictures(r);
+    tell_fit(r);
     tell_anchors(r);
     printf("steps %ld to %ld of batch %d, seed %llu\n", l->first, l->steps, net->batch * net->subdivisions,
            (unsigned long long)host_seed_of(l->c.h));

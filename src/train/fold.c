@@ -28,13 +28,15 @@ typedef struct {
     fold_images images;
     int classifier;             /* ends in a [softmax] over the data's classes */
     int detector;               /* has [yolo] or [region] */
+    int fork;                   /* weights of the AlexeyAB fork: tested like it */
+    image_fit fit;              /* of a detector's pictures */
     int distilled;              /* steps of fold_distill */
     double kl[2];
 } job;
 
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 
-/* A classifier's as in training, augmented: so were those that its own statistics come from. A detector's letterboxed. */
+/* A classifier's as in training, augmented: so were those that its own statistics come from. A detector's as in its tests. */
 static void fill(void *of, int k, float *X) {
     const job *j = of;
     const network *net = j->net;
@@ -45,7 +47,7 @@ static void fill(void *of, int k, float *X) {
     }
     for (int i = 0; i < net->batch; i++) {
         const sample *s = &j->train->items[(k * net->batch + i) % j->train->n];
-        image_letterbox(&s->img, net->w, net->h, net->c, X + (size_t)i * (size_t)net->inputs);
+        image_fitted(&s->img, j->fit, net->w, net->h, net->c, X + (size_t)i * (size_t)net->inputs);
     }
 }
 
@@ -124,6 +126,8 @@ static int open_all(job *j, char *err) {
         return -1;
     }
     host_seed(host_of(j->net), a->seed);
+    j->fork = j->detector && detector_of_fork(host_of(j->net));
+    j->fit = detector_stretches(j->cfg, j->fork) ? FIT_STRETCH : FIT_LETTERBOX;
     j->plan = fold_plan_make(j->net, a->cfg, NULL, 0, err);
     if (!j->plan) return -1;
     if (!host_has_one_pass(host_of(j->net)))
@@ -240,14 +244,15 @@ static void tell(cJSON *json, const char *key, const char *what, const metrics *
 
 static int report_classifier(const job *j, network *host, cJSON *json, char *err) {
     metrics m;
+    image_fit fit = classifier_fit(j->cfg);
     char what[64];
     snprintf(what, sizeof what, "%d noise samples", j->a->samples);
     printf("%d test images\n", j->valid->n);
-    if (classifier_measure(j->net, j->valid, j->a->samples, TOP, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, fit, j->a->samples, TOP, &m, err)) return -1;
     tell(json, "samples", what, &m);
-    if (classifier_measure(j->net, j->valid, 0, TOP, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, fit, 0, TOP, &m, err)) return -1;
     tell(json, "deterministic", "deterministic", &m);
-    if (classifier_measure(host, j->valid, 0, TOP, &m, err)) return -1;
+    if (classifier_measure(host, j->valid, fit, 0, TOP, &m, err)) return -1;
     tell(json, "folded", "folded, run by Darknet's own code", &m);
     return 0;
 }
@@ -266,7 +271,7 @@ static int measure_map(const job *j, network *net, const det_set *s, int samples
     int bad = detector_measure(&c, s, &a, ap, err);
     if (!bad) {
         cJSON *o = cJSON_AddObjectToObject(json, key);
-        detector_report(o, ap, s->classes, 0);
+        detector_report(o, ap, s->classes, j->fork);
         cJSON_AddNumberToObject(o, "images", s->n);
         printf("%-34s mAP@0.50 %6.2f %%   mAP@0.50:0.95 %6.2f %%\n", what, 100 * cJSON_GetObjectItem(o, "map50")->valuedouble,
                100 * cJSON_GetObjectItem(o, "map50_95")->valuedouble);

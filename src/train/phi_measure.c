@@ -214,7 +214,7 @@ static int measure_batch(classifier *c, const cfg_perturb *p, float *X, int batc
 static int measure_all(classifier *c, const dataset *s, phi_measured *m) {
     network *net = c->net;
     int batches = s->n / net->batch < 1 ? 1 : s->n / net->batch > BATCHES ? BATCHES : s->n / net->batch;
-    augment whole = {.w = net->w, .h = net->h, .c = net->c};
+    augment whole = {.w = net->w, .h = net->h, .c = net->c, .fit = classifier_fit(c->cfg)};
     cfg_perturb *p = calloc((size_t)net->n + 1, sizeof *p);
     float *X = malloc((size_t)net->batch * (size_t)net->inputs * sizeof *X);
     int bad = !p || !X;

@@ -58,7 +58,7 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
  * whether it overfits at all. */
 static int add_fit(const test *t, const classifier *c, char *err) {
     metrics m;
-    if (classifier_measure(c->net, t->train, 0, TOP, &m, err)) return -1;
+    if (classifier_measure(c->net, t->train, classifier_fit(c->cfg), 0, TOP, &m, err)) return -1;
     cJSON *fit = cJSON_AddObjectToObject(t->line, "fit");
     report_metrics(fit, &m, TOP);
     cJSON_DeleteItemFromObject(fit, "bins");
@@ -76,7 +76,7 @@ static int measure(void *of, const classifier *c, const classifier_trained *r, c
         return -1;
     }
     double start = report_now(), between;
-    int bad = classifier_measure_keep(c->net, t->valid, 0, TOP, &m, p, err);
+    int bad = classifier_measure_keep(c->net, t->valid, classifier_fit(c->cfg), 0, TOP, &m, p, err);
     between = report_now();
     cJSON_AddNumberToObject(t->line, "loss", r->loss);
     snprintf(crc, sizeof crc, "%08" PRIx32, file_crc32(p, n * sizeof *p));
@@ -89,7 +89,7 @@ static int measure(void *of, const classifier *c, const classifier_trained *r, c
     if (!bad) bad = add_fit(t, c, err);
     if (bad || !t->cell->samples) return bad;
     between = report_now();
-    bad = classifier_measure(c->net, t->valid, t->cell->samples, TOP, &m, err);
+    bad = classifier_measure(c->net, t->valid, classifier_fit(c->cfg), t->cell->samples, TOP, &m, err);
     report_metrics(cJSON_AddObjectToObject(t->line, "sampled"), &m, TOP);
     cJSON_AddNumberToObject(t->seconds, "sampled", report_now() - between);
     return bad;
