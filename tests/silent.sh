@@ -130,6 +130,27 @@ sed 's/^max_batches=.*/max_batches=3/' "$T/flat.cfg" >"$T/t.cfg"; trained "$T/t.
 check "training follows: letter_box=1 as without, letter_box=0 otherwise, as -like alexeyab" sh -c \
     "cmp '$T/trained' '$T/trained1' && ! cmp -s '$T/trained' '$T/trained0' && cmp '$T/trained0' '$T/trained-like'"
 
+# A file that a command reads is not written over, under no name: each command, by ./, a link, a hard link.
+mkdir "$T/own" && cp "$C" "$T/own/a.cfg" && cp "$W" "$T/own/a.weights" && ln -s a.cfg "$T/own/link.cfg" && ln "$T/own/a.weights" "$T/own/hard.weights"
+cp cfg_meta/phi/tiny_imagenet_resnet20.phi "$T/own/a.phi"; cp "$image" "$T/own/a.png"; cp "$D" "$T/own/a.data"; cp tests/tiny.cfg "$T/own/p.cfg"
+own() { "$MP" "${@}"; }
+O=$T/own
+sum=$(cat "$O"/* | md5sum)
+refused "fold over its cfg and weights" "which this command reads" own weights fold "$O/p.cfg" "$O/a.weights" "$O/p.cfg" "$O/a.weights" -calibrate "$D"
+refused "fold over its weights by a hard link" "which this command reads" own weights fold "$O/p.cfg" "$O/a.weights" "$O/x.cfg" "$O/hard.weights" -calibrate "$D"
+refused "fold into one file" "which this command writes too" own weights fold "$O/p.cfg" "$O/a.weights" "$O/x" "$O/x" -calibrate "$D"
+refused "partial over its weights" "which this command reads" own weights partial "$O/a.cfg" "$O/a.weights" "$O/./a.weights" 2
+refused "partial over its cfg by a link" "which this command reads" own weights partial "$O/link.cfg" "$O/a.weights" "$O/a.cfg" 2
+refused "attach" "which this command reads" own cfg attach "$O/a.cfg" "$O/link.cfg"
+refused "detach" "which this command reads" own cfg detach "$O/p.cfg" "$T/own/../own/p.cfg"
+refused "phi import" "which this command reads" own phi import "$O/a.phi" "$O/a.phi"
+refused "phi plot" "which this command reads" own phi plot "$O/a.phi" -out "$O/a.phi"
+refused "-json over the weights" "which this command reads" own classifier valid "$D" "$C" "$O/a.weights" -json "$O/hard.weights"
+refused "-json over -phi" "which this command reads" own classifier train "$D" tests/tiny.cfg -phi "$O/a.phi" -json "$O/a.phi" -backup "$T/none"
+refused "-out over the image" "which this command reads" own detector test "$B" "$Y" "$V" "$O/a.png" -out "$O/a.png"
+refused "-json over the data" "which this command reads" own bench data "$O/a.data" "$C" -json "$O/a.data"
+check "and all are as they were" test "$(cat "$O"/* | md5sum)" = "$sum"
+
 # Weights with a NaN, and weights so large that outputs overflow: refused by every command that computes with them.
 spoil() { python3 -c "
 import struct, sys

@@ -70,6 +70,10 @@ int main(int argc, char **argv) {
         commands_help(c);
         return 0;
     }
+    if (options_files(&o, c->id, c->writes, err)) {
+        fprintf(stderr, "metaperturb: %s\n", err);
+        return 2;
+    }
     cfg_memory_limit(o.memory);
     if (!run(c, &o, argv, err)) return 0;
     fflush(stdout);

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-typedef enum { FLAG, INT, REAL, SEED, TEXT, SIZE } kind;
+typedef enum { FLAG, INT, REAL, SEED, IN, OUT, TEXT, SIZE } kind;
 
+/* IN, OUT: names of files that are read, written. */
 typedef struct {
     const char *name;
     kind kind;
@@ -30,9 +32,9 @@ static const option table[] = {
     {"-i", INT, AT(gpu), 0, 1023, ALL | CMD_COMPARE, "N", "the CUDA device to run on (default: the first, or one for each MPI rank; builds with GPU=1)"},
     {"-nogpu", FLAG, AT(nogpu), 0, 0, ALL | CMD_COMPARE, NULL, "run on the CPU"},
     {"-tf32", FLAG, AT(tf32), 0, 0, ALL | CMD_COMPARE, NULL, "let CUDA round products to TF32: faster, three digits (default: float32)"},
-    {"-json", TEXT, AT(json), 0, 0, ALL & ~CMD_PHI_PLOT, "FILE", "write the results there, for scripts"},
+    {"-json", OUT, AT(json), 0, 0, ALL & ~CMD_PHI_PLOT, "FILE", "write the results there, for scripts"},
     {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, NULL, "count steps from 0, whatever WEIGHTS have seen"},
-    {"-phi", TEXT, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET | CMD_ATTACK, "FILE",
+    {"-phi", IN, AT(phi), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET | CMD_ATTACK, "FILE",
      "phi of [meta_shared], in place of the cfg's"},
     {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, "DIR", "folder for weights (default: backup= of DATA)"},
     {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN | CMD_DET_TRAIN, "N", "test on the valid list every N steps"},
@@ -45,13 +47,13 @@ static const option table[] = {
     {"-steps", INT, AT(steps), 1, 100000, CMD_ATTACK, "N", "steps of the attack (default 40)"},
     {"-step", REAL, AT(step), 0, 10, CMD_ATTACK, "S", "length of a step in parts of eps (default 0.025, l1: 0.033, but at least 2.5/steps)"},
     {"-images", INT, AT(images), 1, 1000000000, CMD_ATTACK, "N", "test images, evenly spread over the list (default: all)"},
-    {"-transfer", TEXT, AT(transfer), 0, 0, CMD_ATTACK, "CFG", "attack through the gradients of this network too"},
-    {"-transfer_weights", TEXT, AT(transfer_weights), 0, 0, CMD_ATTACK, "FILE", "the weights of that network"},
+    {"-transfer", IN, AT(transfer), 0, 0, CMD_ATTACK, "CFG", "attack through the gradients of this network too"},
+    {"-transfer_weights", IN, AT(transfer_weights), 0, 0, CMD_ATTACK, "FILE", "the weights of that network"},
     {"-check", FLAG, AT(check), 0, 0, CMD_ATTACK, NULL, "the largest radius again with 4 times the steps and 4 times the samples"},
-    {"-plot", TEXT, AT(plot), 0, 0, CMD_ATTACK, "FILE", "draw accuracy over radius as a PNG (broken line: -transfer)"},
+    {"-plot", OUT, AT(plot), 0, 0, CMD_ATTACK, "FILE", "draw accuracy over radius as a PNG (broken line: -transfer)"},
     {"-beside", TEXT, AT(beside), 0, 0, CMD_ATTACK, "FILE,FILE,..", "JSON files of earlier attacks, drawn in the same picture"},
     {"-samples", INT, AT(samples), 1, 100000, CMD_W_FOLD, "N", "noise samples averaged per test image, for the report (default 5)"},
-    {"-calibrate", TEXT, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA", "a .data file: calibrate on its train list, test on its valid list"},
+    {"-calibrate", IN, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA", "a .data file: calibrate on its train list, test on its valid list"},
     {"-images", INT, AT(images), 2, 1000000000, CMD_W_FOLD, "N", "images of the train list to calibrate on (default 1000)"},
     {"-distill", INT, AT(distill), 0, 1000000, CMD_W_FOLD, "N", "train a folded classifier N steps towards the deterministic outputs (default 500; 0: not)"},
     {"-where", TEXT, AT(where), 0, 0, CMD_CFG_ATTACH, "W", "residual, conv, all, or layers as 2,5,8 (default: residual, else conv)"},
@@ -60,18 +62,18 @@ static const option table[] = {
     {"-batch", INT, AT(batch), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "images of a step (default: the cfg's)"},
     {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "steps to time, behind 3 to warm up (default 20)"},
     {"-host", FLAG, AT(host), 0, 0, CMD_BENCH, NULL, "Darknet's own functions (plain cfgs only)"},
-    {"-data", TEXT, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
+    {"-data", IN, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
-    {"-out", TEXT, AT(out), 0, 0, CMD_META | CMD_DET_VALID, "FILE",
+    {"-out", OUT, AT(out), 0, 0, CMD_META | CMD_DET_VALID, "FILE",
      "phi file to write, in place of phi= of META; name of the results of valid"},
-    {"-out", TEXT, AT(out), 0, 0, CMD_DET_TEST | CMD_PREDICT, "FILE",
+    {"-out", OUT, AT(out), 0, 0, CMD_DET_TEST | CMD_PREDICT, "FILE",
      "picture to draw (detector: default predictions.png); of several images: the folder"},
-    {"-out", TEXT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
+    {"-out", OUT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
     {"-skip_bad", FLAG, AT(skip_bad), 0, 0, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK, NULL,
      "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
     {"-list", FLAG, AT(list), 0, 0, CMD_COMPARE, NULL, "all cells with their hashes, and which are done"},
     {"-table", FLAG, AT(table), 0, 0, CMD_COMPARE, NULL, "tables (markdown) of what is there: means, differences with intervals, wins"},
-    {"-plot", TEXT, AT(plot), 0, 0, CMD_COMPARE, "FILE", "draw the differences to FILE.png, reliability diagrams to FILE-reliability.png"},
+    {"-plot", OUT, AT(plot), 0, 0, CMD_COMPARE, "FILE", "draw the differences to FILE.png, reliability diagrams to FILE-reliability.png"},
     {"-cell", TEXT, AT(cell), 0, 0, CMD_COMPARE, "NAME", "run one cell again (TARGET/NETWORK/METHOD/SEED, or its hash) and compare"},
     {"-map", FLAG, AT(map), 0, 0, CMD_DET_TRAIN, NULL, "test on the valid list after each epoch, but not more often than every 100 steps"},
     {"-negatives", FLAG, AT(negatives), 0, 0, CMD_DET_TRAIN | CMD_DET_MAP | CMD_W_FOLD, NULL,
@@ -89,7 +91,7 @@ enum { OPTIONS = sizeof table / sizeof *table };
 static int take_value(options *o, const option *t, const char *v, char *err) {
     char *end;
     errno = 0;
-    if (t->kind == TEXT) {
+    if (t->kind == TEXT || t->kind == IN || t->kind == OUT) {
         *(const char **)((char *)o + t->at) = v;
         return 0;
     }
@@ -179,6 +181,42 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
     snprintf(err, ERR_LEN, "%d argument%s missing", min_positional - o->n_positional,
              min_positional - o->n_positional > 1 ? "s" : "");
     return -1;
+}
+
+typedef struct { const char *name; int written; } named_file;
+
+/* One file under two names, or one name that nothing has yet. Devices such as /dev/null may be both. */
+static int is_same(const char *a, const char *b) {
+    struct stat s, t;
+    int found = !stat(a, &s), other = !stat(b, &t);
+    if (!found || !other) return !found && !other && !strcmp(a, b);
+    return S_ISREG(s.st_mode) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+static int list_files(const options *o, unsigned command, const char *writes, named_file *f) {
+    int n = 0;
+    for (int i = 0; i < o->n_positional; i++) f[n++] = (named_file){o->positional[i], i < 10 && strchr(writes, '0' + i)};
+    for (int i = 0; i < OPTIONS; i++) {
+        const char *name = *(const char *const *)(const void *)((const char *)o + table[i].at);
+        int file = (table[i].kind == IN || table[i].kind == OUT) && table[i].commands & command;
+        if (file && name) f[n++] = (named_file){name, table[i].kind == OUT};
+    }
+    return n;
+}
+
+int options_files(const options *o, unsigned command, const char *writes, char *err) {
+    named_file *f = calloc((size_t)o->n_positional + OPTIONS, sizeof *f);
+    int n = f ? list_files(o, command, writes, f) : 0, bad = !f;
+    if (bad) snprintf(err, ERR_LEN, "not enough memory for %d arguments", o->n_positional);
+    for (int i = 0; i < n && !bad; i++) {
+        for (int k = 0; k < n && f[i].written && !bad; k++) {
+            bad = k != i && is_same(f[i].name, f[k].name);
+            if (bad) snprintf(err, ERR_LEN, "%.300s would be written over %.300s, which this command %s: give another name", f[i].name,
+                              f[k].name, f[k].written ? "writes too" : "reads");
+        }
+    }
+    free(f);
+    return bad ? -1 : 0;
 }
 
 void options_help(unsigned command) {
