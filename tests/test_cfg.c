@@ -365,6 +365,33 @@ static void test_values(void) {
     cfg_free(c);
 }
 
+/* Each key of another Darknet has a reason beside it, or is refused: in training, or altogether, unless its value changes
+ * nothing. */
+static void test_other_darknets(void) {
+    int keys[2] = {0, 0};
+    for (int id = 0; id < CFG_S_COUNT; id++) {
+        const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
+        const cfg_key *key;
+        for (int i = 0; (key = cfg_key_at(k, i)); i++) {
+            if (key->owner == CFG_FORK)
+                CHECK(key->words && strlen(key->words[0]) > 8, "[%s] %s has no reason beside it", k->name, key->name);
+            if (key->owner != CFG_FORK_TRAIN || (id > CFG_S_NET && keys[1] && cfg_key_find(cfg_kind_of(CFG_S_LOGISTIC), key->name)))
+                continue;
+            char same[64];
+            snprintf(same, sizeof same, "%g", key->lo);
+            cfg_option o = {(char *)(size_t)key->name, key->words ? (char *)(size_t)key->words[0] : same, 7};
+            cfg_section sec = {(char *)(size_t)k->name, 3, 1, &o, 0};
+            cfg_file c = {(char *)(size_t)"t.cfg", 1, &sec};
+            if (key->words || isfinite(key->lo)) CHECK(!cfg_check_training(&c, err), "%s", err);
+            o.val = (char *)(size_t)"0.37";
+            CHECK(cfg_check_training(&c, err) && strstr(err, "t.cfg:7: [") && strstr(err, key->name) && strstr(err, "remove the line"),
+                  "[%s] %s=0.37 may be trained with: %s", k->name, key->name, err);
+            keys[id > CFG_S_NET]++;
+        }
+    }
+    CHECK(keys[0] > 15 && keys[1] > 15, "%d keys of [net] and %d of layers", keys[0], keys[1]);
+}
+
 static void test_warnings(void) {
     catch_stderr();
     cfg_file *c = parse(NET "mosaic=1\n" CONV "dilation=1\n" CONV "dilation=1\n[meta_shared]\n");
@@ -372,7 +399,7 @@ static void test_warnings(void) {
     CHECK(c && occurrences(warned, "\n") == 3 && occurrences(warned, "mosaic") == 1
           && occurrences(warned, "dilation") == 1,
           "warnings:\n%s", warned);
-    CHECK(strstr(warned, ":5: warning: [net] key \"mosaic\"") && strstr(warned, "[meta_shared] without any [perturb]"),
+    CHECK(strstr(warned, ":5: warning: [net] key \"mosaic\"") && strstr(warned, "it changes training, which is refused") && strstr(warned, "[meta_shared] without any [perturb]"),
           "warnings:\n%s", warned);
     cfg_free(c);
     catch_stderr();
@@ -429,6 +456,7 @@ int main(void) {
     test_layout();
     test_typos();
     test_values();
+    test_other_darknets();
     test_warnings();
     test_damage();
     unlink(file);

@@ -221,14 +221,14 @@ static void boxes(const char *body) {
     host_close(net);
 }
 
-static double overlap(box a, box b, int diou) {
+static double overlap(box a, box b, double diou) {
     double l = fmax((double)a.x - (double)a.w / 2, (double)b.x - (double)b.w / 2), r = fmin((double)a.x + (double)a.w / 2, (double)b.x + (double)b.w / 2);
     double t = fmax((double)a.y - (double)a.h / 2, (double)b.y - (double)b.h / 2), m = fmin((double)a.y + (double)a.h / 2, (double)b.y + (double)b.h / 2);
     double both = r > l && m > t ? (r - l) * (m - t) : 0, iou = both / ((double)a.w * (double)a.h + (double)b.w * (double)b.h - both);
     double L = fmin((double)a.x - (double)a.w / 2, (double)b.x - (double)b.w / 2), R = fmax((double)a.x + (double)a.w / 2, (double)b.x + (double)b.w / 2);
     double T = fmin((double)a.y - (double)a.h / 2, (double)b.y - (double)b.h / 2), B = fmax((double)a.y + (double)a.h / 2, (double)b.y + (double)b.h / 2);
     double d = pow((double)a.x - (double)b.x, 2) + pow((double)a.y - (double)b.y, 2), c = (R - L) * (R - L) + (B - T) * (B - T);
-    return diou ? iou - pow(d / c, 0.6) : iou;
+    return diou > 0 ? iou - pow(d / c, diou) : iou;
 }
 
 /* A box stays if no better one that stays overlaps it: decided from the best down. */
@@ -236,10 +236,14 @@ static void suppression(void) {
     network *net = open_net(yolo_body, 64, 96, 0);
     float *x = random_floats((size_t)net->inputs * 3, -2, 2, 10);
     network_predict(net, x);
-    CHECK(heads_diou(last_cfg), "nms_kind=greedynms");
-    int kept[2] = {0, 0};
-    for (int diou = 0; diou < 2; diou++) {
-        heads_rule all = {0.2f, 0, 0}, some = {0.2f, 0.3f, diou};
+    CHECK(heads_diou(last_cfg) == 0.6f, "nms_kind=greedynms");
+    int kept[3] = {0, 0, 0};
+    for (int diou = 0; diou < 3; diou++) {
+        /* Once by the cfg: nms_kind=greedynms is 0.6 whatever beta_nms says, nms_kind=diounms goes by it. */
+        cfg_set(last_cfg, cfg_layer_count(last_cfg) + 1, "nms_kind", diou == 2 ? "diounms" : diou ? "greedynms" : "default");
+        cfg_set(last_cfg, cfg_layer_count(last_cfg) + 1, "beta_nms", "0.3");
+        heads_rule all = {0.2f, 0, 0}, some = {0.2f, 0.3f, heads_diou(last_cfg)};
+        double beta = diou == 2 ? 0.3 : diou ? 0.6 : 0;
         int n, m;
         detection *d = heads_boxes(net, 1, 96, 64, &all, &n), *s = heads_boxes(net, 1, 96, 64, &some, &m);
         for (int c = 0; c < 3; c++) {
@@ -252,7 +256,7 @@ static void suppression(void) {
                 stay++;
                 float p = d[best].prob[c];
                 for (int i = 0; i < m; i++) got += s[i].prob[c] == p && !memcmp(&s[i].bbox, &d[best].bbox, sizeof(box));
-                for (int i = 0; i < n; i++) if (overlap(d[best].bbox, d[i].bbox, diou) > (double)some.nms) d[i].prob[c] = 0;
+                for (int i = 0; i < n; i++) if (overlap(d[best].bbox, d[i].bbox, beta) > (double)some.nms) d[i].prob[c] = 0;
                 d[best].prob[c] = 0;
             }
             int left = 0;
@@ -263,7 +267,8 @@ static void suppression(void) {
         free_detections(d, n);
         free_detections(s, m);
     }
-    CHECK(kept[1] > kept[0], "distance makes overlap smaller: %d boxes, by IoU %d", kept[1], kept[0]);
+    CHECK(kept[2] > kept[1] && kept[1] > kept[0], "distance makes overlap smaller: %d and %d boxes, by IoU %d", kept[2], kept[1],
+          kept[0]);
     free(x);
     host_close(net);
 }

@@ -212,6 +212,7 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     h->t_infer = 1;
     h->shared = cfg_get_meta_shared(c);
     h->epsilon = cfg_get_net_extra(c).epsilon;
+    cfg_check_training(c, h->untrainable);
     h->layers = calloc((size_t)net->n, sizeof *h->layers);
     h->perturb = calloc((size_t)np + 1, sizeof *h->perturb);
     h->e = engine_new();

@@ -89,12 +89,11 @@ static int append_option(cfg_section *s, const char *key, const char *val, int l
 }
 
 /* One line for each key that only another Darknet knows, however often it stands in the file. */
-static void warn_fork(reader *r, const char *key) {
+static void warn_idle(reader *r, const cfg_key *key, const cfg_option *o) {
     int i = 0;
-    while (strcmp(cfg_key_at(r->kind, i)->name, key)) i++;
+    while (cfg_key_at(r->kind, i) != key) i++;
     if (i < (int)sizeof r->warned[0] && r->warned[r->kind->id][i]++) return;
-    fprintf(stderr, "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old one): "
-            "ignored\n", r->c->path, r->line, r->kind->name, key);
+    cfg_warn_idle(r->c, r->kind, key, o);
 }
 
 /* Stock cfgs do: batch= for tests and again for training in [net], a value and a later one in [region]. Darknet goes by the first. */
@@ -129,7 +128,7 @@ static int add_option(reader *r, char *s) {
     if (append_option(sec, key, val, r->line)) return no_memory(r->err, c);
     if (r->plain) return 0;
     if (cfg_check_value(c, r->kind, k, &sec->options[sec->n - 1], r->err)) return -1;
-    if ((k->owner == CFG_FORK || k->owner == CFG_FORK_MODEL) && !r->again) warn_fork(r, key);
+    if (cfg_key_is_idle(k) && !r->again) warn_idle(r, k, &sec->options[sec->n - 1]);
     return 0;
 }
 
@@ -401,7 +400,7 @@ int cfg_set_classes(cfg_file *c, int classes, char *err) {
 int cfg_knows(const char *section, const char *key) {
     const cfg_kind *k = cfg_kind_find(section);
     const cfg_key *t = k && !strcmp(k->name, section) ? cfg_key_find(k, key) : NULL;
-    return t && t->owner != CFG_FORK && t->owner != CFG_FORK_MODEL;
+    return t && !cfg_key_is_idle(t);
 }
 
 /* ---- text for the host ---- */

@@ -78,6 +78,9 @@ int cfg_set_classes(cfg_file *c, int classes, char *err);
 /* Has a section of this name (in full) such a key, with an effect here? Keys that only another Darknet heeds: 0. */
 int cfg_knows(const char *section, const char *key);
 
+/* 0, or -1 and err: a key asks for something in training that is not done here. Every command that trains asks first. */
+int cfg_check_training(const cfg_file *c, char *err);
+
 /* The cfg for the unmodified host, as text (malloc'd; NULL: no memory). */
 char *cfg_for_host(const cfg_file *c);
 /* All of it as text, one form whatever blanks and comments the file had (malloc'd; NULL: no memory). */

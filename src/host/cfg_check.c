@@ -247,6 +247,14 @@ static int check_channels(walk *x, long long need, const char *sum) {
                 conv ? " in the [convolutional] before it" : " in the layer that feeds it");
 }
 
+static int check_nms(walk *x) {
+    static const char *const known[] = {"default", "greedynms", "diounms"};
+    const char *kind = cfg_get(x->c, x->sec, "nms_kind");
+    for (size_t i = 0; kind && i < sizeof known / sizeof *known; i++) if (!strcmp(kind, known[i])) return 0;
+    if (kind) return FAIL("nms_kind", "nms_kind=%.40s: it must be default, greedynms or diounms", kind);
+    return 0;
+}
+
 static int yolo(walk *x) {
     long long classes = num(x, "classes", 20), total = num(x, "num", 1), n = total;
     const char *mask = cfg_get(x->c, x->sec, "mask");
@@ -261,7 +269,8 @@ static int yolo(walk *x) {
     if (num(x, "max", 90) != 90)
         return FAIL("max", "max=%lld: this Darknet has room for exactly 90 boxes a picture; remove the line",
                     num(x, "max", 90));
-    if (check_anchors(x, 2 * total) || check_channels(x, n * (classes + 5), "masks x (classes + 5)")) return -1;
+    if (check_nms(x) || check_anchors(x, 2 * total)) return -1;
+    if (check_channels(x, n * (classes + 5), "masks x (classes + 5)")) return -1;
     return named(x, "map", cfg_map_check, classes) ? -1 : same(x);
 }
 
@@ -294,6 +303,9 @@ static int recurrent(walk *x, int from_input, int from_self) {
     long long n = num(x, "output", 1);
     int bn = (int)num(x, "batch_normalize", 0);
     x->recurrent = 1;
+    if (cfg_get(x->c, x->sec, "hidden") && num(x, "hidden", 0) != n)
+        return FAIL("hidden", "hidden=%lld but output=%lld: this Darknet's [rnn] has as many hidden units as outputs",
+                    num(x, "hidden", 0), n);
     if (flat(x, n)) return -1;
     return add_floats(x, from_input * connected_floats((double)x->in.outputs, (double)n, bn)
                          + from_self * connected_floats((double)n, (double)n, bn));

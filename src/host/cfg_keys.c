@@ -20,7 +20,13 @@
 #define FLTS(n, lo, hi)  {n, CFG_FLOATS, CFG_HOST, 0, lo, hi, NULL}
 #define WORD(n, w)       {n, CFG_ENUM, CFG_HOST, 0, 0, 0, w}
 #define STR(n)           {n, CFG_STR, CFG_HOST, 0, 0, 0, NULL}
-#define FORK(n)          {n, CFG_STR, CFG_FORK, 0, 0, 0, NULL}
+    /* Another Darknet's,
+    without effect on what comes out here: why. Its training alone: unless it has this value. */
+#define FORK(n, why)     {n, CFG_STR, CFG_FORK, 0, 0, 0, (const char *const[]){why, NULL}}
+#define TRAIN(n, same)   {n, CFG_STR, CFG_FORK_TRAIN, 0, same, 0, NULL}
+#define TRAIN_WORD(n, w) {n, CFG_STR, CFG_FORK_TRAIN, 0, NAN, 0, (const char *const[]){w, NULL}}
+#define ON_GPU(n, same)  {n, CFG_STR, CFG_FORK_TRAIN, CFG_GPU, same, 0, NULL}
+#define COMMAND(n, same) {n, CFG_STR, CFG_FORK_TRAIN, CFG_COMMAND, same, 0, NULL}
 #define MODEL(n, same)   {n, CFG_STR, CFG_FORK_MODEL, 0, same, 0, NULL}
 #define END              {NULL, 0, 0, 0, 0, 0, NULL}
 
@@ -48,9 +54,11 @@ static const cfg_key net[] = {
     BELOW("B1", 0, 1), BELOW("B2", 0, 1), ABOVE("eps", 0, 1), WORD("policy", policies), INT("burn_in", 0, BIG),
     FLT("power", 0, 1000), INT("step", 1, BIG), FLT("scale", 0, 1e6), INTS("steps", -BIG, BIG),
     FLTS("scales", 0, 1e6), ABOVE("gamma", 0, 1e6), INT("max_batches", 0, BIG), INT("max_crop", 0, 65535),
-    INT("min_crop", 0, 65535), FLT("max_ratio", 0, 1e6), FLT("min_ratio", 0, 1e6), FLAG("center"),
-    FLT("clip", 0, HUGE_F), FLT("angle", 0, 360), ABOVE("aspect", 0, 1000), ABOVE("saturation", 0, 1000),
-    ABOVE("exposure", 0, 1000), FLT("hue", 0, 1), FLAG("notruth"), FLAG("random"),
+    INT("min_crop", 0, 65535), FLT("max_ratio", 0, 1e6), FLT("min_ratio", 0, 1e6),
+    COMMAND("center", 0),
+    ON_GPU("clip", 0), FLT("angle", 0, 360), ABOVE("aspect", 0, 1000), ABOVE("saturation", 0, 1000),
+    ABOVE("exposure", 0, 1000), FLT("hue", 0, 1), FORK("notruth", "of the host's GPU code alone"),
+    COMMAND("random", 0),
     {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL}, {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
     {"label_smooth_eps", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"cutout", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
     {"mixup", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"mixup_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
@@ -66,21 +74,47 @@ static const cfg_key net[] = {
     FORK("contrastive"), FORK("contrastive_jit_flip"), FORK("contrastive_color"), FORK("unsupervised"),
     FORK("resize_step"), FORK("attention"), FORK("adversarial_lr"),
     FORK("max_chart_loss"), FORK("show_receptive_field"), FORK("max_epochs"), END};
+    {"bn_epsilon", CFG_ENUM, CFG_OURS, 0, 0, 0, epsilons},
+    FORK("seen", "the count of pictures comes from the weights file"),
+    FORK("learning_rate_min", "of policy=sgdr, which is refused"),
+    FORK("sgdr_cycle", "of policy=sgdr, which is refused"),
+    FORK("sgdr_mult", "of policy=sgdr, which is refused"),
+    FORK("seq_scales", "of policy=sgdr, which is refused"), TRAIN("track", 0),
+    FORK("augment_speed", "of track=1 alone"), FORK("sequential_subdivisions", "of track=1 alone"),
+    TRAIN("try_fix_nan", 0), TRAIN("weights_reject_freq", 0),
+    TRAIN("equidistant_point", 0), TRAIN("badlabels_rejection_percentage", 0),
+    TRAIN("num_sigmas_reject_badlabels", 0),
+    FORK("use_cuda_graph", "a matter of speed and memory there"),
+    FORK("loss_scale", "of its half precision alone"), TRAIN("dynamic_minibatch", 0),
+    FORK("optimized_memory", "a matter of speed and memory there"),
+    FORK("workspace_size_limit_MB", "a matter of speed and memory there"), TRAIN("blur", 0),
+    TRAIN("gaussian_noise", 0),
+    TRAIN("mosaic", 0), FORK("mosaic_bound", "of mosaic=1 alone"),
+    FORK("letter_box", "pictures are stretched or letterboxed by the command and its -like"),
+    TRAIN("contrastive", 0), FORK("contrastive_jit_flip", "of contrastive=1 alone"),
+    FORK("contrastive_color", "of contrastive=1 alone"), TRAIN("unsupervised", 0),
+    TRAIN("resize_step", 32), TRAIN("attention", 0), TRAIN("adversarial_lr", 0),
+    FORK("max_chart_loss", "the height of its chart"),
+    FORK("show_receptive_field", "what it prints"), FORK("max_epochs", "max_batches says how long to train"), END};
 
 /* Keys of every layer of the host. */
 static const cfg_key layer[] = {
     FLAG("truth"), FLAG("onlyforward"), INT("stopbackward", 0, BIG), FLAG("dontsave"), FLAG("dontload"),
-    INT("numload", 0, BIG), FLAG("dontloadscales"), FLT("learning_rate", 0, 1e30), BELOW("smooth", 0, 1),
-    FORK("dont_update"), FORK("burnin_update"), FORK("train_only_bn"), FORK("stream"), FORK("wait_stream"),
+    INT("numload", 0, BIG), FLAG("dontloadscales"), FLT("learning_rate", 0, 1e30),
+    ON_GPU("smooth", 0),
+    TRAIN("dont_update", 0), TRAIN("burnin_update", 0), TRAIN("train_only_bn", 0),
+    FORK("stream", "a matter of speed and memory there"),
+    FORK("wait_stream", "a matter of speed and memory there"),
     END};
 
 static const cfg_key convolutional[] = {
     INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), INT("pad", 0, 1024),
     INT("padding", 0, 1024), INT("groups", 1, 1e6), ACTIVATION, FLAG("batch_normalize"), FLAG("binary"),
-    FLAG("xnor"), FLAG("flipped"), FLT("dot", 0, HUGE_F), MODEL("stride_x", NAN), MODEL("stride_y", NAN),
+    FLAG("xnor"), FLAG("flipped"), ON_GPU("dot", 0), MODEL("stride_x", NAN), MODEL("stride_y", NAN),
     MODEL("dilation", 1), MODEL("antialiasing", 0), MODEL("assisted_excitation", 0), MODEL("share_index", NAN),
     MODEL("cbn", 0), MODEL("bin_output", 0), MODEL("sway", 0), MODEL("rotate", 0), MODEL("stretch", 0),
-    MODEL("stretch_sway", 0), MODEL("coordconv", 0), MODEL("reverse", 0), FORK("angle"), FORK("grad_centr"),
+    MODEL("stretch_sway", 0), MODEL("coordconv", 0), MODEL("reverse", 0),
+    FORK("angle", "of rotate=1 alone"), TRAIN("grad_centr", 0),
     END};
 static const cfg_key deconvolutional[] = {
     INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), INT("pad", 0, 1024),
@@ -108,8 +142,8 @@ static const cfg_key dropout[] = {
 static const cfg_key softmax[] = {
     INT("groups", 1, BIG), ABOVE("temperature", 0, HUGE_F), STR("tree"), FLAG("spatial"), FLAG("noloss"), END};
 static const cfg_key cost[] = {
-    WORD("type", costs), FLT("scale", 0, HUGE_F), FLT("ratio", 0, 1), FLT("noobj", 0, HUGE_F),
-    FLT("thresh", 0, HUGE_F), END};
+    WORD("type", costs), FLT("scale", 0, HUGE_F), ON_GPU("ratio", 0), ON_GPU("noobj", 1),
+    ON_GPU("thresh", 0), END};
 static const cfg_key activation[] = {ACTIVATION, END};
 static const cfg_key normalization[] = {
     FLT("alpha", -HUGE_F, HUGE_F), FLT("beta", -HUGE_F, HUGE_F), FLT("kappa", -HUGE_F, HUGE_F),
@@ -118,28 +152,40 @@ static const cfg_key none[] = {END};
 static const cfg_key yolo[] = {
     INT("classes", 1, 1e6), INT("num", 1, 1000), INTS("mask", 0, 999), FLTS("anchors", 0, 65535),
     INT("max", 1, BIG), BELOW("jitter", 0, 1), FLT("ignore_thresh", 0, 1), FLT("truth_thresh", 0, 1),
-    FLAG("random"), STR("map"), MODEL("scale_x_y", 1), MODEL("new_coords", 0), FORK("iou_thresh"),
-    FORK("iou_normalizer"), FORK("obj_normalizer"), FORK("cls_normalizer"), FORK("delta_normalizer"),
-    FORK("iou_loss"), FORK("iou_thresh_kind"), FORK("beta_nms"), FORK("nms_kind"), FORK("label_smooth_eps"),
-    FORK("max_delta"), FORK("counters_per_class"), FORK("focal_loss"), FORK("objectness_smooth"),
-    FORK("show_details"), FORK("resize"), FORK("track_history_size"), FORK("sim_thresh"),
-    FORK("dets_for_track"), FORK("dets_for_show"), FORK("track_ciou_norm"), FORK("embedding_layer"), END};
+    FLAG("random"), STR("map"), MODEL("scale_x_y", 1), MODEL("new_coords", 0),
+    TRAIN("iou_thresh", 1),
+    TRAIN("iou_normalizer", 1), TRAIN("obj_normalizer", 1), TRAIN("cls_normalizer", 1),
+    TRAIN("delta_normalizer", 1),
+    TRAIN_WORD("iou_loss", "mse"), TRAIN_WORD("iou_thresh_kind", "iou"),
+    FORK("beta_nms", "of nms_kind=diounms alone"),
+    FORK("nms_kind", "how boxes suppress each other in a test -like alexeyab; otherwise as the host does"),
+    TRAIN("label_smooth_eps", 0),
+    TRAIN("max_delta", NAN), TRAIN("counters_per_class", NAN), TRAIN("focal_loss", 0),
+    TRAIN("objectness_smooth", 0),
+    FORK("show_details", "what it prints"), TRAIN("resize", 1),
+    FORK("track_history_size", "of following boxes through a video"),
+    FORK("sim_thresh", "of following boxes through a video"),
+    FORK("dets_for_track", "of following boxes through a video"),
+    FORK("dets_for_show", "of following boxes through a video"),
+    FORK("track_ciou_norm", "of following boxes through a video"), TRAIN("embedding_layer", NAN),
+    END};
 static const cfg_key region[] = {
     INT("classes", 1, 1e6), INT("coords", 1, 1000), INT("num", 1, 1000), FLTS("anchors", 0, 65535),
     INT("max", 1, BIG), FLAG("log"), FLAG("sqrt"), FLAG("softmax"), FLAG("background"), BELOW("jitter", 0, 1),
     FLAG("rescore"), FLT("thresh", 0, 1), INT("classfix", -2, 2), FLAG("absolute"), FLAG("random"),
     FLT("coord_scale", 0, HUGE_F), FLT("object_scale", 0, HUGE_F), FLT("noobject_scale", 0, HUGE_F),
     FLT("mask_scale", 0, HUGE_F), FLT("class_scale", 0, HUGE_F), FLAG("bias_match"), STR("tree"), STR("map"),
-    FORK("focal_loss"), FORK("resize"), END};
+    TRAIN("focal_loss", 0), TRAIN("resize", 1), END};
 static const cfg_key detection[] = {
     INT("classes", 1, 1e6), INT("coords", 1, 1000), INT("num", 1, 1000), INT("side", 1, 65535), FLAG("rescore"),
     FLAG("softmax"), FLAG("sqrt"), INT("max", 1, BIG), FLT("coord_scale", 0, HUGE_F), FLAG("forced"),
     FLT("object_scale", 0, HUGE_F), FLT("noobject_scale", 0, HUGE_F), FLT("class_scale", 0, HUGE_F),
-    BELOW("jitter", 0, 1), FLAG("random"), FLAG("reorg"), FORK("resize"), END};
+    BELOW("jitter", 0, 1), FLAG("random"), FLAG("reorg"), TRAIN("resize", 1), END};
 static const cfg_key iseg[] = {INT("classes", 1, 1e6), INT("ids", 1, 1e6), END};
 static const cfg_key rnn[] = {
-    INT("output", 1, 1e8), ACTIVATION, FLAG("batch_normalize"), FLAG("shortcut"), FORK("hidden"),
-    FORK("logistic"), END};
+    INT("output", 1, 1e8), ACTIVATION, FLAG("batch_normalize"), FLAG("shortcut"),
+    FORK("hidden", "an [rnn] here has as many hidden units as output="),
+    MODEL("logistic", 0), END};
 static const cfg_key gru[] = {INT("output", 1, 1e8), FLAG("batch_normalize"), FLAG("tanh"), END};
 static const cfg_key lstm[] = {INT("output", 1, 1e8), FLAG("batch_normalize"), END};
 static const cfg_key crnn[] = {
@@ -216,6 +262,8 @@ const cfg_key *cfg_key_find(const cfg_kind *k, const char *name) {
     return NULL;
 }
 
+int cfg_key_is_idle(const cfg_key *k) { return k->owner != CFG_HOST && k->owner != CFG_OURS; }
+
 static int among(const char *const *list, const char *s) {
     while (*list && strcmp(*list, s)) list++;
     return *list != NULL;
@@ -275,7 +323,7 @@ int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, cons
     char known[ERR_LEN] = "", owners[ERR_LEN] = "";
     const cfg_key *t;
     for (int i = 0; (t = cfg_key_at(k, i)); i++) {
-        if (t->owner == CFG_FORK || t->owner == CFG_FORK_MODEL) continue;
+        if (cfg_key_is_idle(t)) continue;
         nearest_consider(&n, t->name);
         append(known, sizeof known, ", ", t->name);
     }
@@ -351,10 +399,48 @@ static int check_numbers(const cfg_file *c, const cfg_kind *k, const cfg_key *ke
     }
 }
 
+/* Does this value of a key of training change it? */
+static int changes_training(const cfg_key *key, const char *val) {
+    double v;
+    if (key->owner != CFG_FORK_TRAIN) return 0;
+    if (key->words) return strcmp(key->words[0], val) != 0;
+    return number(val, val + strlen(val), 0, &v) || v != key->lo;
+}
+
+static const char *whose(const cfg_key *key) {
+    return key->open & CFG_GPU ? "the host does it on a GPU alone"
+   
+    : key->open & CFG_COMMAND ? "the host's own `classifier train` does it" : "a key of the AlexeyAB fork";
+}
+
+void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o) {
+   
+    const char *none = key->owner == CFG_FORK_MODEL ? "this value changes nothing" : "this value changes nothing in training";
+   
+    fprintf(stderr, "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old one): ignored: %s\n",
+            c->path, o->line, k->name, key->name, key->owner == CFG_FORK ? key->words[0]
+    : changes_training(key, o->val) ? "it changes training, which is refused with it" : none);
+}
+
+int cfg_check_training(const cfg_file *c, char *err) {
+    for (int i = 0; i < c->n; i++) {
+        const cfg_kind *k = cfg_kind_find(c->sections[i].type);
+        for (int j = 0; j < c->sections[i].n; j++) {
+            const cfg_option *o = &c->sections[i].options[j];
+            const cfg_key *key = cfg_key_find(k, o->key);
+            if (!key || !changes_training(key, o->val)) continue;
+   
+    return cfg_fail(err, c, o->line, "[%s] %s=%s changes training, and cannot be done here (%s); remove the line to "
+                            "train without it", k->name, o->key, show(o->val).s, whose(key));
+        }
+    }
+    return 0;
+}
+
 int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o, char *err) {
     double v;
     switch (key->owner) {
-    case CFG_FORK: return 0;
+    case CFG_FORK: case CFG_FORK_TRAIN: return 0;
     case CFG_FORK_MODEL:
         if ((!number(o->val, o->val + strlen(o->val), 0, &v) && v == key->lo) || !strcmp(o->val, "none")) return 0;
         return cfg_fail(err, c, o->line, "[%s] %s=%s belongs to the AlexeyAB fork and changes the network; "

@@ -7,15 +7,17 @@
 
 typedef enum { CFG_INT, CFG_FLOAT, CFG_INTS, CFG_FLOATS, CFG_ENUM, CFG_STR } cfg_key_kind;
 
-/* Whose key: of the host, of ours (taken out for the host), of another Darknet (a warning, taken out), or of another
- * Darknet and changing what the network computes (an error unless it has the value that changes nothing). */
-typedef enum { CFG_HOST, CFG_OURS, CFG_FORK, CFG_FORK_MODEL } cfg_key_owner;
-enum { CFG_ABOVE = 1, CFG_BELOW = 2 };      /* lo, hi are themselves out of range */
+/* Whose key: of the host; of ours (taken out for the host); or of another Darknet and taken out, with a warning. Of these, one
+ * that changes nothing that comes out (words[0] says why), one that changes training alone (an error in training, unless it has
+ * the value that changes nothing), and one that changes what the network computes (an error, with the same exception). */
+typedef enum { CFG_HOST, CFG_OURS, CFG_FORK, CFG_FORK_TRAIN, CFG_FORK_MODEL } cfg_key_owner;
+enum { CFG_ABOVE = 1, CFG_BELOW = 2,        /* lo, hi are themselves out of range */
+       CFG_GPU = 4, CFG_COMMAND = 8 };      /* CFG_FORK_TRAIN: of the host's GPU code, of its own commands */
 
 typedef struct {
     const char *name;
     unsigned char kind, owner, open;
-    double lo, hi;                          /* CFG_FORK_MODEL: lo is the harmless value, NAN if there is none */
+    double lo, hi;                          /* FORK_TRAIN, FORK_MODEL: lo is the harmless value, NAN if there is none */
     const char *const *words;               /* CFG_ENUM: ends with NULL */
 } cfg_key;
 
@@ -41,6 +43,8 @@ const cfg_kind *cfg_kind_of(cfg_section_id id);
 const cfg_kind *cfg_kind_find(const char *name);            /* name or alias; NULL: none */
 const cfg_key *cfg_key_at(const cfg_kind *k, int i);        /* its own, then those of every layer; NULL: no more */
 const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
+int cfg_key_is_idle(const cfg_key *k);                      /* nothing comes of it here, or it is refused */
+void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o);
 int cfg_kind_is_fork(const char *name);                     /* a section that only another Darknet has */
 int cfg_word_is_fork(const char *word);                     /* an activation or policy that only another Darknet has */
 

@@ -128,17 +128,19 @@ static void point_heads(network *net, int b, int back) {
     }
 }
 
-int heads_diou(const cfg_file *c) {
-    const char *kind = cfg_get(c, section_of(c, cfg_layer_count(c) - 1), "nms_kind");
-    return kind && !strcmp(kind, "greedynms");
+float heads_diou(const cfg_file *c) {
+    int last = section_of(c, cfg_layer_count(c) - 1);
+    const char *kind = cfg_get(c, last, "nms_kind");
+    if (!kind || !strcmp(kind, "default")) return 0;
+    return strcmp(kind, "greedynms") ? (float)cfg_get_num(c, last, "beta_nms", 0.6) : 0.6f;
 }
 
-static float diou(box a, box b) {
+static float diou(box a, box b, float beta) {
     float left = fminf(a.x - a.w / 2, b.x - b.w / 2), right = fmaxf(a.x + a.w / 2, b.x + b.w / 2);
     float top = fminf(a.y - a.h / 2, b.y - b.h / 2), bottom = fmaxf(a.y + a.h / 2, b.y + b.h / 2);
     float c = (right - left) * (right - left) + (bottom - top) * (bottom - top);
     float d = (a.x - b.x) * (a.x - b.x) + (a.y - b.y) * (a.y - b.y), iou = box_iou(a, b);
-    return c > 0 ? iou - powf(d / c, 0.6f) : iou;
+    return c > 0 ? iou - powf(d / c, beta) : iou;
 }
 
 static int by_class_score(const void *p, const void *q) {
@@ -147,13 +149,14 @@ static int by_class_score(const void *p, const void *q) {
     return (x < y) - (x > y);
 }
 
-static void suppress_diou(detection *d, int n, int classes, float nms) {
+static void suppress_diou(detection *d, int n, int classes, float nms, float beta) {
     for (int k = 0; k < classes; k++) {
         for (int i = 0; i < n; i++) d[i].sort_class = k;
         qsort(d, (size_t)n, sizeof *d, by_class_score);
         for (int i = 0; i < n; i++) {
             if (d[i].prob[k] == 0) continue;
-            for (int j = i + 1; j < n; j++) if (d[j].prob[k] > 0 && diou(d[i].bbox, d[j].bbox) > nms) d[j].prob[k] = 0;
+            for (int j = i + 1; j < n; j++)
+                if (d[j].prob[k] > 0 && diou(d[i].bbox, d[j].bbox, beta) > nms) d[j].prob[k] = 0;
         }
     }
 }
@@ -163,7 +166,7 @@ detection *heads_boxes(network *net, int b, int w, int h, const heads_rule *rule
     point_heads(net, b, 0);
     detection *d = get_network_boxes(net, w, h, rule->thresh, 0.5f, NULL, 1, n);
     point_heads(net, b, 1);
-    if (rule->nms > 0 && rule->diou) suppress_diou(d, *n, classes, rule->nms);
+    if (rule->nms > 0 && rule->diou > 0) suppress_diou(d, *n, classes, rule->nms, rule->diou);
     else if (rule->nms > 0) do_nms_sort(d, *n, classes, rule->nms);
     return d;
 }

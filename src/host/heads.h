@@ -26,14 +26,14 @@ void heads_set(network *net, const float *acc);
 int heads_finite(const network *net, int b);
 
 /* Non-maximum suppression, class by class: of two boxes that overlap by more than `nms` (0: none) the one with the lower score
- * goes. Overlap is IoU (the host's do_nms_sort), or with diou IoU - (d/c)^0.6, d the squared distance of the centres, c that of
- * the corners of the box around both: what the AlexeyAB fork does for nms_kind=greedynms (after Zheng et al., "Distance-IoU
- * Loss", AAAI 2020). */
-typedef struct { float thresh, nms; int diou; } heads_rule;
+ * goes. Overlap is IoU (the host's do_nms_sort), or with diou > 0 IoU - (d/c)^diou, d the squared distance of the centres, c
+ * that of the corners of the box around both (after Zheng et al., "Distance-IoU Loss", AAAI 2020): what the AlexeyAB fork does
+ * for nms_kind=greedynms, where the exponent is 0.6, and for nms_kind=diounms, where it is beta_nms=. */
+typedef struct { float thresh, nms, diou; } heads_rule;
 
 /* Boxes of picture b of the last network_predict with scores above thresh: centre and size relative to a picture of w x h
  * pixels that was letterboxed (w, h of the network itself: that was stretched). free_detections(result, *n). */
 detection *heads_boxes(network *net, int b, int w, int h, const heads_rule *rule, int *n);
-/* Does the cfg ask for that of the fork? */
-int heads_diou(const cfg_file *c);
+/* The exponent that the last head of the cfg asks for; 0: none. */
+float heads_diou(const cfg_file *c);
 #endif

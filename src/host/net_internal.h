@@ -45,6 +45,7 @@ struct host_net {
     double ema_alpha;
     uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
     int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
+    char untrainable[ERR_LEN];  /* why the cfg cannot be trained with; "": it can */
     int late;                   /* in host_train_pass: nothing is waited for that need not be */
     layer *marked;              /* the network's layers, once they carry our marks; NULL before */
     int file_version[3];

@@ -80,6 +80,10 @@ static uint64_t step_kind(const host_net *h, const network *net) {
 static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
+    if (h->now.theta_grads && h->untrainable[0]) {      /* a program's training, or `bench`: ours have asked before */
+        fprintf(stderr, "%s\n", h->untrainable);
+        exit(1);
+    }
     if (h->now.perturb_batch && net->train) h->t_infer = h->now.t;
     host_ema_for(h, net, &h->now);
     host_statistics_for(h, net, &h->now);

@@ -104,6 +104,7 @@ int detector_run(const classifier *c, const det_set *s, const detector_args *a, 
                  char *err) {
     network *net = c->net;
     pass p = {c, s, detector_stretches(c->cfg, a->fork), {thresh, a->nms, a->fork && heads_diou(c->cfg)}, seen, arg};
+    pass p = {c, s, a->fork, {thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0}, seen, arg};
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;
     if (bad) snprintf(err, ERR_LEN, "not enough memory to test %d pictures at a time", net->batch);

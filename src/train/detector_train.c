@@ -189,13 +189,21 @@ static void tell_fit(const run *r) {
     if (r->aug.stretch || !weights || cfg_get_net_extra(r->l.c.cfg).letter_box >= 0 || !detector_of_fork(r->l.c.h)) return;
     fprintf(stderr, "%s: written by the AlexeyAB fork, which stretches pictures; here they are letterboxed: say letter_box=0 in [net] "
             "to stretch them, letter_box=1 to be rid of this line\n", weights);
+/* Keys of [net] that only classifiers' pictures are changed by. */
+static int only_ours(const cfg_file *c, char *err) {
+    static const char *const keys[] = {"crop_pad", "cutout", "label_smooth_eps", "mixup", "cutmix"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (cfg_get_num(c, 0, keys[i], 0) == 0) continue;
+        snprintf(err, ERR_LEN, "%s: [net] %s= is for classifiers: a detector cannot be trained with it; remove the line",
+                 c->path, keys[i]);
+        return -1;
+    }
+    return 0;
 }
 
 static int augmentation(run *r, char *err) {
     const network *net = r->l.c.net;
     cfg_net_extra x = cfg_get_net_extra(r->l.c.cfg);
-    if (x.cutout || x.label_smooth > 0 || x.mixup > 0 || x.cutmix > 0)
-        fprintf(stderr, "%s: warning: cutout, label_smooth_eps, mixup and cutmix are for classifiers: ignored\n", r->l.c.cfg->path);
     r->aug = (det_augment){
         .w = net->w, .h = net->h, .c = net->c, .boxes = heads_max_boxes(net),
         .stretch = detector_stretches(r->l.c.cfg, r->a.fork), .jitter = heads_jitter(net), .hue = net->hue,
@@ -236,7 +244,8 @@ static int start(run *r, char *err) {
     long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
     if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
     if (a->every && !(r->valid = detector_pictures(&l->c, &r->a, DATA_VALID, err))) return -1;
-    if (loop_prepare(l, err) || augmentation(r, err) || tell_classes(r, err) || read_best(r, err)) return -1;
+    if (only_ours(l->c.cfg, err) || loop_prepare(l, err) || augmentation(r, err) || tell_classes(r, err)) return -1;
+    if (read_best(r, err)) return -1;
     network *net = l->c.net;
     r->loader = det_loader_new(r->train, &r->aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch, net->batch,
                                a->threads > 3 ? a->threads / 4 + 1 : 1);

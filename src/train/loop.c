@@ -114,6 +114,7 @@ static int one_step(loop *l, char *err) {
 
 int loop_prepare(loop *l, char *err) {
     network *net = l->c.net;
+    if (cfg_check_training(l->c.cfg, err)) return -1;
     if (net->max_batches <= 0) {
         snprintf(err, ERR_LEN, "%s: [net] has no max_batches: say how many steps to train", l->a->cfg);
         return -1;

@@ -44,7 +44,7 @@ static uint64_t task_seed(uint64_t seed, int k) {
 
 static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int k, char *err) {
     t->c.cfg = cfg_read(mt->cfg[0] ? mt->cfg : r->m->cfg, err);
-    if (!t->c.cfg) return -1;
+    if (!t->c.cfg || cfg_check_training(t->c.cfg, err)) return -1;
     if (!cfg_get_meta_shared(t->c.cfg).present) {
         snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train", t->c.cfg->path);
         return -1;
