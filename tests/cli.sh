@@ -43,10 +43,10 @@ cfg_with 's/^momentum=.*//; s/^learning_rate=0.003/learning_rate=0.003\nblur=1/'
 check "a key of the AlexeyAB fork only warns" sh -c "'$MP' classifier train '$D' '$T/t.cfg' -backup '$T/w' >'$T/out' 2>'$T/err' && grep -q blur '$T/err'"
 cfg_with 's/^momentum=.*//; s/^learning_rate=0.003/learning_rate=0.003\nletter_box=1/'
 check "a key of the AlexeyAB fork only warns" sh -c "'$MP' classifier train '$D' '$T/t.cfg' -backup '$T/w' >'$T/out' 2>'$T/err' && grep -q letter_box '$T/err'"
-refused_cfg "training that only another Darknet does" "[net] mosaic=1 changes training" 's/^momentum=.*/&\nmosaic=1/'
-refused_cfg "clipped gradients" "[net] clip=1 changes training" 's/^momentum=.*/&\nclip=1/'
+refused_cfg "training that only another Darknet does" "[net] mosaic=1 changes training" 's/^max_batches=.*/&\nmosaic=1/'
+refused_cfg "clipped gradients" "[net] clip=1 changes training" 's/^max_batches=.*/&\nclip=1/'
 check "refused before anything is written" [ ! -e "$T/none" ]
-cfg_with 's/^momentum=.*/&\nmosaic=0/'
+cfg_with 's/^max_batches=.*/&\nmosaic=0/'
 check "with the value that changes nothing it is trained" sh -c "'$MP' classifier train '$D' '$T/t.cfg' -backup '$T/w' >'$T/out' 2>'$T/err'"
 
 # data

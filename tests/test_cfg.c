@@ -126,6 +126,8 @@ static const refusal refusals[] = {
     {NET "[local]\nsize=9\n", 6, "size=9 is larger", ""},
     {NET "[deconvolutional]\npadding=8\n", 5, "gives a picture of -8 x -8 x 1", "too small"},
     {NET CONV "[shortcut]\nactivation=linear\n", 9, "from= is missing", "layer 1"},
+    {"[net]\ninputs=6\n[rnn]\noutput=5\nhidden=7\n", 5, "hidden=7 but output=5", "as many hidden units"},
+    {NET "[convolutional]\nfilters=3\n[reorg]\nstride=2\n", 8, "stride=2: 3 channels cannot be divided by 4", ""},
     {NET CONV "[shortcut]\nfrom=-9\n", 10, "from=-9 would be layer -8", "(layer 1)"},
     {NET CONV "[shortcut]\nfrom=1\n", 10, "is the layer itself", "(layer 1)"},
     {NET CONV "[shortcut]\nfrom=5\n", 10, "would be layer 5", "only layers 0 to 0"},

@@ -3,9 +3,9 @@
 #include "data/sample.h"
 #include <math.h>
 
-/* 1 to s, or its inverse, as likely; s = 0 counts as 1: no change. */
+/* Between 1 and s, or its inverse, as likely; s = 0 counts as 1: no change. Stock cfgs say aspect=.75. */
 static float random_factor(rng_stream *rng, float s) {
-    float f = rng_uniform(rng, 1, s > 0 ? s : 1);
+    float to = s > 0 ? s : 1, f = rng_uniform(rng, to < 1 ? to : 1, to < 1 ? 1 : to);
     return rng_u32(rng) & 1 ? f : 1 / f;
 }
 

@@ -85,7 +85,7 @@ static int add_layer(host_net *h, const network *net, const cfg_file *c, int i, 
     if (p) return add_perturb(h, net, p, in);
     switch (l->type) {
     case CONVOLUTIONAL:
-        return l->binary || l->xnor ? add_foreign(h, net, i) : add_conv(h, l, in);
+        return l->xnor ? add_foreign(h, net, i) : add_conv(h, l, in);
     case CONNECTED: return engine_add_connected(h->e, in, l->outputs, l->batch_normalize, a, &ps);
     case BATCHNORM: return engine_add_batchnorm(h->e, in, &ps);
     case MAXPOOL:   return engine_add_maxpool(h->e, in, l->size, l->stride, l->pad);

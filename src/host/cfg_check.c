@@ -196,13 +196,13 @@ static int upsample(walk *x) {
 static int reorg(walk *x) {
     long long s = num(x, "stride", 1);
     if (num(x, "extra", 0)) return flat(x, x->in.outputs + num(x, "extra", 0));
-    if (num(x, "reverse", 0)) {
-        if (x->in.c % (s * s))
-            return FAIL("stride", "stride=%lld: %lld channels cannot be divided by %lld", s, x->in.c, s * s);
-        return output(x, x->in.w * s, x->in.h * s, x->in.c / (s * s));
-    }
-    if (x->in.w % s || x->in.h % s)
+    int divides = x->in.c % (s * s) == 0, reverse = num(x, "reverse", 0) != 0;
+    if (!reverse && (x->in.w % s || x->in.h % s))
         return FAIL("stride", "stride=%lld does not divide the input of %lld x %lld", s, x->in.w, x->in.h);
+    /* Both ways the host divides by what is left of the channels, be it 0. */
+    if (!divides && (reverse || !num(x, "flatten", 0)))
+        return FAIL("stride", "stride=%lld: %lld channels cannot be divided by %lld", s, x->in.c, s * s);
+    if (reverse) return output(x, x->in.w * s, x->in.h * s, x->in.c / (s * s));
     return output(x, x->in.w / s, x->in.h / s, x->in.c * s * s);
 }
 

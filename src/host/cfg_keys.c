@@ -109,7 +109,7 @@ static const cfg_key layer[] = {
 
 static const cfg_key convolutional[] = {
     INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), INT("pad", 0, 1024),
-    INT("padding", 0, 1024), INT("groups", 1, 1e6), ACTIVATION, FLAG("batch_normalize"), FLAG("binary"),
+    INT("padding", 0, 1024), INT("groups", 1, 1e6), ACTIVATION, FLAG("batch_normalize"), ON_GPU("binary", 0),
     FLAG("xnor"), FLAG("flipped"), ON_GPU("dot", 0), MODEL("stride_x", NAN), MODEL("stride_y", NAN),
     MODEL("dilation", 1), MODEL("antialiasing", 0), MODEL("assisted_excitation", 0), MODEL("share_index", NAN),
     MODEL("cbn", 0), MODEL("bin_output", 0), MODEL("sway", 0), MODEL("rotate", 0), MODEL("stretch", 0),
