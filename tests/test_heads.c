@@ -18,7 +18,7 @@ static const char *const yolo_body =
     "[yolo]\nmask=0,1\nanchors=5,6, 12,10, 20,30, 40,25\nclasses=3\nnum=4\njitter=.2\nignore_thresh=.5\nrandom=1\nnms_kind=greedynms\n";
 static const char *const region_body =
     "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nstride=2\nactivation=leaky\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=1\n"
-    "[convolutional]\nbatch_normalize=1\nfilters=10\nsize=3\npad=1\nactivation=leaky\n[reorg]\nstride=2\n[convolutional]\nsize=1\nfilters=16\nactivation=linear\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=12\nsize=3\npad=1\nactivation=leaky\n[reorg]\nstride=2\n[convolutional]\nsize=1\nfilters=16\nactivation=linear\n"
     "[region]\nanchors=1,1.5, 2.5,2\nclasses=3\ncoords=4\nnum=2\nsoftmax=1\njitter=.2\nrandom=1\nbias_match=1\nrescore=1\nobject_scale=5\n"
     "noobject_scale=1\nclass_scale=1\ncoord_scale=1\nthresh=.6\nabsolute=1\n";
 
