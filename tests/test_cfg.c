@@ -382,8 +382,8 @@ static void test_other_darknets(void) {
             char same[64];
             snprintf(same, sizeof same, "%g", key->lo);
             cfg_option o = {(char *)(size_t)key->name, key->words ? (char *)(size_t)key->words[0] : same, 7};
-            cfg_section sec = {(char *)(size_t)k->name, 3, 1, &o, 0};
-            cfg_file c = {(char *)(size_t)"t.cfg", 1, &sec};
+            cfg_section sec = {.type = (char *)(size_t)k->name, .line = 3, .n = 1, .options = &o};
+            cfg_file c = {.path = (char *)(size_t)"t.cfg", .n = 1, .sections = &sec};
             if (key->words || isfinite(key->lo)) CHECK(!cfg_check_training(&c, err), "%s", err);
             o.val = (char *)(size_t)"0.37";
             CHECK(cfg_check_training(&c, err) && strstr(err, "t.cfg:7: [") && strstr(err, key->name) && strstr(err, "remove the line"),
