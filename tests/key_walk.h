@@ -53,7 +53,6 @@ static const struct { cfg_section_id id; const char *text; } stages[CFG_S_COUNT]
 
 /* Keys that have their effect in another network. */
 static const struct { const char *section, *key, *text; } others[] = {
-    {"net", "bn_epsilon", NET "[convolutional]\nfilters=8\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n" HEAD},
     {"softmax", "spatial", NET CONV "[softmax]\n[cost]\n"},
     {"reorg", "extra", NET CONV "[reorg]\n" HEAD},
     {"reorg", "stride", NET "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=leaky\n[reorg]\nstride=2\n" CONV HEAD},
@@ -122,7 +121,7 @@ static const row rows[] = {
     {"net", "mixup_alpha", "1", ".2", "mixup=1\n", PICTURES, NULL},
     {"net", "cutmix", "0", "1", NULL, PICTURES, NULL},
     {"net", "cutmix_alpha", "1", ".2", "cutmix=1\n", PICTURES, NULL},
-    {"net", "bn_epsilon", "darknet", "alexeyab", NULL, OURS, "not a key of the host: it chooses between two hosts"},
+    {"net", "bn_epsilon", NULL, NULL, NULL, LISTED, "a matter of 1e-5 where variances are near 1: tests/test_epsilon.c"},
     {"net", "ema_alpha", "0", ".9", NULL, OURS, "not a key of the host (tests/test_ema.c)"},
     /* keys of every layer: where they have their effect */
     {"convolutional", "learning_rate", "1", ".3", NULL, SAME, NULL},
