@@ -122,6 +122,7 @@ static const row rows[] = {
     {"net", "cutmix", "0", "1", NULL, PICTURES, NULL},
     {"net", "cutmix_alpha", "1", ".2", "cutmix=1\n", PICTURES, NULL},
     {"net", "bn_epsilon", NULL, NULL, NULL, LISTED, "a matter of 1e-5 where variances are near 1: tests/test_epsilon.c"},
+    {"net", "letter_box", NULL, NULL, NULL, LISTED, "how detectors' pictures are fitted: tests/detector.sh"},
     {"net", "ema_alpha", "0", ".9", NULL, OURS, "not a key of the host (tests/test_ema.c)"},
     /* keys of every layer: where they have their effect */
     {"convolutional", "learning_rate", "1", ".3", NULL, SAME, NULL},

@@ -103,8 +103,8 @@ int detector_predict(const classifier *c, const detector_args *a, float *X, uint
 int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh, detector_seen seen, void *arg,
                  char *err) {
     network *net = c->net;
-    pass p = {c, s, detector_stretches(c->cfg, a->fork), {thresh, a->nms, a->fork && heads_diou(c->cfg)}, seen, arg};
-    pass p = {c, s, a->fork, {thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0}, seen, arg};
+    heads_rule rule = {thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0};
+    pass p = {c, s, detector_stretches(c->cfg, a->fork), rule, seen, arg};
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;
     if (bad) snprintf(err, ERR_LEN, "not enough memory to test %d pictures at a time", net->batch);

@@ -75,13 +75,10 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     double start = report_now();
     if (detector_predict(c, a, t->X, 0, err)) return -1;
     double seconds = report_now() - start;
-    heads_rule rule = {a->thresh, a->nms, a->fork && heads_diou(c->cfg)};
+    heads_rule rule = {a->thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0};
     int n = 0, w = stretch ? net->w : r->w, h = stretch ? net->h : r->h;
     detection *d = detector_boxes(c, 0, w, h, &rule, t->pictures->list.path[i], &n, err);
     if (!d) return -1;
-    heads_rule rule = {a->thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0};
-    int n = 0, w = a->fork ? net->w : r->w, h = a->fork ? net->h : r->h;
-    detection *d = heads_boxes(net, 0, w, h, &rule, &n);
     cJSON *record = pictures_run_record(t->pictures, i, r, seconds);
     cJSON *list = cJSON_AddArrayToObject(record, "boxes");
     for (int k = 0; k < n; k++) show_box(c, a, &d[k], r, list);

@@ -189,6 +189,8 @@ static void tell_fit(const run *r) {
     if (r->aug.stretch || !weights || cfg_get_net_extra(r->l.c.cfg).letter_box >= 0 || !detector_of_fork(r->l.c.h)) return;
     fprintf(stderr, "%s: written by the AlexeyAB fork, which stretches pictures; here they are letterboxed: say letter_box=0 in [net] "
             "to stretch them, letter_box=1 to be rid of this line\n", weights);
+}
+
 /* Keys of [net] that only classifiers' pictures are changed by. */
 static int only_ours(const cfg_file *c, char *err) {
     static const char *const keys[] = {"crop_pad", "cutout", "label_smooth_eps", "mixup", "cutmix"};
