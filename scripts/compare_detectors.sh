@@ -20,6 +20,8 @@ awk -v classes="$classes" -v steps="$steps" -v batch="$batch" -v rate="$rate" '
     section == "[convolutional]" && key == "filters" { filters = NR }
     section == "[yolo]" && key == "classes" { line[NR] = "classes=" classes }
     section == "[yolo]" && key == "mask" { v = $0; n = gsub(/,/, ",", v) + 1; line[filters] = "filters=" n * (5 + classes) }
+    # The loss of the AlexeyAB fork, which is refused in training: the heads train with the squared errors of Darknet.
+    section == "[yolo]" && key ~ /^(iou_loss|iou_thresh|iou_thresh_kind|(iou|obj|cls|delta)_normalizer|max_delta)$/ { line[NR] = "" }
     section == "[net]" && key ~ /^(batch|subdivisions|learning_rate|momentum|burn_in|max_batches|policy|steps|scales)$/ { line[NR] = "" }
     END {
         for (i = 1; i <= NR; i++) {
