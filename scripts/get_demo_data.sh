@@ -25,6 +25,15 @@ download() {
     (cd cache/deb && apt-get -qq -o APT::Sandbox::User=root download "$@" 2>../apt.log)
 }
 
+# unpack PACKAGE FOLDER: what was downloaded, into cache/x/FOLDER.
+unpack() {
+    local deb
+    deb=$(find cache/deb -name "${1}_*.deb" | head -n 1)
+    [ -n "$deb" ] || fail "apt-get download brought no file for $1 (see cache/deb)"
+    dpkg-deb -x "$deb" "cache/x/$2" || fail "$deb can't be unpacked; remove it and run it again"
+    rm -f "$deb"
+}
+
 missing=()
 for p in "${packages[@]}"; do
     [ -e "cache/x/$p/unpacked" ] || missing+=("$p")
@@ -39,13 +48,15 @@ if [ ${#missing[@]} -gt 0 ]; then
             echo 'see cache/apt.log')); connect and run it again"
     fi
     for p in "${missing[@]}"; do
-        deb=$(find cache/deb -name "${p}_*.deb" | head -n 1)
-        [ -n "$deb" ] || fail "apt-get download brought no file for $p (see cache/deb)"
         rm -rf "cache/x/$p"
         mkdir -p "cache/x/$p"
-        dpkg-deb -x "$deb" "cache/x/$p" || fail "$deb can't be unpacked; remove it and run it again"
+        unpack "$p" "$p"
+        # Since Debian 13 culmus is but a name: the fonts lie in fonts-culmus.
+        if [[ $p == culmus* && ! -d cache/x/$p/usr/share/fonts ]]; then
+            download "fonts-$p" || fail "can't download fonts-$p (see cache/apt.log)"
+            unpack "fonts-$p" "$p"
+        fi
         touch "cache/x/$p/unpacked"
-        rm -f "$deb"
     done
 fi
 

@@ -17,11 +17,17 @@ from PIL import Image, ImageChops, ImageFont, ImageStat
 SIZE = 32
 NEAR = 0.02             # a test image with a smaller RMSE (0..1) to a training image of its class is dropped
 
-DECKS_TRAIN = ["anglo", "anglo_modern", "atlasnye", "berlin", "neoclassical", "ornamental", "paris", "simplistic",
-               "swiss-xvii", "tango"]
-# Without the recoloured and pixel versions of the decks above.
-DECKS_TEST = ["ancient_french", "dondorf", "guyenne-classic", "lattmann", "orell", "plastic", "rheinland", "slavic_costumes",
-              "tango_nuevo", "tarocco", "tigullio"]
+# The decks of Debian 12's package and of Debian 13's, training and test; without recoloured and pixel versions of another.
+DECKS = [
+    (["anglo", "anglo_modern", "atlasnye", "berlin", "neoclassical", "ornamental", "paris", "simplistic", "swiss-xvii",
+      "tango"],
+     ["ancient_french", "dondorf", "guyenne-classic", "lattmann", "orell", "plastic", "rheinland", "slavic_costumes",
+      "tango_nuevo", "tarocco", "tigullio"]),
+    (["adler", "anglo_poker", "atlasnye", "clubkarte", "minimum", "neoclassical", "ornamental", "paris", "simplistic",
+      "swiss-XVII"],
+     ["XSkat", "guyenne-classic", "l-&-h", "mittelalter", "pixelangelo", "plastic", "tango_nuevo", "tarot", "tigullio",
+      "tragy"]),
+]
 RANKS = ["ace", "2", "3", "4", "5", "6", "7", "8", "9", "10", "jack", "queen", "king"]
 SUITS = ["club", "diamond", "heart", "spade"]
 
@@ -106,11 +112,20 @@ def deck_cards(svg):
     return cards
 
 
+def decks_in(folder):
+    """(training decks, test decks): those of the release whose decks are all there."""
+    for train, test in DECKS:
+        if all(os.path.exists(os.path.join(folder, deck + ".svgz")) for deck in train + test):
+            return train, test
+    fail(f"the decks in {folder} are neither those of Debian 12 nor those of Debian 13")
+
+
 def make_cards(packages, out):
     task = Task(out, "cards", RANKS)
     folder = os.path.join(packages, "gnome-cards-data/usr/share/aisleriot/cards")
+    decks_train, decks_test = decks_in(folder)
     chosen = {rank: [] for rank in RANKS}       # training cards, to compare the test cards with
-    for part, decks in (("train", DECKS_TRAIN), ("test", DECKS_TEST)):
+    for part, decks in (("train", decks_train), ("test", decks_test)):
         for deck in decks:
             for (rank, _), image in deck_cards(os.path.join(folder, deck + ".svgz")).items():
                 if any(rmse(image, other) < NEAR for other in chosen[rank]):
