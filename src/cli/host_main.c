@@ -155,7 +155,7 @@ static int run_fold(const options *o, char *err) {
     fold_args a = {
         .cfg = o->positional[0], .weights = o->positional[1], .out_cfg = o->positional[2], .out_weights = o->positional[3],
         .data = o->calibrate, .json = o->json, .seed = o->seed, .images = o->images ? o->images : 1000,
-        .samples = o->samples ? o->samples : 5, .threads = o->threads, .skip_bad = o->skip_bad,
+        .samples = o->samples, .threads = o->threads, .skip_bad = o->skip_bad,
         .negatives = o->negatives, .distill = o->distill,
     };
     return fold(&a, err);

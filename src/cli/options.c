@@ -61,7 +61,8 @@ static const option table[] = {
     {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
     {"-batch", INT, AT(batch), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "images of a step (default: the cfg's)"},
     {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N", "steps to time, behind 3 to warm up (default 20)"},
-    {"-host", FLAG, AT(host), 0, 0, CMD_BENCH, NULL, "Darknet's own functions (plain cfgs only)"},
+    {"-host", FLAG, AT(host), 0, 0, CMD_BENCH_STEP | CMD_BENCH_PREDICT, NULL,
+     "Darknet's own functions (plain cfgs only)"},
     {"-data", IN, AT(data), 0, 0, CMD_BENCH, "DATA", "batches of this .data file instead of one in memory"},
     {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL, "go on from the state file beside the phi file, if there is one"},
     {"-out", OUT, AT(out), 0, 0, CMD_META | CMD_DET_VALID, "FILE",
@@ -87,6 +88,26 @@ static const option table[] = {
      "                   letter_box= in [net] comes first; default: in tests whoever wrote WEIGHTS, in train darknet"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
+
+/* Options that do something only beside one of two others, or nothing beside another. */
+typedef struct { const char *name; unsigned commands; const char *other, *another, *why; } relation;
+
+static const relation needs[] = {
+    {"-samples", CMD_TRAIN, "-every", NULL, "it is for tests during training"},
+    {"-samples", CMD_DET_TRAIN, "-every", "-map", "it is for tests during training"},
+    {"-thresh", CMD_DET_TRAIN, "-every", "-map", "it is for tests during training"},
+    {"-nms", CMD_DET_TRAIN, "-every", "-map", "it is for tests during training"},
+    {"-points", CMD_DET_TRAIN, "-every", "-map", "it is for tests during training"},
+};
+static const relation excludes[] = {
+    {"-map", CMD_DET_TRAIN, "-every", NULL, "each says when to test"},
+    {"-list", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},
+    {"-table", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},
+    {"-plot", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},
+    {"-i", CMD_BENCH, "-host", NULL, "the host runs on the CPU"},
+    {"-tf32", CMD_BENCH, "-host", NULL, "the host runs on the CPU"},
+};
+enum { NEEDS = sizeof needs / sizeof *needs, EXCLUDES = sizeof excludes / sizeof *excludes };
 
 static int take_value(options *o, const option *t, const char *v, char *err) {
     char *end;
@@ -135,7 +156,9 @@ static const option *find(const char *name, unsigned command) {
     return NULL;
 }
 
-static int take_option(options *o, unsigned command, int argc, char **argv, int *i, char *err) {
+/* given: bit k says that table[k] was given. */
+static int take_option(options *o, unsigned command, int argc, char **argv, int *i, uint64_t *given,
+                       char *err) {
     const char *name = argv[*i];
     if (!strncmp(name, "--", 2)) name++;    /* --seed is -seed */
     if (!strcmp(name, "-help") || !strcmp(name, "-h")) {
@@ -150,6 +173,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
                  n.name ? n.name : "", n.name ? "? " : "");
         return -1;
     }
+    *given |= 1ULL << (t - table);
     if (t->kind == FLAG) {
         *(int *)((char *)o + t->at) = 1;
         return 0;
@@ -161,15 +185,48 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
     return take_value(o, t, argv[++*i], err);
 }
 
+_Static_assert(OPTIONS <= 64, "options given are counted as bits");
+
+static int is_given(uint64_t given, const char *name) {
+    for (int i = 0; name && i < OPTIONS; i++)
+        if (given >> i & 1 && !strcmp(table[i].name, name)) return 1;
+    return 0;
+}
+
+/* Nothing is accepted that would do nothing. */
+static int related(const options *o, unsigned command, uint64_t given, char *err) {
+    for (int i = 0; i < NEEDS; i++) {
+        const relation *r = &needs[i];
+        if (!(r->commands & command) || !is_given(given, r->name)) continue;
+        if (is_given(given, r->other) || is_given(given, r->another)) continue;
+        snprintf(err, ERR_LEN, "%s does nothing without %s%s%s: %s", r->name, r->other,
+                 r->another ? " or " : "", r->another ? r->another : "", r->why);
+        return -1;
+    }
+    for (int i = 0; i < EXCLUDES; i++) {
+        const relation *r = &excludes[i];
+        if (!(r->commands & command)) continue;
+        if (!is_given(given, r->name) || !is_given(given, r->other)) continue;
+        snprintf(err, ERR_LEN, "%s and %s exclude each other: %s", r->name, r->other, r->why);
+        return -1;
+    }
+    if (o->skip_bad && command & (CMD_PHI | CMD_PHI_PLOT) && o->n_positional == 1) {
+        snprintf(err, ERR_LEN, "-skip_bad does nothing without CFG WEIGHTS DATA: no image is read");
+        return -1;
+    }
+    return 0;
+}
+
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err) {
     *o = (options){.top = 5, .thresh = -1, .nms = 0.45, .iou_thresh = 0.5, .step = -1, .distill = -1, .gpu = -1};
     if (!(o->positional = calloc((size_t)argc + MAX_POSITIONAL, sizeof *o->positional))) {
         snprintf(err, ERR_LEN, "not enough memory for %d arguments", argc);
         return -1;
     }
+    uint64_t given = 0;
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
-            if (take_option(o, command, argc, argv, &i, err)) return -1;
+            if (take_option(o, command, argc, argv, &i, &given, err)) return -1;
         } else if (o->n_positional < max_positional) {
             o->positional[o->n_positional++] = argv[i];
         } else {
@@ -177,7 +234,8 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
             return -1;
         }
     }
-    if (o->help || o->n_positional >= min_positional) return 0;
+    if (o->help) return 0;
+    if (o->n_positional >= min_positional) return related(o, command, given, err);
     snprintf(err, ERR_LEN, "%d argument%s missing", min_positional - o->n_positional,
              min_positional - o->n_positional > 1 ? "s" : "");
     return -1;

@@ -26,7 +26,7 @@ typedef struct {
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option, missing or bad value, too many
- * positional arguments. */
+ * positional arguments, an option that would do nothing beside the others. */
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc, char **argv, char *err);
 /* -1 and err: a file that the command writes is, under whatever name, one that it reads, or writes too. writes: which arguments
  * that are no options it writes, as digits. */

@@ -16,6 +16,7 @@ static const double SWEEP_STEP = 0.6;
 static const float MAP_THRESH = 0.25f, MAP_NMS = 0.45f;      /* as `detector map` without options */
 enum { TOP = 5 };
 enum { DISTILL = 500 };         /* steps by default */
+enum { SAMPLES = 5 };           /* where -samples says nothing */
 enum { PIXELS = 1 << 20, COMPARED = 64 };   /* of a batch of a detector; images on which outputs are compared */
 
 typedef struct {
@@ -30,6 +31,7 @@ typedef struct {
     int detector;               /* has [yolo] or [region] */
     int fork;                   /* weights of the AlexeyAB fork: tested like it */
     image_fit fit;              /* of a detector's pictures */
+    int samples;                /* of the report */
     int distilled;              /* steps of fold_distill */
     double kl[2];
 } job;
@@ -103,6 +105,29 @@ static void limit_batch(cfg_file *c) {
     cfg_set(c, 0, "subdivisions", "1");
 }
 
+/* What would do nothing to such a network is refused. */
+static int options_fit(job *j, char *err) {
+    const fold_args *a = j->a;
+    int tested = (j->classifier || j->detector) && j->data->valid[0];
+    j->samples = a->samples ? a->samples : SAMPLES;
+    if (!j->classifier && a->distill > 0) {
+        snprintf(err, ERR_LEN, "-distill %d: %s does not end in [softmax]; only classifiers are "
+                 "trained after folding", a->distill, a->cfg);
+        return -1;
+    }
+    if (a->negatives && !j->detector) {
+        snprintf(err, ERR_LEN, "-negatives: %s has no [yolo] or [region]; only detectors have "
+                 "label files: leave it out", a->cfg);
+        return -1;
+    }
+    if (a->samples && !tested) {
+        snprintf(err, ERR_LEN, "-samples %d: nothing is tested (%s): leave it out", a->samples,
+                 j->data->valid[0] ? "neither a classifier nor a detector" : "no valid= in DATA");
+        return -1;
+    }
+    return 0;
+}
+
 static int open_all(job *j, char *err) {
     const fold_args *a = j->a;
     if (!a->data) {
@@ -113,10 +138,7 @@ static int open_all(job *j, char *err) {
     if (!j->cfg || !(j->data = data_file_read(a->data, err))) return -1;
     j->classifier = ends_in_softmax(j->cfg);
     j->detector = has_boxes(j->cfg);
-    if (!j->classifier && a->distill > 0) {
-        snprintf(err, ERR_LEN, "-distill %d: %s does not end in [softmax]; only classifiers are trained after folding", a->distill, a->cfg);
-        return -1;
-    }
+    if (options_fit(j, err)) return -1;
     if (!j->classifier) limit_batch(j->cfg);
     j->net = host_open(j->cfg, 1, err);
     if (!j->net || host_load(j->net, a->weights, 0, err)) return -1;
@@ -246,9 +268,9 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
     metrics m;
     image_fit fit = classifier_fit(j->cfg);
     char what[64];
-    snprintf(what, sizeof what, "%d noise samples", j->a->samples);
+    snprintf(what, sizeof what, "%d noise samples", j->samples);
     printf("%d test images\n", j->valid->n);
-    if (classifier_measure(j->net, j->valid, fit, j->a->samples, TOP, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, fit, j->samples, TOP, &m, err)) return -1;
     tell(json, "samples", what, &m);
     if (classifier_measure(j->net, j->valid, fit, 0, TOP, &m, err)) return -1;
     tell(json, "deterministic", "deterministic", &m);
@@ -285,9 +307,9 @@ static int report_detector(const job *j, network *host, cJSON *json, char *err) 
     det_set *s = det_load(j->data, DATA_VALID, j->net->c, j->a->threads, flags, 0, err);
     char what[64];
     if (!s) return -1;
-    snprintf(what, sizeof what, "%d noise sample%s", j->a->samples, j->a->samples > 1 ? "s, heads averaged" : "");
+    snprintf(what, sizeof what, "%d noise sample%s", j->samples, j->samples > 1 ? "s, heads averaged" : "");
     printf("%d test images\n", s->n);
-    int bad = measure_map(j, j->net, s, j->a->samples, json, "samples", what, err)
+    int bad = measure_map(j, j->net, s, j->samples, json, "samples", what, err)
         || measure_map(j, j->net, s, 0, json, "deterministic", "deterministic", err)
         || measure_map(j, host, s, 0, json, "folded", "folded, run by Darknet's own code", err) ? -1 : 0;
     det_free(s);

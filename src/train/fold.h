@@ -23,7 +23,8 @@
 typedef struct {
     const char *cfg, *weights, *out_cfg, *out_weights, *data, *json;
     uint64_t seed;
-    int images, samples, threads, skip_bad, negatives;
+    int samples;                /* 0: 5 */
+    int images, threads, skip_bad, negatives;
     int distill;                /* steps of fold_distill.h, classifiers only; 0: none; < 0: 500 */
 } fold_args;
 

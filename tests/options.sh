@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# options.sh - every option of every command has a visible effect, or is refused in one sentence. Which options there are says the
+# program's own --help: one that has no row in options.py is a failure.
+. "$(dirname "$0")/lib.sh"
+tiny_data
+mkdir "$T/set" && python3 tests/make_boxes.py "$T/set" || exit 1
+exec {results}< <(python3 tests/options.py "$MP" "$T")
+while read -r -u $results verdict words; do
+    case $verdict in ok) ok ;; skip) skip "$words" ;; done) complete=1 ;; *) bad "$words" ;; esac
+    step "what follows \"$words\""
+done
+check "the walk came to its end" test "${complete:-0}" = 1
+finish
