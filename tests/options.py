@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""options.py METAPERTURB DIR - for options.sh: walks over every option of every command. DIR holds make_images.py's set, and
-make_boxes.py's in DIR/set. Prints a line for each check: `ok WHAT`, `bad WHAT`, `skip WHAT`, and `done` at the end."""
+"""options.py METAPERTURB DIR - for options.sh: walks over every option of every command. DIR holds
+make_images.py's set, and make_boxes.py's in DIR/set. Prints a line for each check: `ok WHAT`,
+`bad WHAT`, `skip WHAT`, and `done` at the end."""
 import hashlib
 import json
 import os
@@ -60,7 +61,8 @@ class Run:
         return (self.error.strip().splitlines() or [""])[-1]
 
     def print(self):
-        """What must be the same when the same is run again. Of what only repeats an option's value nothing counts."""
+        """What must be the same when the same is run again. What only repeats an option's value
+        does not count."""
         words = re.sub(r"deterministic|\d+ noise samples?|seed \d+|at score [\d.]+:|steps \d+ to \d+", "", self.text)
         words = re.sub(r"in [\d.]+ seconds|[\d.]+ seconds|[\d.]+ s(/step)?\b|\d+ [MG]B", "", words)
         hashes = []
@@ -202,7 +204,8 @@ def everywhere(listed):
     shown = {"OMP_DISPLAY_AFFINITY": "TRUE", "OMP_AFFINITY_FORMAT": "threads=%N"}
     for command, options in listed.items():
         if "-threads" in options:
-            # No result may depend on it: the OpenMP library itself says with how many it runs, bench what it was told.
+            # No result may depend on it: the OpenMP library itself says with how many it runs,
+            # bench data what it was told.
             rows.add((command, "-threads"))
             run = Run([*BASE[command], "-threads", "3"], env=shown)
             seen = "threads=3" in run.text if command != "bench data" else run.json()["threads"] == 3
@@ -337,7 +340,7 @@ def suites():
 
 def tools():
     for c in "bench step", "bench meta", "bench predict", "bench data":
-        # Only times are shown, which no seed decides: an honest row can do no more than see that it is read.
+        # Only times are shown, which no seed decides: a row can do no more than see that it is read.
         refused(c, "-seed", "-1", says="not a whole number")
         holds(c, "-batch", "3", test=lambda run: run.json()["batch"] == 3)
         holds(c, "-steps", "4", test=lambda run: run.json()["steps"] == 4)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# options.sh - every option of every command has a visible effect, or is refused in one sentence. Which options there are says the
-# program's own --help: one that has no row in options.py is a failure.
+# options.sh - every option of every command has a visible effect, or is refused in one sentence.
+# Which options there are says the program's own --help: one without a row in options.py fails.
 . "$(dirname "$0")/lib.sh"
 tiny_data
 mkdir "$T/set" && python3 tests/make_boxes.py "$T/set" || exit 1
