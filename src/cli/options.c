@@ -255,9 +255,10 @@ static int list_files(const options *o, unsigned command, const char *writes, na
     int n = 0;
     for (int i = 0; i < o->n_positional; i++) f[n++] = (named_file){o->positional[i], i < 10 && strchr(writes, '0' + i)};
     for (int i = 0; i < OPTIONS; i++) {
-        const char *name = *(const char *const *)(const void *)((const char *)o + table[i].at);
-        int file = (table[i].kind == IN || table[i].kind == OUT) && table[i].commands & command;
-        if (file && name) f[n++] = (named_file){name, table[i].kind == OUT};
+        const option *t = &table[i];
+        if ((t->kind != IN && t->kind != OUT) || !(t->commands & command)) continue;
+        const char *name = *(const char *const *)(const void *)((const char *)o + t->at);
+        if (name) f[n++] = (named_file){name, t->kind == OUT};
     }
     return n;
 }
