@@ -203,7 +203,7 @@ static int choose_device(const options *o, char *err) {
 /* What the launcher has checked is in order here too. */
 int main(int argc, char **argv) {
     char err[ERR_LEN] = "";
-    options o;
+    static options o;       /* held to the end of the program, with what it points to */
     int words, at = 0;
     output_checked();
     const command *c = commands_find(argc, argv, &words);

@@ -46,7 +46,7 @@ static int run(const command *c, const options *o, char **argv, char *err) {
 
 int main(int argc, char **argv) {
     char err[ERR_LEN] = "";
-    options o;
+    static options o;       /* held to the end of the program, with what it points to */
     int words;
     output_checked();
     if (argc < 2 || is(argv[1], "-help") || is(argv[1], "-h")) {
