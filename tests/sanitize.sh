@@ -101,6 +101,8 @@ has_tsan() {
 for kind in "${kinds[@]}"; do
     mp=build/$kind/metaperturb
     targets=(all)
+    # Libraries that others load cannot carry clang's runtime: the programs alone.
+    [ "$kind" != tsan ] || targets=(build/tsan/metaperturb build/tsan/metaperturb-host)
     if [ "$kind" = tsan ]; then
         has_tsan || { skip "tsan: no clang with ThreadSanitizer, OpenMP and Archer (Debian: clang, libomp-dev)"; continue; }
         export OMP_TOOL_LIBRARIES=$archer
