@@ -13,10 +13,10 @@ CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE $(OPTIMIZE) -g -fPIC -fopenmp -ffp-co
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c)
 MPI_LIBS   := $(shell pkg-config --libs ompi-c)
 LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
-ROOMS    = ops engine host data train cli
+ROOMS    = base ops engine host data train study tools cli
 
-SRC     := $(filter-out src/train/ranks_mpi.c,$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
-CUDASRC := $(wildcard src/engine/cuda*.c)
+SRC     := $(filter-out src/train/ranks_mpi.c,$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c)))
+CUDASRC := $(wildcard src/engine/cuda/*.c)
 ifneq ($(GPU),1)
 SRC     := $(filter-out $(CUDASRC),$(SRC))
 endif
@@ -33,15 +33,15 @@ CFLAGS  += -DMP_GPU -isystem $(CUDA)/include
 ifeq ($(SIM),1)
 OBJ     += $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/cuda_sim/*.c))
 else
-OBJ     += $(patsubst src/%.cu,$(BUILD)/%.o,$(wildcard src/*/*.cu))
+OBJ     += $(patsubst src/%.cu,$(BUILD)/%.o,$(wildcard src/*/*.cu src/*/*/*.cu))
 LDLIBS  += -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lcudnn -lcublas -lstdc++
 endif
 endif
 LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ))
 # The program that is called: commands that need no network, without Darknet's library and all it brings. It starts metaperturb-host.
-THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output train/commit host/files host/nearest \
+THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/nearest \
              host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
-PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/%,$(OBJ))
+PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/% $(BUILD)/study/% $(BUILD)/tools/%,$(OBJ))
 REF     := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/ref_*.c))
 TESTS   := $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
 
@@ -67,8 +67,8 @@ $(BUILD)/commit_name.h: FORCE
 	@mkdir -p $(@D)
 	@printf '#define VERSION_NAME "%s"\n#define COMMIT_NAME "%s"\n' "$(VERSION)" "$$(git describe --always --dirty --abbrev=10 --exclude '*' 2>/dev/null || echo unknown)" >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-$(BUILD)/train/commit.o: $(BUILD)/commit_name.h
-$(BUILD)/train/commit.o: CFLAGS += -I$(BUILD)
+$(BUILD)/base/commit.o: $(BUILD)/commit_name.h
+$(BUILD)/base/commit.o: CFLAGS += -I$(BUILD)
 
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -80,13 +80,13 @@ $(BUILD)/table: FORCE
 	@echo "$(GPU) $(SIM)" | cmp -s - $@ || echo "$(GPU) $(SIM)" >$@
 $(BUILD)/engine/device.o: $(BUILD)/table
 
-$(BUILD)/%.o: src/%.cu $(wildcard src/ops/*.h src/engine/*.h) Makefile
+$(BUILD)/%.o: src/%.cu $(wildcard src/ops/*.h src/engine/*.h src/engine/*/*.h) Makefile
 	@mkdir -p $(@D)
 	$(NVCC) $(NVFLAGS) --threads 0 -c -o $@ $<
 # Divisions and roots within two units in the last place: eight a number in the noise, and checked at 1e-5 (tests/gpu_perturb).
 $(BUILD)/ops/perturb_cuda.o: NVFLAGS += -prec-div=false -prec-sqrt=false
 
-$(BUILD)/tests/cuda_sim/%.o: tests/cuda_sim/%.c tests/cuda_sim/sim.h tests/march_cpu.h $(wildcard src/ops/*.h src/engine/*.h) Makefile
+$(BUILD)/tests/cuda_sim/%.o: tests/cuda_sim/%.c tests/cuda_sim/sim.h tests/march_cpu.h $(wildcard src/ops/*.h src/engine/*.h src/engine/*/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wno-unused-function -Itests -Itests/cuda_sim -c -o $@ $<
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-rooms=(ops engine host data train cli)      # from top to bottom
+rooms=(base ops engine host data train study tools cli)      # from top to bottom
 src=${1:-src}                               # another folder: for a test of this check
 passed=0 failed=0
 

@@ -31,7 +31,7 @@ build() {
     local work
     work=$(mktemp -d)
     printf '%s\n' 75 80 86 89 90 | within "$limit" xargs -P "$(nproc)" -I {} sh -c '
-        make -s GPU=1 BUILD="$1/{}" ARCHS={} NVCC="${CUDA:-/usr/local/cuda}/bin/nvcc -Xptxas -v" "$1/{}/ops/perturb_cuda.o" "$1/{}/engine/cuda_kernels.o" 2>&1 |
+        make -s GPU=1 BUILD="$1/{}" ARCHS={} NVCC="${CUDA:-/usr/local/cuda}/bin/nvcc -Xptxas -v" "$1/{}/ops/perturb_cuda.o" "$1/{}/engine/cuda/kernels.o" 2>&1 |
             sed "s/^/{} /" >"$1/{}.log"' sh "$work" || failed "the registers are not complete"
     cat "$work"/*.log /dev/null | awk '
         /Compiling entry function/ {

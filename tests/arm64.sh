@@ -14,7 +14,7 @@ behind=(-idirafter /usr/lib/darknet/include -idirafter /usr/include -idirafter "
 read -ra mpi <<<"$(pkg-config --cflags-only-I ompi-c | sed 's/-I/-idirafter /g')"
 cuda=${CUDA:-/usr/local/cuda}/include
 for src in src/*/*.c; do
-    case $src in src/engine/cuda*.c) [ -e "$cuda/cudnn.h" ] || { skip "$src: no cuDNN here"; continue; } ;; esac
+    case $src in src/engine/cuda/*.c) [ -e "$cuda/cudnn.h" ] || { skip "$src: no cuDNN here"; continue; } ;; esac
     check "$src" $CC "${flags[@]}" "${behind[@]}" "${mpi[@]}" -idirafter "$cuda" -fsyntax-only "$src"
 done
 qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)

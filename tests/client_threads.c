@@ -1,5 +1,6 @@
-/* client_threads.c - a program with threads that uses libdarknet.so: each saves a network of its own, while another writes
- * lines to standard error. Under LD_PRELOAD of the plug-in not one of these may be lost.
+/* client_threads.c - a program with threads that uses libdarknet.so: each saves a network of its
+ * own, while another writes lines to standard error. Under LD_PRELOAD of the plug-in not one of
+ * these may be lost.
  *
  *   client_threads CFG FOLDER LINES */
 #include <darknet.h>
@@ -8,7 +9,10 @@
 #include <unistd.h>
 
 enum { SAVERS = 4 };
-typedef struct { network *net; char path[4096]; } saver;
+typedef struct {
+    network *net;
+    char path[4096];
+} saver;
 static atomic_int done;
 
 static void *save(void *arg) {
@@ -25,7 +29,8 @@ int main(int argc, char **argv) {
         s[i].net = parse_network_cfg(argv[1]);
         snprintf(s[i].path, sizeof s[i].path, "%s/%d.weights", argv[2], i);
     }
-    for (int i = 0; i < SAVERS; i++) if (pthread_create(&thread[i], NULL, save, &s[i])) return 3;
+    for (int i = 0; i < SAVERS; i++)
+        if (pthread_create(&thread[i], NULL, save, &s[i])) return 3;
     for (int k = 0; k < atoi(argv[3]); k++) {
         fprintf(stderr, "line of the program %d\n", k);
         usleep(100);

@@ -1,4 +1,5 @@
-/* data_make.h - for the tests of src/data: a folder for scratch files, and pictures written into it. */
+/* data_make.h - for the tests of src/data: a folder for scratch files, and pictures written into
+ * it. */
 #ifndef MP_TEST_DATA_MAKE_H
 #define MP_TEST_DATA_MAKE_H
 #include "data/dataset.h"
@@ -36,7 +37,8 @@ static void m_put(const char *path, const void *p, size_t n) {
     if (!f || fwrite(p, 1, n, f) != n || fclose(f)) m_die(path);
 }
 
-static inline void __attribute__((format(printf, 2, 3))) m_text(const char *path, const char *fmt, ...) {
+static inline void __attribute__((format(printf, 2, 3))) m_text(const char *path, const char *fmt,
+                                                                ...) {
     va_list ap;
     FILE *f = fopen(path, "wb");
     va_start(ap, fmt);
@@ -64,7 +66,10 @@ static inline raster m_picture(int w, int h, int c, int smooth) {
     return r;
 }
 
-typedef struct { unsigned char *p; size_t n; } m_bytes;
+typedef struct {
+    unsigned char *p;
+    size_t n;
+} m_bytes;
 
 static void m_png_write(png_structp png, png_bytep p, png_size_t n) {
     m_bytes *b = png_get_io_ptr(png);
@@ -73,10 +78,11 @@ static void m_png_write(png_structp png, png_bytep p, png_size_t n) {
     b->n += n;
 }
 
-/* Rows as PNG wants them: depth 1..16, type PNG_COLOR_TYPE_*; palette with every type PALETTE; exif may be
- * NULL. */
-static inline m_bytes m_png(const unsigned char *rows, int w, int h, int depth, int type, int interlaced,
-                            png_color *palette, unsigned char *exif, unsigned exif_len) {
+/* Rows as PNG wants them: depth 1..16, type PNG_COLOR_TYPE_*; palette with every type PALETTE; exif
+ * may be NULL. */
+static inline m_bytes m_png(const unsigned char *rows, int w, int h, int depth, int type,
+                            int interlaced, png_color *palette, unsigned char *exif,
+                            unsigned exif_len) {
     m_bytes b = {NULL, 0};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
@@ -96,8 +102,8 @@ static inline m_bytes m_png(const unsigned char *rows, int w, int h, int depth, 
 }
 
 static inline void m_put_png(const char *path, const raster *r) {
-    m_bytes b =
-        m_png(r->px, r->w, r->h, 8, r->c == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, 0, NULL, NULL, 0);
+    m_bytes b = m_png(r->px, r->w, r->h, 8, r->c == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, 0,
+                      NULL, NULL, 0);
     m_put(path, b.p, b.n);
     free(b.p);
 }
@@ -111,7 +117,8 @@ static inline void m_put_flat(const char *path, int w, int h, int value) {
 }
 
 /* app1: whole content of an APP1 marker, or NULL. */
-static inline m_bytes m_jpeg(const raster *r, int progressive, const unsigned char *app1, unsigned app1_len) {
+static inline m_bytes m_jpeg(const raster *r, int progressive, const unsigned char *app1,
+                             unsigned app1_len) {
     struct jpeg_compress_struct c;
     struct jpeg_error_mgr mgr;
     unsigned char *p = NULL;

@@ -1,7 +1,9 @@
-/* dump_net.c - one training pass of a cfg, as files of floats for scripts/peers.py check: dump_net CFG FOLDER
+/* dump_net.c - one training pass of a cfg, as files of floats for scripts/peers.py check: dump_net
+ * CFG FOLDER
  *
- * x (batch,c,h,w), truth, phi, theta (the host's order: biases, scales, weights of each layer), eps0.. (one for each [perturb], NCHW);
- * output, loss (a sum over the batch); dtheta and dphi: minus the gradients of that sum. Everything random is drawn from a fixed seed. */
+ * x (batch,c,h,w), truth, phi, theta (the host's order: biases, scales, weights of each layer),
+ * eps0.. (one for each [perturb], NCHW); output, loss (a sum over the batch); dtheta and dphi:
+ * minus the gradients of that sum. Everything random is drawn from a fixed seed. */
 #include "ref.h"
 #include "test.h"
 #include "host/net.h"
@@ -21,7 +23,8 @@ static void put(const char *name, const float *p, size_t n, const char *mode) {
 
 static void put_layer(const char *name, const layer *l, int updates) {
     size_t n = l->type == CONVOLUTIONAL ? (size_t)l->n : (size_t)l->outputs;
-    size_t w = l->type == CONVOLUTIONAL ? (size_t)l->nweights : (size_t)l->inputs * (size_t)l->outputs;
+    size_t w = l->type == CONVOLUTIONAL ? (size_t)l->nweights
+                                        : (size_t)l->inputs * (size_t)l->outputs;
     if (l->type != CONVOLUTIONAL && l->type != CONNECTED) return;
     put(name, updates ? l->bias_updates : l->biases, n, "ab");
     if (l->batch_normalize) put(name, updates ? l->scale_updates : l->scales, n, "ab");
@@ -42,7 +45,7 @@ static void noise(network *net, const cfg_file *c, rng_stream *r) {
         snprintf(name, sizeof name, "eps%d", k);
         put(name, nchw, n, "wb");
         free(nchw);
-        engine_set_eps(host_engine(h), host_node(h, p[k].layer), nhwc);    /* kept to the end */
+        engine_set_eps(host_engine(h), host_node(h, p[k].layer), nhwc); /* kept to the end */
     }
 }
 
@@ -58,13 +61,21 @@ int main(int argc, char **argv) {
     host_net *h = host_of(net);
     host_init(net, 7);
     rng_stream r = rng_open(rng_key(7, RNG_TEST, 0, 0));
-    size_t nx = (size_t)net->batch * (size_t)net->inputs, ny = (size_t)net->batch * (size_t)net->outputs;
+    size_t nx = (size_t)net->batch * (size_t)net->inputs,
+           ny = (size_t)net->batch * (size_t)net->outputs;
     for (size_t i = 0; i < nx; i++) net->input[i] = rng_normal(&r);
     memset(net->truth, 0, ny * sizeof *net->truth);
-    for (int b = 0; b < net->batch; b++) net->truth[b * net->outputs + (int)rng_below(&r, (uint32_t)net->outputs)] = 1;
+    for (int b = 0; b < net->batch; b++)
+        net->truth[b * net->outputs + (int)rng_below(&r, (uint32_t)net->outputs)] = 1;
     for (int k = 0; k < PHI_LEN; k++) host_phi(h)[k] = 0.2f * rng_normal(&r);
     noise(net, c, &r);
-    engine_mode m = {.keep = 1, .bn_batch = 1, .perturb_batch = 1, .noise = PERTURB_NOISE_SAMPLE, .t = 1, .theta_grads = 1, .phi_grads = 1};
+    engine_mode m = {.keep = 1,
+                     .bn_batch = 1,
+                     .perturb_batch = 1,
+                     .noise = PERTURB_NOISE_SAMPLE,
+                     .t = 1,
+                     .theta_grads = 1,
+                     .phi_grads = 1};
     host_set_mode(h, &m);
     net->train = 1;
     put("x", net->input, nx, "wb");

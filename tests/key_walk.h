@@ -1,75 +1,112 @@
-/* key_walk.h - for tests/test_key_walk.c: the networks that each section stands in, and what becomes of each key. */
+/* key_walk.h - for tests/test_key_walk.c: the networks that each section stands in, and what
+ * becomes of each key. */
 #ifndef KEY_WALK_H
 #define KEY_WALK_H
 #include "host/cfg_keys.h"
 
-#define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define NET \
+    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
 /* Where thousands of values meet one unit, steps of .1 throw it about, and rounding with it. */
-#define GENTLE "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.01\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define GENTLE \
+    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.01\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
 #define CONV "[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=leaky\n"
 #define HEAD "[connected]\noutput=5\nactivation=linear\n[softmax]\n[cost]\n"
-#define TIMES "[net]\nbatch=2\ntime_steps=2\ninputs=6\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define TIMES \
+    "[net]\nbatch=2\ntime_steps=2\ninputs=6\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
 #define TOP "[connected]\noutput=4\nactivation=linear\n[softmax]\n[cost]\n"
 
 /* Beside each section: where in its network it stands, the network. */
-static const struct { cfg_section_id id; const char *text; } stages[CFG_S_COUNT] = {
+static const struct {
+    cfg_section_id id;
+    const char *text;
+} stages[CFG_S_COUNT] = {
     [CFG_S_NET] = {CFG_S_NET, NET CONV HEAD},
     [CFG_S_CONVOLUTIONAL] = {CFG_S_CONVOLUTIONAL, NET CONV CONV HEAD},
-    [CFG_S_DECONVOLUTIONAL] = {CFG_S_DECONVOLUTIONAL, NET CONV "[deconvolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n" HEAD},
-    [CFG_S_CONNECTED] = {CFG_S_CONNECTED, NET CONV "[connected]\noutput=6\nactivation=leaky\n" HEAD},
-    [CFG_S_LOCAL] = {CFG_S_LOCAL, NET "[convolutional]\nfilters=9\nsize=9\npad=1\nactivation=leaky\n"
-                     "[local]\nfilters=3\nsize=3\nactivation=leaky\n" HEAD},
+    [CFG_S_DECONVOLUTIONAL] =
+        {CFG_S_DECONVOLUTIONAL,
+         NET CONV "[deconvolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n" HEAD},
+    [CFG_S_CONNECTED] = {CFG_S_CONNECTED,
+                         NET CONV "[connected]\noutput=6\nactivation=leaky\n" HEAD},
+    [CFG_S_LOCAL] = {CFG_S_LOCAL,
+                     NET "[convolutional]\nfilters=9\nsize=9\npad=1\nactivation=leaky\n"
+                         "[local]\nfilters=3\nsize=3\nactivation=leaky\n" HEAD},
     [CFG_S_MAXPOOL] = {CFG_S_MAXPOOL, NET CONV "[maxpool]\nsize=2\nstride=2\n" HEAD},
     [CFG_S_AVGPOOL] = {CFG_S_AVGPOOL, NET CONV "[avgpool]\n" HEAD},
-    [CFG_S_SHORTCUT] = {CFG_S_SHORTCUT, NET CONV CONV CONV "[shortcut]\nfrom=-2\nactivation=leaky\n" HEAD},
+    [CFG_S_SHORTCUT] = {CFG_S_SHORTCUT,
+                        NET CONV CONV CONV "[shortcut]\nfrom=-2\nactivation=leaky\n" HEAD},
     [CFG_S_ROUTE] = {CFG_S_ROUTE, NET CONV CONV "[route]\nlayers=-1\n" HEAD},
     [CFG_S_UPSAMPLE] = {CFG_S_UPSAMPLE, GENTLE CONV "[upsample]\nstride=2\n" HEAD},
     [CFG_S_REORG] = {CFG_S_REORG, GENTLE CONV "[reorg]\nstride=2\n" CONV HEAD},
     [CFG_S_CROP] = {CFG_S_CROP, NET "[crop]\ncrop_height=6\ncrop_width=6\n" CONV HEAD},
     [CFG_S_DROPOUT] = {CFG_S_DROPOUT, NET CONV "[dropout]\nprobability=.3\n" HEAD},
-    [CFG_S_SOFTMAX] = {CFG_S_SOFTMAX, NET CONV "[connected]\noutput=6\nactivation=linear\n[softmax]\n[cost]\n"},
+    [CFG_S_SOFTMAX] = {CFG_S_SOFTMAX,
+                       NET CONV "[connected]\noutput=6\nactivation=linear\n[softmax]\n[cost]\n"},
     [CFG_S_COST] = {CFG_S_COST, NET CONV "[connected]\noutput=5\nactivation=linear\n[cost]\n"},
     [CFG_S_ACTIVATION] = {CFG_S_ACTIVATION, NET CONV "[activation]\nactivation=leaky\n" HEAD},
     [CFG_S_BATCHNORM] = {CFG_S_BATCHNORM, NET CONV "[batchnorm]\n" HEAD},
-    [CFG_S_NORMALIZATION] = {CFG_S_NORMALIZATION, NET CONV "[normalization]\nsize=3\nalpha=.1\n" HEAD},
-    [CFG_S_LOGISTIC] = {CFG_S_LOGISTIC, NET CONV "[connected]\noutput=5\nactivation=linear\n[logistic]\n"},
+    [CFG_S_NORMALIZATION] = {CFG_S_NORMALIZATION,
+                             NET CONV "[normalization]\nsize=3\nalpha=.1\n" HEAD},
+    [CFG_S_LOGISTIC] = {CFG_S_LOGISTIC,
+                        NET CONV "[connected]\noutput=5\nactivation=linear\n[logistic]\n"},
     [CFG_S_L2NORM] = {CFG_S_L2NORM, NET CONV "[l2norm]\n" HEAD},
-    [CFG_S_YOLO] = {CFG_S_YOLO, NET CONV "[convolutional]\nfilters=12\nsize=3\npad=1\nactivation=linear\n"
+    [CFG_S_YOLO] = {CFG_S_YOLO, NET CONV
+                    "[convolutional]\nfilters=12\nsize=3\npad=1\nactivation=linear\n"
                     "[yolo]\nmask=0,1\nnum=3\nclasses=1\nanchors=2,2,3,4,6,5\nignore_thresh=.3\n"},
-    [CFG_S_REGION] = {CFG_S_REGION, NET CONV "[convolutional]\nfilters=14\nsize=3\npad=1\nactivation=linear\n"
-                      "[region]\nnum=2\nclasses=2\nanchors=1,1,3,2\ncoord_scale=1\nobject_scale=1\nnoobject_scale=1\n"
-                      "class_scale=1\nthresh=.2\n"},
-    [CFG_S_DETECTION] = {CFG_S_DETECTION, NET CONV "[connected]\noutput=48\nactivation=linear\n"
-                         "[detection]\nside=2\nnum=2\ncoords=4\nclasses=2\n"},
-    [CFG_S_ISEG] = {CFG_S_ISEG, NET CONV "[convolutional]\nfilters=6\nsize=3\npad=1\nactivation=linear\n[iseg]\nclasses=2\nids=4\n"},
+    [CFG_S_REGION] =
+        {CFG_S_REGION, NET CONV
+         "[convolutional]\nfilters=14\nsize=3\npad=1\nactivation=linear\n"
+         "[region]\nnum=2\nclasses=2\nanchors=1,1,3,2\ncoord_scale=1\nobject_scale=1\nnoobject_scale=1\n"
+         "class_scale=1\nthresh=.2\n"},
+    [CFG_S_DETECTION] = {CFG_S_DETECTION,
+                         NET CONV "[connected]\noutput=48\nactivation=linear\n"
+                                  "[detection]\nside=2\nnum=2\ncoords=4\nclasses=2\n"},
+    [CFG_S_ISEG] =
+        {CFG_S_ISEG, NET CONV
+         "[convolutional]\nfilters=6\nsize=3\npad=1\nactivation=linear\n[iseg]\nclasses=2\nids=4\n"},
     [CFG_S_RNN] = {CFG_S_RNN, TIMES "[rnn]\noutput=5\nactivation=leaky\n" TOP},
     [CFG_S_GRU] = {CFG_S_GRU, TIMES "[gru]\noutput=5\n" TOP},
     [CFG_S_LSTM] = {CFG_S_LSTM, TIMES "[lstm]\noutput=5\n" TOP},
-    [CFG_S_CRNN] = {CFG_S_CRNN, "[net]\nbatch=2\ntime_steps=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\n"
-                    "[convolutional]\nfilters=4\nsize=9\npad=1\nactivation=leaky\n[crnn]\noutput_filters=4\nhidden_filters=4\nactivation=leaky\n" TOP},
-    [CFG_S_PERTURB] = {CFG_S_PERTURB, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV "[perturb]\nactivation=leaky\n" HEAD},
-    [CFG_S_META_SHARED] = {CFG_S_META_SHARED, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV "[perturb]\nactivation=leaky\n" HEAD},
+    [CFG_S_CRNN] =
+        {CFG_S_CRNN,
+         "[net]\nbatch=2\ntime_steps=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\n"
+         "[convolutional]\nfilters=4\nsize=9\npad=1\nactivation=leaky\n[crnn]\noutput_filters=4\nhidden_filters=4\nactivation=leaky\n" TOP},
+    [CFG_S_PERTURB] = {CFG_S_PERTURB, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
+                                          "[perturb]\nactivation=leaky\n" HEAD},
+    [CFG_S_META_SHARED] = {CFG_S_META_SHARED, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
+                                                  "[perturb]\nactivation=leaky\n" HEAD},
 };
 
 /* Keys that have their effect in another network. */
-static const struct { const char *section, *key, *text; } others[] = {
+static const struct {
+    const char *section, *key, *text;
+} others[] = {
     {"softmax", "spatial", NET CONV "[softmax]\n[cost]\n"},
     {"reorg", "extra", NET CONV "[reorg]\n" HEAD},
-    {"reorg", "stride", NET "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=leaky\n[reorg]\nstride=2\n" CONV HEAD},
-    {"convolutional", "truth", NET CONV "[convolutional]\nfilters=1\nsize=3\npad=1\nactivation=logistic\n"
-     "[connected]\noutput=64\nactivation=linear\n[cost]\n"},
+    {"reorg", "stride",
+     NET
+     "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=leaky\n[reorg]\nstride=2\n" CONV HEAD},
+    {"convolutional", "truth",
+     NET CONV "[convolutional]\nfilters=1\nsize=3\npad=1\nactivation=logistic\n"
+              "[connected]\noutput=64\nactivation=linear\n[cost]\n"},
 };
 
-/* What is demanded of a key. SAME: ours change as the host's, in outputs and in two steps. FORWARD: outputs as the host's, and
- * our step changes. OURS: only that ours change. HOST: recurrent networks, which the host alone runs. IDLE: neither changes,
- * as the host itself does nothing with it. PICTURES: the pictures of training change. SAVED: what is loaded changes as the
- * host's. LISTED: not walked, for the reason given. */
+/* What is demanded of a key. SAME: ours change as the host's, in outputs and in two steps. FORWARD:
+ * outputs as the host's, and our step changes. OURS: only that ours change. HOST: recurrent
+ * networks, which the host alone runs. IDLE: neither changes, as the host itself does nothing with
+ * it. PICTURES: the pictures of training change. SAVED: what is loaded changes as the host's.
+ * LISTED: not walked, for the reason given. */
 typedef enum { SAME, FORWARD, OURS, HOST, IDLE, PICTURES, SAVED, LISTED } demand;
 
-/* section: NULL, a key of every layer. more: keys set in both networks. from NULL: it is not given there. */
-typedef struct { const char *section, *key, *from, *to, *more; demand demand; const char *why; } row;
+/* section: NULL, a key of every layer. more: keys set in both networks. from NULL: it is not given
+ * there. */
+typedef struct {
+    const char *section, *key, *from, *to, *more;
+    demand demand;
+    const char *why;
+} row;
 
-#define BN_WHY "the host's gradient of batch norm is wrong (tests/test_net.c and test_engine.c hold ours against doubles)"
+#define BN_WHY \
+    "the host's gradient of batch norm is wrong (tests/test_net.c and test_engine.c hold ours against doubles)"
 #define BN_HOST "the host alone ends at a [batchnorm] (test_engine.c holds ours against doubles)"
 #define RAND_WHY "the host draws from rand(), we from a seed of our own"
 #define LOADER "detector_train's pictures are made by it: tests/test_detection.c"
@@ -78,7 +115,8 @@ typedef struct { const char *section, *key, *from, *to, *more; demand demand; co
 #define NOT_USED "the host reads it and does nothing with it"
 #define A_FILE "names a file; what the host does with it, tests/test_heads.c and cli.sh see"
 
-/* The first that fits counts: section (NULL: any) and key. A flag without a row of its own goes from 0 to 1. */
+/* The first that fits counts: section (NULL: any) and key. A flag without a row of its own goes
+ * from 0 to 1. */
 static const row rows[] = {
     /* [net] */
     {"net", "batch", "2", "4", NULL, SAME, NULL},
@@ -86,8 +124,10 @@ static const row rows[] = {
     {"net", "height", "8", "10", NULL, SAME, NULL},
     {"net", "width", "8", "10", NULL, SAME, NULL},
     {"net", "channels", "3", "1", NULL, SAME, NULL},
-    {"net", "inputs", NULL, "192", NULL, LISTED, "with width, height and channels it must be their product; test_cfg.c"},
-    {"net", "time_steps", NULL, NULL, NULL, LISTED, "of recurrent networks, which the host alone runs"},
+    {"net", "inputs", NULL, "192", NULL, LISTED,
+     "with width, height and channels it must be their product; test_cfg.c"},
+    {"net", "time_steps", NULL, NULL, NULL, LISTED,
+     "of recurrent networks, which the host alone runs"},
     {"net", "learning_rate", ".1", ".2", NULL, SAME, NULL},
     {"net", "momentum", ".9", ".5", NULL, SAME, NULL},
     {"net", "decay", ".01", ".3", NULL, SAME, NULL},
@@ -121,8 +161,10 @@ static const row rows[] = {
     {"net", "mixup_alpha", "1", ".2", "mixup=1\n", PICTURES, NULL},
     {"net", "cutmix", "0", "1", NULL, PICTURES, NULL},
     {"net", "cutmix_alpha", "1", ".2", "cutmix=1\n", PICTURES, NULL},
-    {"net", "bn_epsilon", NULL, NULL, NULL, LISTED, "a matter of 1e-5 where variances are near 1: tests/test_epsilon.c"},
-    {"net", "letter_box", NULL, NULL, NULL, LISTED, "how detectors' pictures are fitted: tests/detector.sh"},
+    {"net", "bn_epsilon", NULL, NULL, NULL, LISTED,
+     "a matter of 1e-5 where variances are near 1: tests/test_epsilon.c"},
+    {"net", "letter_box", NULL, NULL, NULL, LISTED,
+     "how detectors' pictures are fitted: tests/detector.sh"},
     {"net", "ema_alpha", "0", ".9", NULL, OURS, "not a key of the host (tests/test_ema.c)"},
     /* keys of every layer: where they have their effect */
     {"convolutional", "learning_rate", "1", ".3", NULL, SAME, NULL},
@@ -170,9 +212,12 @@ static const row rows[] = {
     {"crop", "saturation", "1", "2", NULL, IDLE, GPU_ONLY},
     {"crop", "exposure", "1", "2", NULL, IDLE, GPU_ONLY},
     {"dropout", "probability", ".3", ".6", NULL, OURS, RAND_WHY},
-    {"dropout", "dropblock", "0", "1", NULL, OURS, "not a key of the host (tests/test_dropblock.c)"},
-    {"dropout", "dropblock_size_rel", ".2", ".6", "dropblock=1\n", OURS, "not a key of the host (tests/test_dropblock.c)"},
-    {"dropout", "dropblock_size_abs", "2", "5", "dropblock=1\n", OURS, "not a key of the host (tests/test_dropblock.c)"},
+    {"dropout", "dropblock", "0", "1", NULL, OURS,
+     "not a key of the host (tests/test_dropblock.c)"},
+    {"dropout", "dropblock_size_rel", ".2", ".6", "dropblock=1\n", OURS,
+     "not a key of the host (tests/test_dropblock.c)"},
+    {"dropout", "dropblock_size_abs", "2", "5", "dropblock=1\n", OURS,
+     "not a key of the host (tests/test_dropblock.c)"},
     {"softmax", "temperature", "1", "3", NULL, SAME, NULL},
     {"cost", "type", "sse", "L1", NULL, SAME, NULL},
     {"cost", "scale", "1", ".3", NULL, SAME, NULL},
@@ -180,7 +225,8 @@ static const row rows[] = {
     {"normalization", "beta", ".75", ".3", NULL, SAME, NULL},
     {"normalization", "kappa", "1", "2", NULL, SAME, NULL},
     /* heads */
-    {"yolo", "classes", "1", "2", NULL, LISTED, "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
+    {"yolo", "classes", "1", "2", NULL, LISTED,
+     "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
     {"yolo", "num", "3", "4", NULL, LISTED, "goes with anchors= (test_cfg.c, test_heads.c)"},
     {"yolo", "mask", "0,1", "1,2", NULL, SAME, NULL},
     {"yolo", "anchors", "2,2,3,4,6,5", "2,3,4,4,6,5", NULL, SAME, NULL},
@@ -191,9 +237,12 @@ static const row rows[] = {
     {NULL, "random", NULL, NULL, NULL, LISTED, LOADER},
     {NULL, "map", NULL, NULL, NULL, LISTED, A_FILE},
     {NULL, "tree", NULL, NULL, NULL, LISTED, A_FILE},
-    {"region", "classes", NULL, NULL, NULL, LISTED, "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
-    {"region", "coords", NULL, NULL, NULL, LISTED, "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
-    {"region", "num", NULL, NULL, NULL, LISTED, "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
+    {"region", "classes", NULL, NULL, NULL, LISTED,
+     "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
+    {"region", "coords", NULL, NULL, NULL, LISTED,
+     "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
+    {"region", "num", NULL, NULL, NULL, LISTED,
+     "goes with filters= of the layer before (test_cfg.c, test_heads.c)"},
     {"region", "anchors", "1,1,3,2", "1,2,2,2", NULL, SAME, NULL},
     {"region", "log", "0", "1", NULL, IDLE, NOT_USED},
     {"region", "sqrt", "0", "1", NULL, IDLE, NOT_USED},
@@ -205,31 +254,43 @@ static const row rows[] = {
     {"region", "noobject_scale", "1", ".3", NULL, SAME, NULL},
     {"region", "mask_scale", "1", ".3", NULL, IDLE, NOT_USED},
     {"region", "class_scale", "1", ".3", NULL, SAME, NULL},
-    {"detection", "classes", NULL, NULL, NULL, LISTED, "goes with output= of the layer before (test_cfg.c)"},
-    {"detection", "coords", NULL, NULL, NULL, LISTED, "goes with output= of the layer before (test_cfg.c)"},
-    {"detection", "num", NULL, NULL, NULL, LISTED, "goes with output= of the layer before (test_cfg.c)"},
-    {"detection", "side", NULL, NULL, NULL, LISTED, "goes with output= of the layer before (test_cfg.c)"},
+    {"detection", "classes", NULL, NULL, NULL, LISTED,
+     "goes with output= of the layer before (test_cfg.c)"},
+    {"detection", "coords", NULL, NULL, NULL, LISTED,
+     "goes with output= of the layer before (test_cfg.c)"},
+    {"detection", "num", NULL, NULL, NULL, LISTED,
+     "goes with output= of the layer before (test_cfg.c)"},
+    {"detection", "side", NULL, NULL, NULL, LISTED,
+     "goes with output= of the layer before (test_cfg.c)"},
     {"detection", "reorg", "0", "1", NULL, IDLE, NOT_USED},
     {"detection", "coord_scale", "1", ".3", NULL, SAME, NULL},
     {"detection", "object_scale", "1", ".3", NULL, SAME, NULL},
     {"detection", "noobject_scale", "1", ".3", NULL, SAME, NULL},
     {"detection", "class_scale", "1", ".3", NULL, SAME, NULL},
-    {"iseg", "classes", NULL, NULL, NULL, LISTED, "goes with filters= of the layer before (test_cfg.c)"},
-    {"iseg", "ids", NULL, NULL, NULL, LISTED, "goes with filters= of the layer before (test_cfg.c)"},
+    {"iseg", "classes", NULL, NULL, NULL, LISTED,
+     "goes with filters= of the layer before (test_cfg.c)"},
+    {"iseg", "ids", NULL, NULL, NULL, LISTED,
+     "goes with filters= of the layer before (test_cfg.c)"},
     /* recurrent: the host's own, also under LD_PRELOAD */
     {"crnn", "output_filters", "4", "6", NULL, HOST, NULL},
     {"crnn", "hidden_filters", "4", "6", NULL, HOST, NULL},
     /* ours */
     {"perturb", "noise", "1", "0", NULL, OURS, "not a section of the host (tests/test_perturb.c)"},
-    {"perturb", "sd", ".3", ".9", "noise=gaussian\nscale=0\n", OURS, "not a section of the host (tests/test_perturb.c)"},
+    {"perturb", "sd", ".3", ".9", "noise=gaussian\nscale=0\n", OURS,
+     "not a section of the host (tests/test_perturb.c)"},
     {"perturb", "scale", "1", "0", NULL, OURS, "not a section of the host (tests/test_perturb.c)"},
     {"meta_shared", "phi", NULL, NULL, NULL, LISTED, "names a file (tests/phi.sh)"},
     {"meta_shared", "train", "1", "0", NULL, OURS, "not a section of the host (tests/test_net.c)"},
-    {"meta_shared", "c_norm", "8", "80", NULL, OURS, "not a section of the host (tests/test_perturb.c)"},
-    {"meta_shared", "h_norm", "8", "80", NULL, OURS, "not a section of the host (tests/test_perturb.c)"},
-    {"meta_shared", "clip", "100", ".01", NULL, OURS, "not a section of the host (tests/test_perturb.c)"},
-    {"meta_shared", "clip_test", "1", "0", "clip=.01\n", OURS, "not a section of the host (tests/test_perturb.c)"},
-    {"meta_shared", "momentum", ".1", ".9", NULL, OURS, "not a section of the host (tests/test_perturb.c)"},
+    {"meta_shared", "c_norm", "8", "80", NULL, OURS,
+     "not a section of the host (tests/test_perturb.c)"},
+    {"meta_shared", "h_norm", "8", "80", NULL, OURS,
+     "not a section of the host (tests/test_perturb.c)"},
+    {"meta_shared", "clip", "100", ".01", NULL, OURS,
+     "not a section of the host (tests/test_perturb.c)"},
+    {"meta_shared", "clip_test", "1", "0", "clip=.01\n", OURS,
+     "not a section of the host (tests/test_perturb.c)"},
+    {"meta_shared", "momentum", ".1", ".9", NULL, OURS,
+     "not a section of the host (tests/test_perturb.c)"},
     {"meta_shared", "anneal", "0", "1", NULL, OURS, "not a section of the host (tests/test_net.c)"},
     {"meta_shared", "sigma", ".01", ".5", NULL, OURS, "not a section of the host (tests/phi.sh)"},
 };

@@ -1,8 +1,11 @@
-/* kill_at.c - kill_at N FOLDER COMMAND...: runs the command and kills it with SIGKILL as it is about to make its N-th call that changes
- * something in FOLDER: a file opened to be made or cut, written to, cut, synced, renamed or removed. N = 0 kills nothing and prints on
- * descriptor 3 how many such calls there were. Exit status: 137 if it was killed, else the command's; 125 if it cannot be watched here.
+/* kill_at.c - kill_at N FOLDER COMMAND...: runs the command and kills it with SIGKILL as it is
+ * about to make its N-th call that changes something in FOLDER: a file opened to be made or cut,
+ * written to, cut, synced, renamed or removed. N = 0 kills nothing and prints on descriptor 3 how
+ * many such calls there were. Exit status: 137 if it was killed, else the command's; 125 if it
+ * cannot be watched here.
  *
- * The kernel stops each such call and asks (seccomp's user notification), whichever thread makes it and whichever library. */
+ * The kernel stops each such call and asks (seccomp's user notification), whichever thread makes it
+ * and whichever library. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -24,14 +27,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Which argument says where: a path or a descriptor. Opening counts only with one of `flags` in argument 2. */
-typedef struct { long nr; int path, descriptor; unsigned flags; } watched;
+/* Which argument says where: a path or a descriptor. Opening counts only with one of `flags` in
+ * argument 2. */
+typedef struct {
+    long nr;
+    int path, descriptor;
+    unsigned flags;
+} watched;
 static const watched calls[] = {
-    {SYS_openat, 1, -1, O_CREAT | O_TRUNC}, {SYS_write, -1, 0, 0}, {SYS_pwrite64, -1, 0, 0}, {SYS_writev, -1, 0, 0},
-    {SYS_ftruncate, -1, 0, 0}, {SYS_fsync, -1, 0, 0}, {SYS_fdatasync, -1, 0, 0}, {SYS_unlinkat, 1, -1, 0},
-    {SYS_renameat, 1, -1, 0}, {SYS_renameat2, 1, -1, 0}, {SYS_linkat, 1, -1, 0},
+    {SYS_openat, 1, -1, O_CREAT | O_TRUNC},
+    {SYS_write, -1, 0, 0},
+    {SYS_pwrite64, -1, 0, 0},
+    {SYS_writev, -1, 0, 0},
+    {SYS_ftruncate, -1, 0, 0},
+    {SYS_fsync, -1, 0, 0},
+    {SYS_fdatasync, -1, 0, 0},
+    {SYS_unlinkat, 1, -1, 0},
+    {SYS_renameat, 1, -1, 0},
+    {SYS_renameat2, 1, -1, 0},
+    {SYS_linkat, 1, -1, 0},
 #ifdef SYS_rename
-    {SYS_open, 0, -1, 0}, {SYS_rename, 0, -1, 0}, {SYS_unlink, 0, -1, 0}, {SYS_link, 0, -1, 0}, {SYS_truncate, 0, -1, 0},
+    {SYS_open, 0, -1, 0},
+    {SYS_rename, 0, -1, 0},
+    {SYS_unlink, 0, -1, 0},
+    {SYS_link, 0, -1, 0},
+    {SYS_truncate, 0, -1, 0},
 #endif
 };
 enum { CALLS = sizeof calls / sizeof *calls };
@@ -45,14 +65,17 @@ static void quit(const char *what) {
 static int ask_about_calls(void) {
     struct sock_filter code[CALLS + 3];
     int n = 0;
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                             offsetof(struct seccomp_data, nr));
     for (int i = 0; i < CALLS; i++)
-        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].nr, (unsigned char)(CALLS - i), 0);
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].nr,
+                                                 (unsigned char)(CALLS - i), 0);
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
     struct sock_fprog program = {(unsigned short)n, code};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -1;
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                        &program);
 }
 
 /* A descriptor (or none, -1) goes from the child to its parent. */
@@ -75,13 +98,16 @@ static void pass(int socket, int fd) {
 static int passed(int socket) {
     char byte = 0, room[CMSG_SPACE(sizeof(int))];
     struct iovec io = {&byte, 1};
-    struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+    struct msghdr m = {
+        .msg_iov = &io, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
     int fd = -1;
-    if (recvmsg(socket, &m, 0) == 1 && byte && CMSG_FIRSTHDR(&m)) memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+    if (recvmsg(socket, &m, 0) == 1 && byte && CMSG_FIRSTHDR(&m))
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
     return fd;
 }
 
-/* Where a call points to: what a descriptor is open on, or the text at an address of the other process. */
+/* Where a call points to: what a descriptor is open on, or the text at an address of the other
+ * process. */
 static int place_of(const struct seccomp_notif *ask, char *place, size_t room) {
     const watched *w = calls;
     while (w->nr != ask->data.nr) w++;
@@ -94,7 +120,8 @@ static int place_of(const struct seccomp_notif *ask, char *place, size_t room) {
         return n > 0;
     }
     memset(place, 0, room);
-    struct iovec to = {place, room - 1}, from = {(void *)(uintptr_t)ask->data.args[w->path], room - 1};
+    struct iovec to = {place, room - 1},
+                 from = {(void *)(uintptr_t)ask->data.args[w->path], room - 1};
     /* A page at a time: the text may end just before one that is not there. */
     from.iov_len = 4096 - (size_t)((uintptr_t)from.iov_base & 4095);
     to.iov_len = from.iov_len;
@@ -123,7 +150,8 @@ static long watch(int fd, pid_t child, long nth, const char *folder) {
 
 int main(int argc, char **argv) {
     int pair[2], status;
-    if (argc < 4 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) quit("kill_at N FOLDER COMMAND...");
+    if (argc < 4 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        quit("kill_at N FOLDER COMMAND...");
     pid_t child = fork();
     if (child < 0) quit("fork");
     if (!child) {

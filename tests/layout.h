@@ -4,7 +4,8 @@
 #include "ops/shape.h"
 
 static inline size_t nhwc_at(shape4 s, size_t nchw) {
-    size_t area = (size_t)s.h * (size_t)s.w, p = nchw % area, c = nchw / area % (size_t)s.c, n = nchw / area / (size_t)s.c;
+    size_t area = (size_t)s.h * (size_t)s.w, p = nchw % area, c = nchw / area % (size_t)s.c,
+           n = nchw / area / (size_t)s.c;
     return (n * area + p) * (size_t)s.c + c;
 }
 static inline void to_nhwc(float *out, const float *in, shape4 s) {

@@ -104,8 +104,9 @@ static void box_at(double box[4], const state *s, int k, int y, int x) {
     const yolo_head *h = s->h;
     for (int i = 0; i < 4; i++) {
         double o = s->out[at_of(h, s->b, k, i, y, x)];
-        double size =
-            i < 2 ? 0 : (double)h->sizes[2 * h->mask[k] + i - 2] / (i == 2 ? h->net_w : h->net_h);
+        double size = i < 2 ? 0
+                            : (double)h->sizes[2 * h->mask[k] + i - 2] /
+                                  (i == 2 ? h->net_w : h->net_h);
         box[i] = i == 0          ? (x + o) / h->w
                  : i == 1        ? (y + o) / h->h
                  : h->new_coords ? 4 * o * o * size
@@ -152,8 +153,9 @@ static void learn_box(const state *s, int k, int y, int x, const double t[4], in
     if (!r->mse) ref_step(step, a, t, r->measure);
     for (int i = 0; i < 4; i++) {
         size_t at = at_of(h, s->b, k, i, y, x);
-        double size =
-            i < 2 ? 0 : (double)h->sizes[2 * h->mask[k] + i - 2] / (i == 2 ? h->net_w : h->net_h);
+        double size = i < 2 ? 0
+                            : (double)h->sizes[2 * h->mask[k] + i - 2] /
+                                  (i == 2 ? h->net_w : h->net_h);
         double target = i == 0          ? t[0] * h->w - x
                         : i == 1        ? t[1] * h->h - y
                         : h->new_coords ? sqrt(t[i] / size) / 2
@@ -194,8 +196,10 @@ static void search(const state *s, const float *truth, int k, int y, int x) {
     size_t at = at_of(h, s->b, k, 4, y, x);
     put(s, at, d, AIM_ENTROPY, 0, n);
     if (sure && best > (double)r->ignore_thresh) {
-        if (!r->objectness_smooth) put(s, at, 0, AIM_NONE, 0, 0);
-        else if (n * (best - o) > d) put(s, at, n * (best - o), AIM_OTHER, 0, 0);
+        if (!r->objectness_smooth)
+            put(s, at, 0, AIM_NONE, 0, 0);
+        else if (n * (best - o) > d)
+            put(s, at, n * (best - o), AIM_OTHER, 0, 0);
     }
     if (!(best > (double)r->truth_thresh)) return;
     double b[4] = {(double)whose[0], (double)whose[1], (double)whose[2], (double)whose[3]},
@@ -228,10 +232,11 @@ static void assign(const state *s, const float *truth) {
     if (!valid(truth, h) || x < 0 || y < 0 || x >= h->w || y >= h->h) return;
     for (int i = 1; i < h->anchors; i++)
         if (alike(h, i, t, BOX_IOU) > alike(h, best, t, BOX_IOU)) best = i;
-    for (int turn = 0; turn < 2; turn++) for (int k = 0; k < h->n; k++) {
+    for (int turn = 0; turn < 2; turn++)
+        for (int k = 0; k < h->n; k++) {
             int same = h->mask[k] == best,
-                more =
-                    r->iou_thresh < 1 && alike(h, h->mask[k], t, r->shape) > (double)r->iou_thresh;
+                more = r->iou_thresh < 1 &&
+                       alike(h, h->mask[k], t, r->shape) > (double)r->iou_thresh;
             if (turn == 0 ? !same : same || !more) continue;
             size_t at = at_of(h, s->b, k, 4, y, x);
             double w = weight_of(r, cls) * (double)r->obj_normalizer;
@@ -239,7 +244,7 @@ static void assign(const state *s, const float *truth) {
             if (!r->objectness_smooth || s->delta[at] == 0)
                 put(s, at, w * (1 - s->out[at]), AIM_ENTROPY, 1, w);
             learn_class(s, k, y, x, cls);
-    }
+        }
 }
 
 static void divide(const state *s, int k, int y, int x) {

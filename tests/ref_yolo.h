@@ -14,7 +14,10 @@ void ref_yolo_output(double *out, const double *raw, const yolo_head *h);
 
 /* What a number of the raw input is trained towards, while nothing else moves. */
 typedef enum { AIM_NONE, AIM_ENTROPY, AIM_SQUARE, AIM_OTHER } ref_aim_kind;
-typedef struct { ref_aim_kind kind; double target, weight; } ref_aim;
+typedef struct {
+    ref_aim_kind kind;
+    double target, weight;
+} ref_aim;
 
 /* delta (=) and aims (=), the latter for rules that are gradients of a loss (yolo_loss.h); given by
  * two boxes: AIM_OTHER. */

@@ -1,4 +1,5 @@
-/* sides.h - the perturbation by perturb.h's own code, and what another way of computing it is held against it by. */
+/* sides.h - the perturbation by perturb.h's own code, and what another way of computing it is held
+ * against it by. */
 #ifndef SIDES_H
 #define SIDES_H
 #include "ops/perturb.h"
@@ -21,12 +22,19 @@ static inline float *normal(size_t n, uint64_t k) {
     return x;
 }
 
-/* Outputs, gradients and running statistics of one forward and backward; dx begins with numbers to add to. */
-typedef struct { float *y, *dx, *rm, *rv; double dphi[PHI_LEN]; } side;
+/* Outputs, gradients and running statistics of one forward and backward; dx begins with numbers to
+ * add to. */
+typedef struct {
+    float *y, *dx, *rm, *rv;
+    double dphi[PHI_LEN];
+} side;
 
 static inline side side_new(shape4 s) {
     size_t n = shape_len(s), c = 4 * (size_t)s.c;
-    side r = {.y = calloc(n, sizeof(float)), .dx = malloc(n * sizeof(float)), .rm = malloc(c * sizeof(float)), .rv = malloc(c * sizeof(float))};
+    side r = {.y = calloc(n, sizeof(float)),
+              .dx = malloc(n * sizeof(float)),
+              .rm = malloc(c * sizeof(float)),
+              .rv = malloc(c * sizeof(float))};
     for (size_t i = 0; i < c; i++) {
         r.rm[i] = 0.1f * (float)(i % 5);
         r.rv[i] = 1;
@@ -42,9 +50,11 @@ static inline void side_free(side *r) {
     free(r->rv);
 }
 
-static inline side side_reference(const perturb_args *a, const float *x, const float *dy, const float *phi, int add) {
+static inline side side_reference(const perturb_args *a, const float *x, const float *dy,
+                                  const float *phi, int add) {
     side r = side_new(a->s);
-    float *tape = malloc(perturb_tape_len(a->s) * sizeof *tape), *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
+    float *tape = malloc(perturb_tape_len(a->s) * sizeof *tape),
+          *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
     perturb_forward(r.y, tape, r.rm, r.rv, x, phi, a, scratch);
     perturb_backward(r.dx, add, r.dphi, dy, tape, x, phi, a, scratch);
     free(tape);
@@ -53,15 +63,20 @@ static inline side side_reference(const perturb_args *a, const float *x, const f
 }
 
 static inline void side_compare(const side *d, const side *r, shape4 s, const char *what) {
-    static const int part[] = {PHI_E1_SELF, PHI_E1_ALL, PHI_E2_SELF, PHI_E2_ALL, PHI_K, PHI_W, PHI_LEN};
+    static const int part[] = {PHI_E1_SELF, PHI_E1_ALL, PHI_E2_SELF, PHI_E2_ALL,
+                               PHI_K,       PHI_W,      PHI_LEN};
     size_t n = shape_len(s), c = 4 * (size_t)s.c;
     float f[PHI_LEN];
     for (int i = 0; i < PHI_LEN; i++) f[i] = (float)d->dphi[i];
-    double y = apart(d->y, r->y, n), dx = apart(d->dx, r->dx, n), rm = apart(d->rm, r->rm, c), rv = apart(d->rv, r->rv, c);
-    CHECK(y < LIMIT && dx < LIMIT && rm < LIMIT && rv < LIMIT, "%s, %dx%dx%dx%d: y %g, dx %g, mean %g, variance %g", what, s.n, s.h, s.w, s.c, y, dx, rm, rv);
+    double y = apart(d->y, r->y, n), dx = apart(d->dx, r->dx, n), rm = apart(d->rm, r->rm, c),
+           rv = apart(d->rv, r->rv, c);
+    CHECK(y < LIMIT && dx < LIMIT && rm < LIMIT && rv < LIMIT,
+          "%s, %dx%dx%dx%d: y %g, dx %g, mean %g, variance %g", what, s.n, s.h, s.w, s.c, y, dx, rm,
+          rv);
     for (int i = 0; i < 6; i++) {
         double p = t_rel(f + part[i], r->dphi + part[i], (size_t)(part[i + 1] - part[i]));
-        CHECK(p < LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c, part[i], p);
+        CHECK(p < LIMIT, "%s, %dx%dx%dx%d: phi's gradient from %d on: %g", what, s.n, s.h, s.w, s.c,
+              part[i], p);
     }
 }
 #endif

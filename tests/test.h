@@ -1,5 +1,5 @@
-/* test.h - what every test program shares: checks that NaN can't pass, a counted skip, a closing line; and a
- * word on where it was when it is cut off. */
+/* test.h - what every test program shares: checks that NaN can't pass, a counted skip, a closing
+ * line; and a word on where it was when it is cut off. */
 #ifndef MP_TEST_H
 #define MP_TEST_H
 #include <math.h>
@@ -21,8 +21,9 @@ static const char *volatile t_file;
 /* scripts/run_tests.sh ends a test that hangs by SIGTERM. */
 static void t_cut_off(int signal) {
     char text[200];
-    int n = t_line ? snprintf(text, sizeof text, "cut off after the check in %s:%d\n", t_file, t_line)
-                   : snprintf(text, sizeof text, "cut off before the first check\n");
+    int n = t_line
+                ? snprintf(text, sizeof text, "cut off after the check in %s:%d\n", t_file, t_line)
+                : snprintf(text, sizeof text, "cut off before the first check\n");
     if (write(1, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1) < 0) _exit(1);
     _exit(128 + signal);
 }
@@ -32,14 +33,27 @@ __attribute__((constructor)) static void t_begin(void) {
     signal(SIGTERM, t_cut_off);
 }
 
-#define CHECK(cond, ...) do { \
-    t_file = __FILE__; \
-    t_line = __LINE__; \
-    if (cond) t_passed++; \
-    else { t_failed++; printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #cond); printf(__VA_ARGS__); printf("\n"); } \
-} while (0)
+#define CHECK(cond, ...)                                           \
+    do {                                                           \
+        t_file = __FILE__;                                         \
+        t_line = __LINE__;                                         \
+        if (cond)                                                  \
+            t_passed++;                                            \
+        else {                                                     \
+            t_failed++;                                            \
+            printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #cond); \
+            printf(__VA_ARGS__);                                   \
+            printf("\n");                                          \
+        }                                                          \
+    } while (0)
 
-#define SKIP(...) do { t_skipped++; printf("SKIP "); printf(__VA_ARGS__); printf("\n"); } while (0)
+#define SKIP(...)            \
+    do {                     \
+        t_skipped++;         \
+        printf("SKIP ");     \
+        printf(__VA_ARGS__); \
+        printf("\n");        \
+    } while (0)
 
 /* Relative L2 error of got against want; infinite when anything is NaN. */
 static inline double t_rel(const float *got, const double *want, size_t n) {

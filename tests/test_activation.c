@@ -146,7 +146,11 @@ static void lengths_and_names(void) {
 
 /* ---- over channels -------------------------------------------------------------------------- */
 
-typedef struct { double x[64], r[64]; int c; act_kind kind; } position;
+typedef struct {
+    double x[64], r[64];
+    int c;
+    act_kind kind;
+} position;
 
 static double loss(void *of) {
     const position *p = of;
@@ -163,38 +167,39 @@ static double loss(void *of) {
 }
 
 static void channels(void) {
-    for (int k = ACT_NORM_CHAN; k < ACT_COUNT; k++) for (int c = 1; c < 64; c += c < 5 ? 1 : 9) {
-        enum { ROWS = 5 };
-        float x[ROWS * 64], dy[ROWS * 64], y[ROWS * 64], dx[ROWS * 64];
-        double want[ROWS * 64], grad[ROWS * 64];
-        rng_normal_row(x, ROWS * 64, rng_key(3, RNG_TEST, 3, (uint64_t)c), 0);
-        rng_normal_row(dy, ROWS * 64, rng_key(3, RNG_TEST, 4, (uint64_t)c), 0);
-        for (int r = 0; r < ROWS; r++) {
-            position p = {.c = c, .kind = (act_kind)k};
-            for (int i = 0; i < c; i++) p.x[i] = (double)(x[r * c + i] *= r ? 1 : 1e-3f);
-            for (int i = 0; i < c; i++) {
-                p.r[i] = 1;
-                want[r * c + i] = loss(&p);
-                p.r[i] = 0;
+    for (int k = ACT_NORM_CHAN; k < ACT_COUNT; k++)
+        for (int c = 1; c < 64; c += c < 5 ? 1 : 9) {
+            enum { ROWS = 5 };
+            float x[ROWS * 64], dy[ROWS * 64], y[ROWS * 64], dx[ROWS * 64];
+            double want[ROWS * 64], grad[ROWS * 64];
+            rng_normal_row(x, ROWS * 64, rng_key(3, RNG_TEST, 3, (uint64_t)c), 0);
+            rng_normal_row(dy, ROWS * 64, rng_key(3, RNG_TEST, 4, (uint64_t)c), 0);
+            for (int r = 0; r < ROWS; r++) {
+                position p = {.c = c, .kind = (act_kind)k};
+                for (int i = 0; i < c; i++) p.x[i] = (double)(x[r * c + i] *= r ? 1 : 1e-3f);
+                for (int i = 0; i < c; i++) {
+                    p.r[i] = 1;
+                    want[r * c + i] = loss(&p);
+                    p.r[i] = 0;
+                }
+                for (int i = 0; i < c; i++) p.r[i] = (double)dy[r * c + i];
+                for (int i = 0; i < c; i++) grad[r * c + i] = ref_slope(loss, &p, &p.x[i], 1e-7);
             }
-            for (int i = 0; i < c; i++) p.r[i] = (double)dy[r * c + i];
-            for (int i = 0; i < c; i++) grad[r * c + i] = ref_slope(loss, &p, &p.x[i], 1e-7);
+            act_channels_forward(y, x, ROWS, (size_t)c, (act_kind)k);
+            act_channels_backward(dx, dy, x, y, ROWS, (size_t)c, (act_kind)k);
+            CHECK(t_rel(y, want, (size_t)(ROWS * c)) <= 1e-6, "%s of %d: %g", act_name((act_kind)k),
+                  c, t_rel(y, want, (size_t)(ROWS * c)));
+            /* With one channel the softmax kinds are nearly constant: what is left of dy - g are
+             * rounding errors of 1e-7 of dy; with many, g has those of its sum. */
+            double at = 0;
+            for (int i = 0; i < ROWS * c; i++)
+                at = fmax(at, fabs((double)dx[i] - grad[i]) / fmax(1, fabs(grad[i])));
+            CHECK(at <= 4e-6, "gradient of %s of %d: %g", act_name((act_kind)k), c, at);
+            act_channels_backward(dy, dy, x, y, ROWS, (size_t)c, (act_kind)k);
+            CHECK(!memcmp(dx, dy, (size_t)(ROWS * c) * sizeof *dx), "in place");
+            act_channels_forward(x, x, ROWS, (size_t)c, (act_kind)k);
+            CHECK(!memcmp(x, y, (size_t)(ROWS * c) * sizeof *x), "in place");
         }
-        act_channels_forward(y, x, ROWS, (size_t)c, (act_kind)k);
-        act_channels_backward(dx, dy, x, y, ROWS, (size_t)c, (act_kind)k);
-        CHECK(t_rel(y, want, (size_t)(ROWS * c)) <= 1e-6, "%s of %d: %g", act_name((act_kind)k), c,
-              t_rel(y, want, (size_t)(ROWS * c)));
-        /* With one channel the softmax kinds are nearly constant: what is left of dy - g are
-         * rounding errors of 1e-7 of dy; with many, g has those of its sum. */
-        double at = 0;
-        for (int i = 0; i < ROWS * c; i++)
-            at = fmax(at, fabs((double)dx[i] - grad[i]) / fmax(1, fabs(grad[i])));
-        CHECK(at <= 4e-6, "gradient of %s of %d: %g", act_name((act_kind)k), c, at);
-        act_channels_backward(dy, dy, x, y, ROWS, (size_t)c, (act_kind)k);
-        CHECK(!memcmp(dx, dy, (size_t)(ROWS * c) * sizeof *dx), "in place");
-        act_channels_forward(x, x, ROWS, (size_t)c, (act_kind)k);
-        CHECK(!memcmp(x, y, (size_t)(ROWS * c) * sizeof *x), "in place");
-    }
     for (int k = ACT_NORM_CHAN; k < ACT_COUNT; k++) {
         float x[4] = {1e4f, -1e4f, 1e4f, 0}, y[4], dx[4], dy[4] = {1, 2, 3, 4};
         act_channels_forward(y, x, 1, 4, (act_kind)k);

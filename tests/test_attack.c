@@ -1,7 +1,7 @@
-/* test_attack.c - balls, steps and projections against their definitions, and the gradient that an attack follows against
- * difference quotients of the loss it reports, with and without noise. */
+/* test_attack.c - balls, steps and projections against their definitions, and the gradient that an
+ * attack follows against difference quotients of the loss it reports, with and without noise. */
 #include "test.h"
-#include "train/attack.h"
+#include "study/attack.h"
 #include <omp.h>
 #include <unistd.h>
 
@@ -15,12 +15,14 @@ static double distance2(const float *a, const float *b) {
 }
 
 static int in_picture(const float *x, const float *delta) {
-    for (int i = 0; i < D; i++) if (!(x[i] + delta[i] >= -1e-6F && x[i] + delta[i] <= 1 + 1e-6F)) return 0;
+    for (int i = 0; i < D; i++)
+        if (!(x[i] + delta[i] >= -1e-6F && x[i] + delta[i] <= 1 + 1e-6F)) return 0;
     return 1;
 }
 
-/* The projection lies in the ball, and no other point of the ball, random or moved a little from it, is nearer to where it came from. The
- * picture is gray, far from its borders, so that they play no part. */
+/* The projection lies in the ball, and no other point of the ball, random or moved a little from
+ * it, is nearer to where it came from. The picture is gray, far from its borders, so that they play
+ * no part. */
 static void projection(ball_kind k, rng_stream *r) {
     float x[D], from[D], to[D], other[D], scratch[D];
     float eps = k == BALL_LINF ? 0.05F : k == BALL_L2 ? 0.4F : 3;
@@ -30,13 +32,15 @@ static void projection(ball_kind k, rng_stream *r) {
     }
     CHECK(ball_norm(k, from, D) > (double)eps, "%s: nothing to project", names[k]);
     ball_project(k, to, x, D, eps, scratch);
-    CHECK(fabs(ball_norm(k, to, D) - (double)eps) < 1e-5 * (double)eps, "%s: |delta| %g, eps %g", names[k], ball_norm(k, to, D), (double)eps);
+    CHECK(fabs(ball_norm(k, to, D) - (double)eps) < 1e-5 * (double)eps, "%s: |delta| %g, eps %g",
+          names[k], ball_norm(k, to, D), (double)eps);
     double least = distance2(from, to);
     int nearer = 0;
     for (int n = 0; n < 200; n++) {
         ball_random(k, other, x, D, eps, r);
         float t = n % 2 ? 1 : 0.01F;
-        for (int i = 0; i < D; i++) other[i] = to[i] + t * (other[i] - to[i]);      /* in the ball: it is convex */
+        for (int i = 0; i < D; i++)
+            other[i] = to[i] + t * (other[i] - to[i]); /* in the ball: it is convex */
         nearer += distance2(from, other) < least - 1e-7;
     }
     CHECK(nearer == 0, "%s: %d points of the ball are nearer", names[k], nearer);
@@ -49,11 +53,12 @@ static void steps_and_starts(ball_kind k, rng_stream *r) {
     float x[D], delta[D] = {0}, g[D], scratch[D], far = 0;
     double before[D];
     for (int i = 0; i < D; i++) {
-        x[i] = i % 3 ? rng_uniform(r, 0.2F, 0.8F) : (float)(i % 2);        /* some at the border */
+        x[i] = i % 3 ? rng_uniform(r, 0.2F, 0.8F) : (float)(i % 2); /* some at the border */
         g[i] = i % 7 ? rng_normal(r) : 0;
     }
     ball_step(k, delta, g, x, D, 0.1F, scratch);
-    CHECK(fabs(ball_norm(k, delta, D) - 0.1) < 1e-5, "%s: a step of length %g", names[k], ball_norm(k, delta, D));
+    CHECK(fabs(ball_norm(k, delta, D) - 0.1) < 1e-5, "%s: a step of length %g", names[k],
+          ball_norm(k, delta, D));
     double up = 0;
     for (int i = 0; i < D; i++) up += (double)delta[i] * (double)g[i];
     CHECK(up > 0, "%s: not uphill", names[k]);
@@ -63,7 +68,8 @@ static void steps_and_starts(ball_kind k, rng_stream *r) {
             moved += delta[i] != 0;
             stuck += x[i] + delta[i] > 1 || x[i] + delta[i] < 0;
         }
-        CHECK(moved == D / 100 && stuck == 0, "l1: %d coordinates moved, %d out of the picture", moved, stuck);
+        CHECK(moved == D / 100 && stuck == 0, "l1: %d coordinates moved, %d out of the picture",
+              moved, stuck);
     }
     for (int i = 0; i < D; i++) before[i] = (double)delta[i];
     memset(g, 0, sizeof g);
@@ -102,7 +108,8 @@ static void gradient(int samples) {
     if (!net) exit(t_done("test_attack"));
     host_init(net, 3);
     rng_stream r = rng_open(rng_key(9, RNG_TEST, 0, 0));
-    float *phi = host_phi(host_of(net)), X[B * IN], Y[B * IN], g[B * IN], unused[B * IN], truth[B * OUT] = {0}, dir[IN];
+    float *phi = host_phi(host_of(net)), X[B * IN], Y[B * IN], g[B * IN], unused[B * IN],
+          truth[B * OUT] = {0}, dir[IN];
     double loss[B], up[B], down[B];
     for (int k = 0; k < PHI_LEN; k++) phi[k] = 0.3F * rng_normal(&r);
     for (int i = 0; i < B * IN; i++) X[i] = rng_uniform(&r, 0, 1);
@@ -121,8 +128,9 @@ static void gradient(int samples) {
                 said += (double)g[i * IN + k] * (double)dir[k];
                 size += (double)g[i * IN + k] * (double)g[i * IN + k];
             }
-            CHECK(fabs(said - found) < 0.01 * sqrt(size) + 1e-4, "samples %d, image %d: slope %g, difference quotient %g, |g| %g", samples, i, said,
-                  found, sqrt(size));
+            CHECK(fabs(said - found) < 0.01 * sqrt(size) + 1e-4,
+                  "samples %d, image %d: slope %g, difference quotient %g, |g| %g", samples, i,
+                  said, found, sqrt(size));
         }
     }
     CHECK(loss[0] > 0 && loss[0] != loss[1], "losses %g %g", loss[0], loss[1]);

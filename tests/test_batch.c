@@ -1,6 +1,6 @@
-/* test_batch.c - batches: the same floats on any number of threads, every image once an epoch, crops and
- * flips as often as they should, and resizing, cropping, turning and colours against the host's own
- * functions. */
+/* test_batch.c - batches: the same floats on any number of threads, every image once an epoch,
+ * crops and flips as often as they should, and resizing, cropping, turning and colours against the
+ * host's own functions. */
 #include "data/batch.h"
 #include "data/sample.h"
 #include "data_make.h"
@@ -11,11 +11,12 @@
 image center_crop_image(image im, int w, int h);
 image letterbox_image(image im, int w, int h);
 image resize_image(image im, int w, int h);
-image rotate_crop_image(image im, float rad, float s, int w, int h, float dx, float dy, float aspect);
+image rotate_crop_image(image im, float rad, float s, int w, int h, float dx, float dy,
+                        float aspect);
 void distort_image(image im, float hue, float sat, float val);
 
-/* n pictures of w x h noise (of different sizes if vary), image i of class i mod classes, its number in its
- * first pixel. */
+/* n pictures of w x h noise (of different sizes if vary), image i of class i mod classes, its
+ * number in its first pixel. */
 static dataset make_set(int n, int classes, int w, int h, int c, int vary) {
     dataset s = {n, classes, calloc((size_t)n, sizeof(sample)), 0};
     for (int i = 0; i < n; i++) {
@@ -50,18 +51,18 @@ static double max_difference(const float *a, const float *b, size_t n) {
     return worst;
 }
 
-/* The host blends its last row with nothing wherever the product of two rounded factors misses the last
- * source row: black if it falls short, too dark by 1e-6 or so if it goes beyond. Ours must then be that of
- * the source. */
+/* The host blends its last row with nothing wherever the product of two rounded factors misses the
+ * last source row: black if it falls short, too dark by 1e-6 or so if it goes beyond. Ours must
+ * then be that of the source. */
 static int host_loses_row(int from, int to) {
     volatile float step = (float)(from - 1) / (float)(to - 1), at = (float)(to - 1) * step;
     return from > 1 && at != (float)(from - 1);
 }
 
 static void test_host_sizes(void) {
-    static const int size[][4] = {{32, 32, 32, 32}, {40, 30, 32, 32}, {31, 57, 32, 32}, {100, 75, 28, 28},
-                                  {5, 9, 64, 48},   {224, 7, 20, 20}, {3, 200, 32, 16}, {1, 1, 8, 8},
-                                  {2, 2, 42, 42},   {64, 1, 16, 16}};
+    static const int size[][4] = {
+        {32, 32, 32, 32}, {40, 30, 32, 32}, {31, 57, 32, 32}, {100, 75, 28, 28}, {5, 9, 64, 48},
+        {224, 7, 20, 20}, {3, 200, 32, 16}, {1, 1, 8, 8},     {2, 2, 42, 42},    {64, 1, 16, 16}};
     double centre = 0, box = 0;
     int lost = 0;
     for (int i = 0; i < 10; i++) {
@@ -73,13 +74,15 @@ static void test_host_sizes(void) {
             float *X = malloc(n * sizeof *X);
             sample item = {r, 0, NULL};
             dataset s = {1, 1, &item, 0};
-            image im = to_image(&r), want = center_crop_image(im, w, h), lb = letterbox_image(im, w, h);
+            image im = to_image(&r), want = center_crop_image(im, w, h),
+                  lb = letterbox_image(im, w, h);
             batch_test(&s, FIT_CENTRE, w, h, c, 0, 1, X, NULL, NULL);
             for (int k = 0; k < c && host_loses_row(square, h); k++, lost++) {
                 size_t at = ((size_t)k * (size_t)h + (size_t)h - 1) * row;
                 sample_box from = sample_centre_square(&r);
                 int px = r.px[((from.y + from.h - 1) * r.w + from.x) * c + k];
-                CHECK(fabsf(X[at] - (float)px / 255) < 1e-6f, "last row %g, pixel %d", (double)X[at], px);
+                CHECK(fabsf(X[at] - (float)px / 255) < 1e-6f, "last row %g, pixel %d",
+                      (double)X[at], px);
                 memcpy(want.data + at, X + at, row * sizeof *X);
             }
             centre = fmax(centre, max_difference(X, want.data, n));
@@ -104,7 +107,8 @@ static void test_host_sizes(void) {
     CHECK(lost > 0, "no size at which the host loses a row was tried");
 }
 
-/* What a test sees of a picture is what training with crop_pad sees of it, but for rounding to bytes; nothing differs for squares. */
+/* What a test sees of a picture is what training with crop_pad sees of it, but for rounding to
+ * bytes; nothing differs for squares. */
 static void test_fits(void) {
     static const int size[][2] = {{64, 24}, {20, 50}, {32, 32}, {48, 32}};
     for (size_t i = 0; i < 4; i++) {
@@ -118,17 +122,21 @@ static void test_fits(void) {
             batch_train(&s, &a, 1, 0, 1, Y, NULL, NULL);
             batch_test(&s, (image_fit)fit, W, H, 3, 0, 1, X[fit], NULL, NULL);
             double worst = max_difference(X[fit], Y, ALL);
-            CHECK(worst < 0.6 / 255, "%d x %d, fit %d: training and test differ by %g", r.w, r.h, fit, worst);
+            CHECK(worst < 0.6 / 255, "%d x %d, fit %d: training and test differ by %g", r.w, r.h,
+                  fit, worst);
         }
         /* A square's centre is all of it; a picture of the network's shape fills it. */
-        double apart = fmin(r.w == r.h ? 1 : max_difference(X[0], X[1], ALL), i == 3 ? 1 : max_difference(X[0], X[2], ALL));
+        double apart = fmin(r.w == r.h ? 1 : max_difference(X[0], X[1], ALL),
+                            i == 3 ? 1 : max_difference(X[0], X[2], ALL));
         CHECK(apart > 0.1, "%d x %d: ways to fit are ways: %g", r.w, r.h, apart);
         raster_free(&r);
     }
     raster square = m_picture(40, 40, 3, 0);
     static float S[3][32 * 32 * 3];
-    for (int fit = FIT_STRETCH; fit <= FIT_LETTERBOX; fit++) image_fitted(&square, (image_fit)fit, 32, 32, 3, S[fit]);
-    CHECK(!memcmp(S[0], S[1], sizeof S[0]) && !memcmp(S[0], S[2], sizeof S[0]), "a square is a square");
+    for (int fit = FIT_STRETCH; fit <= FIT_LETTERBOX; fit++)
+        image_fitted(&square, (image_fit)fit, 32, 32, 3, S[fit]);
+    CHECK(!memcmp(S[0], S[1], sizeof S[0]) && !memcmp(S[0], S[2], sizeof S[0]),
+          "a square is a square");
     raster_free(&square);
 }
 
@@ -137,11 +145,12 @@ static void test_host_turns(void) {
     for (int i = 0; i < 60; i++) {
         int w = 16 + i % 7, h = 16 + i % 5, c = i % 2 ? 3 : 1, flip = i % 3 == 0;
         raster r = m_picture(10 + i, 50 - i / 2, c, 1);
-        sample_turn t = {(float)i * 0.1f - 3, 0.3f + (float)i / 20, (float)(i % 9) - 4, (float)(i % 11) - 5,
-                         0.5f + (float)(i % 4) / 3, 0};
+        sample_turn t = {(float)i * 0.1f - 3, 0.3f + (float)i / 20,      (float)(i % 9) - 4,
+                         (float)(i % 11) - 5, 0.5f + (float)(i % 4) / 3, 0};
         size_t n = (size_t)w * (size_t)h;
         float *X = malloc(n * (size_t)c * sizeof *X);
-        image im = to_image(&r), want = rotate_crop_image(im, t.rad, t.scale, w, h, t.dx, t.dy, t.aspect);
+        image im = to_image(&r),
+              want = rotate_crop_image(im, t.rad, t.scale, w, h, t.dx, t.dy, t.aspect);
         sample_rotate_crop(X, &r, t, w, h, c, flip);
         for (int k = 0; flip && k < c * h; k++) {
             for (int a = 0, b = w - 1; a < b; a++, b--) {
@@ -199,12 +208,15 @@ static void test_threads(void) {
         dataset s = make_set(17, 3, 12, 10, c, vary);
         augment a = kind(mode >= 4, c);
         size_t x = BATCH * 120 * (size_t)c;
-        float *X = malloc(BATCHES * x * sizeof *X), *Y = malloc(x * sizeof *Y), truth[BATCHES][BATCH * 3];
+        float *X = malloc(BATCHES * x * sizeof *X), *Y = malloc(x * sizeof *Y),
+              truth[BATCHES][BATCH * 3];
         int labels[BATCHES][BATCH], wrong = 0;
         for (uint64_t k = 0; k < BATCHES; k++) {
-            if (batch_train(&s, &a, 42, k + 5, BATCH, X + k * x, truth[k], labels[k])) m_die("memory");
+            if (batch_train(&s, &a, 42, k + 5, BATCH, X + k * x, truth[k], labels[k]))
+                m_die("memory");
             for (int b = 0; b < BATCH; b++) {
-                for (int j = 0; j < 3; j++) wrong += truth[k][3 * b + j] != (j == labels[k][b] ? 1.0f : 0.0f);
+                for (int j = 0; j < 3; j++)
+                    wrong += truth[k][3 * b + j] != (j == labels[k][b] ? 1.0f : 0.0f);
             }
         }
         CHECK(!wrong, "truth is one-hot: %d wrong", wrong);
@@ -214,9 +226,9 @@ static void test_threads(void) {
             loader *l = loader_new(&s, &a, 42, 5, BATCH, threads == 4 ? 5 : threads);
             for (uint64_t k = 0; l && k < BATCHES; k++) {
                 const batch_t *b = loader_next(l);
-                wrong += b->k != k + 5 || memcmp(b->X, X + k * x, x * sizeof *X)
-                         || memcmp(b->truth, truth[k], sizeof truth[k])
-                         || memcmp(b->labels, labels[k], sizeof labels[k]);
+                wrong += b->k != k + 5 || memcmp(b->X, X + k * x, x * sizeof *X) ||
+                         memcmp(b->truth, truth[k], sizeof truth[k]) ||
+                         memcmp(b->labels, labels[k], sizeof labels[k]);
             }
             CHECK(l && !wrong, "mode %d, %d threads: %d batches differ", mode, threads, wrong);
             loader_free(l);
@@ -247,11 +259,12 @@ static void test_epochs(void) {
         }
     }
     CHECK(!wrong, "%d images not once in each epoch", wrong);
-    CHECK(same < 30, "orders of epochs repeat: %d of 350 places", same);       /* 7 expected */
+    CHECK(same < 30, "orders of epochs repeat: %d of 350 places", same); /* 7 expected */
     batch_train(&s, &a, 7, 0, 8, X, NULL, labels);
     int exact = 0;
     for (int b = 0; b < 8; b++) {
-        for (int i = 0; i < 16; i++) exact += X[16 * b + i] == (float)(s.items[labels[b]].img.px[i] / 255.0);
+        for (int i = 0; i < 16; i++)
+            exact += X[16 * b + i] == (float)(s.items[labels[b]].img.px[i] / 255.0);
     }
     CHECK(exact == 128, "without augmentation the floats are value / 255");
     free_set(&s);
@@ -260,12 +273,13 @@ static void test_epochs(void) {
     int per[3] = {0};
     batch_train(&s, &a, 1, 0, 8, X, NULL, labels);
     for (int b = 0; b < 6; b++) per[labels[b]]++;
-    CHECK(per[0] == 2 && per[1] == 2 && per[2] == 2, "3 images, batch 8: %d %d %d", per[0], per[1], per[2]);
+    CHECK(per[0] == 2 && per[1] == 2 && per[2] == 2, "3 images, batch 8: %d %d %d", per[0], per[1],
+          per[2]);
     free_set(&s);
 }
 
-/* The sequence of images does not know of batches: those of 6 and of 4 cut the same one, and no crop is used
- * again. */
+/* The sequence of images does not know of batches: those of 6 and of 4 cut the same one, and no
+ * crop is used again. */
 static void test_sequence(void) {
     dataset s = make_set(5, 5, 12, 10, 1, 0);
     augment a = kind(0, 1);
@@ -322,15 +336,17 @@ static void test_statistics(void) {
             }
         }
         int cell = ((dy + PAD) * (2 * PAD + 1) + dx + PAD) * 2 + flip;
-        if (cell < 0 || cell >= CELLS) wrong++;
-        else seen[cell]++;
+        if (cell < 0 || cell >= CELLS)
+            wrong++;
+        else
+            seen[cell]++;
     }
     CHECK(!wrong, "%d pixels are not those of a shifted, mirrored picture", wrong);
     double chi = 0, want = (double)N / CELLS;
     for (int i = 0; i < CELLS; i++) chi += (seen[i] - want) * (seen[i] - want) / want;
     CHECK(chi > 20 && chi < 99, "crops and flips: chi squared %g with 49 degrees of freedom", chi);
     a.flip = 0;
-    a.crop_pad = 100;           /* far beyond the picture: mostly black, never outside memory */
+    a.crop_pad = 100; /* far beyond the picture: mostly black, never outside memory */
     batch_train(&s, &a, 3, 0, 2000, X, NULL, NULL);
     int lit = 0;
     for (int i = 0; i < 2000 * W * H; i++) lit += X[i] > 0;
@@ -339,14 +355,16 @@ static void test_statistics(void) {
     free(r.px);
 }
 
-/* Darknet's augmentation: each choice reaches its range and stays in it. A linear ramp shows scale and place. */
+/* Darknet's augmentation: each choice reaches its range and stays in it. A linear ramp shows scale
+ * and place. */
 static void test_darknet_ranges(void) {
     enum { SIZE = 200, N = 2000 };
     raster r = {SIZE, SIZE, 1, malloc(SIZE * SIZE)};
     for (int i = 0; i < SIZE * SIZE; i++) r.px[i] = (unsigned char)(50 + i % SIZE);
     sample item = {r, 0, NULL};
     dataset s = {1, 1, &item, 0};
-    augment a = {.w = 20, .h = 20, .c = 1, .crop_pad = -1, .flip = 1, .min_crop = 40, .max_crop = 80};
+    augment a = {
+        .w = 20, .h = 20, .c = 1, .crop_pad = -1, .flip = 1, .min_crop = 40, .max_crop = 80};
     float *X = malloc(N * 400 * sizeof *X), low = 9, high = 0, left = 9, right = -9;
     if (!X || batch_train(&s, &a, 11, 0, N, X, NULL, NULL)) m_die("memory");
     int flips = 0;
@@ -362,11 +380,12 @@ static void test_darknet_ranges(void) {
     /* Short side 40 to 80 of 200 pixels: 2.5 to 5 source pixels a step; the window stays inside. */
     CHECK(low > 2.49f && low < 2.6f && high > 4.9f && high < 5.01f, "scales %g to %g", (double)low,
           (double)high);
-    CHECK(left > 0.12f && left < 0.16f && right > 0.84f && right < 0.88f, "middle of the window %g to %g",
-          (double)left, (double)right);
-    CHECK(abs(flips - N / 2) < 112, "%d of %d mirrored", flips, N);     /* 5 sigma */
+    CHECK(left > 0.12f && left < 0.16f && right > 0.84f && right < 0.88f,
+          "middle of the window %g to %g", (double)left, (double)right);
+    CHECK(abs(flips - N / 2) < 112, "%d of %d mirrored", flips, N); /* 5 sigma */
     for (int i = 0; i < SIZE * SIZE; i++) r.px[i] = 100;
-    a = (augment){.w = 8, .h = 8, .c = 1, .crop_pad = -1, .exposure = 2, .min_crop = 16, .max_crop = 16};
+    a = (augment){
+        .w = 8, .h = 8, .c = 1, .crop_pad = -1, .exposure = 2, .min_crop = 16, .max_crop = 16};
     batch_train(&s, &a, 11, 0, N, X, NULL, NULL);
     int darker = 0;
     low = 9, high = 0;
@@ -376,7 +395,8 @@ static void test_darknet_ranges(void) {
         low = fminf(low, v);
         high = fmaxf(high, v);
     }
-    CHECK(low >= 0.499f && low < 0.52f && high > 1.96f && high < 2.001f && abs(darker - N / 2) < 112,
+    CHECK(low >= 0.499f && low < 0.52f && high > 1.96f && high < 2.001f &&
+              abs(darker - N / 2) < 112,
           "exposure %g to %g, %d darker", (double)low, (double)high, darker);
     free(X);
     free(r.px);
@@ -398,11 +418,13 @@ static void test_resize_bytes(void) {
     for (int i = 0; i < 16 * 12 * 3; i++) whole += fabsf(X[i] * 255 - rintf(X[i] * 255)) < 1e-3f;
     CHECK(whole == 16 * 12 * 3, "resized pictures are bytes");
     /* Gray for a colour network, and the other way. */
-    raster g = {2, 1, 1, (unsigned char[]){10, 200}}, rgb = {1, 1, 3, (unsigned char[]){10, 100, 200}};
+    raster g = {2, 1, 1, (unsigned char[]){10, 200}},
+           rgb = {1, 1, 3, (unsigned char[]){10, 100, 200}};
     float Y[6], Z[1];
     image_letterbox(&g, 2, 1, 3, Y);
     image_letterbox(&rgb, 1, 1, 1, Z);
-    CHECK(Y[0] == 10.0f / 255 && Y[1] == 200.0f / 255 && Y[4] == Y[0] && Y[5] == Y[1], "gray repeated");
+    CHECK(Y[0] == 10.0f / 255 && Y[1] == 200.0f / 255 && Y[4] == Y[0] && Y[5] == Y[1],
+          "gray repeated");
     CHECK(fabsf(Z[0] * 255 - 84) < 1e-3f, "RGB to gray: %g",
           (double)Z[0] * 255); /* 2.99 + 58.7 + 22.8 = 84.49 */
     free_image(im);

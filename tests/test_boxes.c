@@ -1,4 +1,5 @@
-/* test_boxes.c - overlap and average precision: a case worked out by hand, and a second program, written another way, on random boxes. */
+/* test_boxes.c - overlap and average precision: a case worked out by hand, and a second program,
+ * written another way, on random boxes. */
 #include "ops/boxes.h"
 #include "test.h"
 #include <stdint.h>
@@ -14,7 +15,10 @@ static double uniform(void) {
 static int close_to(double a, double b) { return fabs(a - b) < 1e-6; }
 
 /* Two unit squares, the second moved by (dx, dy). */
-static double moved(double dx, double dy) { return box_iou_of((box_rect){0.5f, 0.5f, 1, 1}, (box_rect){(float)(0.5 + dx), (float)(0.5 + dy), 1, 1}); }
+static double moved(double dx, double dy) {
+    return box_iou_of((box_rect){0.5f, 0.5f, 1, 1},
+                      (box_rect){(float)(0.5 + dx), (float)(0.5 + dy), 1, 1});
+}
 
 static void overlap(void) {
     CHECK(close_to(moved(0, 0), 1), "%f", moved(0, 0));
@@ -25,28 +29,37 @@ static void overlap(void) {
     CHECK(close_to(box_iou_of((box_rect){0, 0, 2, 2}, (box_rect){0, 0, 1, 1}), 0.25), "inside");
 }
 
-/* Class 0: boxes A, B in picture 0, C in picture 1. By score: .9 right (A), .8 wrong, .7 A again: wrong, .6 right (C), .5 finds
- * nothing; B is missed. Precision 1, 1/2, 1/3, 1/2, 2/5 at recall 1/3, 1/3, 1/3, 2/3, 2/3.
- * Area: 1/3 * 1 + 1/3 * 1/2 = 1/2. 11 points: recall 0, .1, .2, .3 give 1, .4, .5, .6 give 1/2: (4 + 1.5) / 11 = 1/2.
- * 101 points: 34 (0 .. .33) * 1 + 33 (.34 .. .66) * 1/2 = 50.5 / 101 = 1/2. Class 1 is found in a picture without it. */
+/* Class 0: boxes A, B in picture 0, C in picture 1. By score: .9 right (A), .8 wrong, .7 A again:
+ * wrong, .6 right (C), .5 finds nothing; B is missed. Precision 1, 1/2, 1/3, 1/2, 2/5 at recall
+ * 1/3, 1/3, 1/3, 2/3, 2/3. Area: 1/3 * 1 + 1/3 * 1/2 = 1/2. 11 points: recall 0, .1, .2, .3 give 1,
+ * .4, .5, .6 give 1/2: (4 + 1.5) / 11 = 1/2. 101 points: 34 (0 .. .33) * 1 + 33 (.34 .. .66) * 1/2
+ * = 50.5 / 101 = 1/2. Class 1 is found in a picture without it. */
 static void by_hand(void) {
-    box_rect A = {0.2f, 0.2f, 0.2f, 0.2f}, B = {0.7f, 0.7f, 0.2f, 0.2f}, none = {0.45f, 0.9f, 0.1f, 0.1f};
+    box_rect A = {0.2f, 0.2f, 0.2f, 0.2f}, B = {0.7f, 0.7f, 0.2f, 0.2f},
+             none = {0.45f, 0.9f, 0.1f, 0.1f};
     scored_box truth[] = {{0, 0, 0, A}, {1, 0, 0, B}, {0, 0, 0, B}, {1, 2, 0, A}};
     box_rect near = A;
-    near.x += 0.02f;    /* IoU 0.18/0.22 = 0.818: right up to a threshold of 0.80 */
-    scored_box found[] = {{1, 0, 0.5f, none}, {0, 0, 0.7f, A}, {1, 0, 0.6f, B}, {0, 1, 0.9f, A}, {0, 0, 0.8f, none}, {0, 0, 0.9f, near}};
+    near.x += 0.02f; /* IoU 0.18/0.22 = 0.818: right up to a threshold of 0.80 */
+    scored_box found[] = {{1, 0, 0.5f, none}, {0, 0, 0.7f, A},    {1, 0, 0.6f, B},
+                          {0, 1, 0.9f, A},    {0, 0, 0.8f, none}, {0, 0, 0.9f, near}};
     class_ap c[3];
     for (int points = 0; points <= 101; points += points ? 90 : 11) {
         ap_rule rule = {points, 0.65f, 0.5, 0};
         CHECK(!boxes_average_precision(truth, 4, found, 6, 3, &rule, c), "memory");
-        CHECK(close_to(c[0].ap[0], 0.5) && c[0].truths == 3 && c[0].detections == 5, "%d points: AP %f of %zu", points, c[0].ap[0], c[0].truths);
+        CHECK(close_to(c[0].ap[0], 0.5) && c[0].truths == 3 && c[0].detections == 5,
+              "%d points: AP %f of %zu", points, c[0].ap[0], c[0].truths);
         CHECK(close_to(c[0].ap[6], 0.5), "IoU 0.80: %f", c[0].ap[6]);
-        /* At 0.85 the first detection is wrong and the third takes A: precision 0, 0, 1/3, 1/2 at recall 0, 0, 1/3, 2/3. */
+        /* At 0.85 the first detection is wrong and the third takes A: precision 0, 0, 1/3, 1/2 at
+         * recall 0, 0, 1/3, 2/3. */
         if (!points) CHECK(close_to(c[0].ap[7], 1.0 / 3), "IoU 0.85: %f", c[0].ap[7]);
-        CHECK(c[0].right == 1 && c[0].wrong == 2 && close_to(c[0].iou_sum, 0.18 / 0.22), "at 0.65: %zu right, %zu wrong", c[0].right, c[0].wrong);
-        CHECK(c[1].truths == 0 && c[1].detections == 1 && c[1].wrong == 1 && c[1].ap[0] == 0, "class without boxes");
+        CHECK(c[0].right == 1 && c[0].wrong == 2 && close_to(c[0].iou_sum, 0.18 / 0.22),
+              "at 0.65: %zu right, %zu wrong", c[0].right, c[0].wrong);
+        CHECK(c[1].truths == 0 && c[1].detections == 1 && c[1].wrong == 1 && c[1].ap[0] == 0,
+              "class without boxes");
         CHECK(c[2].truths == 1 && c[2].ap[0] == 0, "class that is never found");
-        CHECK(close_to(boxes_mean_ap(c, 3, 0, 0), 0.25) && close_to(boxes_mean_ap(c, 3, 0, 1), 0.5 / 3), "means");
+        CHECK(close_to(boxes_mean_ap(c, 3, 0, 0), 0.25) &&
+                  close_to(boxes_mean_ap(c, 3, 0, 1), 0.5 / 3),
+              "means");
     }
     ap_rule all = {0, 0, 0.5, 0};
     CHECK(!boxes_average_precision(truth, 0, found, 0, 3, &all, c) &&
@@ -82,7 +95,8 @@ static void in_rows(void) {
     CHECK(row[0].ap_at == score[0].ap_at && row[0].ap[0] > 0, "average precision is the same");
 }
 
-/* ---- the same in another way: corners, no sorting of the lists, precision looked up anew for every true positive ---- */
+/* ---- the same in another way: corners, no sorting of the lists, precision looked up anew for
+ * every true positive ---- */
 
 static double plain_iou(box_rect a, box_rect b) {
     double w = 0, h = 0, ax = (double)a.x, bx = (double)b.x, ay = (double)a.y, by = (double)b.y;
@@ -96,8 +110,10 @@ static double plain_iou(box_rect a, box_rect b) {
 
 enum { MOST = 400 };
 
-/* hit[i]: detection i (of cls) is right; in the order of falling scores, which are all different. */
-static double plain_ap(const scored_box *t, int nt, const scored_box *d, int nd, int cls, double thr, int points) {
+/* hit[i]: detection i (of cls) is right; in the order of falling scores, which are all different.
+ */
+static double plain_ap(const scored_box *t, int nt, const scored_box *d, int nd, int cls,
+                       double thr, int points) {
     int rank[MOST], n = 0, used[MOST] = {0}, hit[MOST], total = 0;
     double prec[MOST], rec[MOST], sum = 0;
     for (int i = 0; i < nt; i++) total += t[i].cls == cls;
@@ -132,14 +148,16 @@ static double plain_ap(const scored_box *t, int nt, const scored_box *d, int nd,
     }
     for (int p = 0; p < points; p++) {
         double best = 0;
-        for (int j = 0; j < n; j++) if (rec[j] >= (double)p / (points - 1)) best = fmax(best, prec[j]);
+        for (int j = 0; j < n; j++)
+            if (rec[j] >= (double)p / (points - 1)) best = fmax(best, prec[j]);
         sum += best / points;
     }
     return sum;
 }
 
 static box_rect random_box(void) {
-    return (box_rect){(float)(0.2 + 0.6 * uniform()), (float)(0.2 + 0.6 * uniform()), (float)(0.1 + 0.3 * uniform()), (float)(0.1 + 0.3 * uniform())};
+    return (box_rect){(float)(0.2 + 0.6 * uniform()), (float)(0.2 + 0.6 * uniform()),
+                      (float)(0.1 + 0.3 * uniform()), (float)(0.1 + 0.3 * uniform())};
 }
 
 static void shuffle(scored_box *b, int n) {
@@ -157,7 +175,8 @@ static void against_plain(void) {
     double worst = 0, mean = 0;
     for (int round = 0; round < 40; round++) {
         int nt = (int)(60 * uniform()), nd = 0, classes = 3;
-        for (int i = 0; i < nt; i++) t[i] = (scored_box){(int)(8 * uniform()), (int)(classes * uniform()), 0, random_box()};
+        for (int i = 0; i < nt; i++)
+            t[i] = (scored_box){(int)(8 * uniform()), (int)(classes * uniform()), 0, random_box()};
         /* Near a true box, some twice, and anywhere. */
         for (int i = 0; i < nt; i++) {
             for (double k = 2 * uniform(); k > 0.4; k -= 0.8) {
@@ -167,7 +186,9 @@ static void against_plain(void) {
                 d[nd++].score = (float)uniform();
             }
         }
-        for (int i = 0; i < 30; i++) d[nd++] = (scored_box){(int)(8 * uniform()), (int)(classes * uniform()), (float)uniform(), random_box()};
+        for (int i = 0; i < 30; i++)
+            d[nd++] = (scored_box){(int)(8 * uniform()), (int)(classes * uniform()),
+                                   (float)uniform(), random_box()};
         class_ap c[3], again[3];
         for (int k = 0; k < 3; k++) {
             ap_rule rule = {kinds[k], 0.5f, 0.75, 0};

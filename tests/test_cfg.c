@@ -1,4 +1,5 @@
-/* test_cfg.c - the cfg reader: every refusal with its sentence, every typo, layout, values, warnings, random damage. */
+/* test_cfg.c - the cfg reader: every refusal with its sentence, every typo, layout, values,
+ * warnings, random damage. */
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
 #include "ops/perturb.h"
@@ -46,10 +47,14 @@ static int occurrences(const char *s, const char *what) {
     return n;
 }
 
-#define NET "[net]\nheight=8\nwidth=8\nchannels=3\n"           /* 4 lines */
-#define CONV "[convolutional]\nfilters=6\nsize=3\npad=1\n"       /* 4 lines */
+#define NET "[net]\nheight=8\nwidth=8\nchannels=3\n"       /* 4 lines */
+#define CONV "[convolutional]\nfilters=6\nsize=3\npad=1\n" /* 4 lines */
 
-typedef struct { const char *text; int line; const char *words, *more; } refusal;
+typedef struct {
+    const char *text;
+    int line;
+    const char *words, *more;
+} refusal;
 static const refusal refusals[] = {
     {"", 0, "empty", "[net]"},
     {"# only a comment\n\n", 0, "empty", ""},
@@ -67,8 +72,10 @@ static const refusal refusals[] = {
     {NET "[convolutional\n", 5, "must end with ']'", ""},
     {NET CONV "filters 6\n", 9, "'=' is missing", ""},
     {NET CONV "stride=\n", 9, "stride has no value", ""},
-    {NET "[perturb]\nactivaton=relu\n", 6, "[perturb] unknown key \"activaton\"; did you mean \"activation\"?", ""},
-    {NET "[maxpool]\nfilters=3\n", 6, "unknown key \"filters\" (a key of convolutional", "known: size, stride"},
+    {NET "[perturb]\nactivaton=relu\n", 6,
+     "[perturb] unknown key \"activaton\"; did you mean \"activation\"?", ""},
+    {NET "[maxpool]\nfilters=3\n", 6, "unknown key \"filters\" (a key of convolutional",
+     "known: size, stride"},
     {NET "[meta_shared]\nk=3\n", 6, "unknown key \"k\"", "known: phi, train, c_norm"},
     {NET "batch=abc\n" CONV, 5, "batch=abc", "not a whole number"},
     {NET "batch=0\n" CONV, 5, "batch=0", "out of range"},
@@ -112,32 +119,40 @@ static const refusal refusals[] = {
     {"[net]\nheight=60000\nwidth=60000\nchannels=3\n" CONV, 1, "more than the host can count", ""},
     {NET "[convolutional]\nfilters=900000\nsize=1\nbatch_normalize=1\n[upsample]\nstride=500\n", 9,
      "host can count", "layer 1"},
-    {NET "[convolutional]\nactivation=reul\n", 6, "unknown activation \"reul\"", "did you mean \"relu\""},
+    {NET "[convolutional]\nactivation=reul\n", 6, "unknown activation \"reul\"",
+     "did you mean \"relu\""},
     {NET "[convolutional]\nactivation=mish\n", 6, "activation=mish", "AlexeyAB"},
-    {NET "[convolutional]\nactivation=zzzzzzzz\n", 6, "unknown activation", "known: linear, relu, leaky"},
+    {NET "[convolutional]\nactivation=zzzzzzzz\n", 6, "unknown activation",
+     "known: linear, relu, leaky"},
     {NET CONV "[cost]\ntype=ssse\n", 10, "unknown type \"ssse\"", "did you mean \"sse\""},
     {NET "[convolutional]\nsize=0\n", 6, "size=0", "out of range"},
     {NET "[convolutional]\nstride=0\n", 6, "stride=0", "out of range"},
     {NET "[convolutional]\nsize=9\n", 6, "size=9 is larger than its input of 8 x 8", "layer 0"},
-    {NET "[convolutional]\nfilters=4\ngroups=2\n", 7, "groups=2 must divide the 3 input channels", ""},
+    {NET "[convolutional]\nfilters=4\ngroups=2\n", 7, "groups=2 must divide the 3 input channels",
+     ""},
     {NET "[convolutional]\ndilation=2\n", 6, "dilation=2", "AlexeyAB"},
     {NET CONV "[route]\nlayers=0\ngroups=2\n", 11, "groups=2", "AlexeyAB"},
     {NET "[maxpool]\nsize=12\npadding=2\n", 6, "larger than its input", "10 x 10"},
     {NET "[local]\nsize=9\n", 6, "size=9 is larger", ""},
     {NET "[deconvolutional]\npadding=8\n", 5, "gives a picture of -8 x -8 x 1", "too small"},
     {NET CONV "[shortcut]\nactivation=linear\n", 9, "from= is missing", "layer 1"},
-    {"[net]\ninputs=6\n[rnn]\noutput=5\nhidden=7\n", 5, "hidden=7 but output=5", "as many hidden units"},
-    {NET "[convolutional]\nfilters=3\n[reorg]\nstride=2\n", 8, "stride=2: 3 channels cannot be divided by 4", ""},
+    {"[net]\ninputs=6\n[rnn]\noutput=5\nhidden=7\n", 5, "hidden=7 but output=5",
+     "as many hidden units"},
+    {NET "[convolutional]\nfilters=3\n[reorg]\nstride=2\n", 8,
+     "stride=2: 3 channels cannot be divided by 4", ""},
     {NET CONV "[shortcut]\nfrom=-9\n", 10, "from=-9 would be layer -8", "(layer 1)"},
     {NET CONV "[shortcut]\nfrom=1\n", 10, "is the layer itself", "(layer 1)"},
     {NET CONV "[shortcut]\nfrom=5\n", 10, "would be layer 5", "only layers 0 to 0"},
     {NET CONV "[shortcut]\nfrom=-1,-2\n", 10, "not a whole number", ""},
-    {NET CONV "[crop]\ncrop_height=8\ncrop_width=4\n[shortcut]\nfrom=0\n", 13, "layer 0 is 8 x 8", "4 x 8"},
-    {"[net]\ninputs=9\n[softmax]\n[connected]\noutput=4\n[shortcut]\nfrom=0\n", 7, "gives no picture", ""},
+    {NET CONV "[crop]\ncrop_height=8\ncrop_width=4\n[shortcut]\nfrom=0\n", 13, "layer 0 is 8 x 8",
+     "4 x 8"},
+    {"[net]\ninputs=9\n[softmax]\n[connected]\noutput=4\n[shortcut]\nfrom=0\n", 7,
+     "gives no picture", ""},
     {NET CONV "[route]\n", 9, "layers= is missing", ""},
     {NET CONV "[route]\nlayers=-1,-2\n", 10, "layers=-2 would be layer -1", ""},
     {NET CONV "[route]\nlayers=-1,x\n", 10, "not a list of whole numbers", ""},
-    {NET CONV "[maxpool]\nsize=2\nstride=2\n[route]\nlayers=0,1\n", 13, "layer 1 is 4 x 4 but the first is 8 x 8", ""},
+    {NET CONV "[maxpool]\nsize=2\nstride=2\n[route]\nlayers=0,1\n", 13,
+     "layer 1 is 4 x 4 but the first is 8 x 8", ""},
     {NET CONV "[upsample]\nstride=0\n", 10, "stride=0", "out of range"},
     {NET CONV "[upsample]\nstride=-9\n", 9, "too small", ""},
     {NET CONV "[reorg]\nstride=3\n", 10, "stride=3 does not divide", ""},
@@ -146,23 +161,28 @@ static const refusal refusals[] = {
     {NET CONV "[dropout]\nprobability=1\n", 10, "[0, 1)", ""},
     {NET "[dropout]\n", 5, "cannot be the first layer", ""},
     {NET CONV "[dropout]\ndropblock=2\n", 10, "dropblock=2", "[0, 1]"},
-    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_abs=0\n", 11, "dropblock_size_abs=0", "out of range"},
-    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=1.5\n", 11, "dropblock_size_rel=1.5", "(0, 1]"},
-    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=.5\ndropblock_size_abs=3\n", 11, "give one of them", "layer 1"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_abs=0\n", 11, "dropblock_size_abs=0",
+     "out of range"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=1.5\n", 11, "dropblock_size_rel=1.5",
+     "(0, 1]"},
+    {NET CONV "[dropout]\ndropblock=1\ndropblock_size_rel=.5\ndropblock_size_abs=3\n", 11,
+     "give one of them", "layer 1"},
     {NET CONV "[dropout]\ndropblock_size_abs=3\n", 10, "without dropblock=1", ""},
     {NET CONV "[softmax]\n[dropout]\ndropblock=1\n", 11, "needs a picture", "layer 2"},
     {NET CONV "[dropout]\ndropblock=1\n[rnn]\n", 10, "recurrent", ""},
     {NET "[connected]\noutput=9\n[softmax]\ngroups=2\n", 8, "groups=2 does not divide", "9"},
     {"[net]\ninputs=9\n" CONV, 3, "needs a picture", "[net]"},
     {NET "[softmax]\n" CONV, 6, "needs a picture", "layer 1"},
-    {NET CONV "[yolo]\nclasses=80\n", 9, "= 85 channels but gets 6", "set filters=85 in the [convolutional]"},
+    {NET CONV "[yolo]\nclasses=80\n", 9, "= 85 channels but gets 6",
+     "set filters=85 in the [convolutional]"},
     {NET CONV "[yolo]\nclasses=1\nmax=30\n", 11, "max=30", "90"},
     {NET CONV "[yolo]\nclasses=1\nanchors=1,2,3\n", 11, "3 numbers in anchors=", "needs 2"},
     {NET CONV "[yolo]\nclasses=1\nmask=1\nnum=1\n", 11, "mask 1 is not below num=1", ""},
     {NET CONV "[yolo]\nclasses=1\nmask=0,0\nnum=1\n", 11, "2 masks", "num=1"},
     {NET CONV "[yolo]\nclasses=1\nnew_coords=1\n", 11, "new_coords=1", "AlexeyAB"},
     {NET CONV "[yolo]\nclasses=0\n", 10, "classes=0", "out of range"},
-    {NET CONV "[region]\nclasses=3\n", 9, "num x (classes + coords + 1) = 8 channels but gets 6", ""},
+    {NET CONV "[region]\nclasses=3\n", 9, "num x (classes + coords + 1) = 8 channels but gets 6",
+     ""},
     {NET CONV "[region]\nclasses=1\nanchors=1\n", 11, "1 numbers in anchors=", "needs 2"},
     {NET CONV "[region]\nclasses=1\nmax=90\n", 11, "max=90", "30"},
     {NET CONV "[detection]\nclasses=3\n", 9, "= 245 inputs but gets 384", ""},
@@ -170,10 +190,12 @@ static const refusal refusals[] = {
     {NET "[meta_shared]\n" CONV "[meta_shared]\n", 10, "second [meta_shared]", "line 5"},
     {NET CONV "[perturb]\n", 9, "[perturb] needs a [meta_shared]", ""},
     {NET "[meta_shared]\n[perturb]\n" CONV, 6, "cannot be the first layer", ""},
-    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=2\n", 11, "unknown noise \"2\"", "did you mean \"0\""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=2\n", 11, "unknown noise \"2\"",
+     "did you mean \"0\""},
     {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gausian\n", 11, "did you mean \"gaussian\"", ""},
     {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nsd=0\n", 12, "sd=0", "(0, 10]"},
-    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=unit\nsd=.6\n", 12, "sd= belongs to noise=gaussian", ""},
+    {NET "[meta_shared]\n" CONV "[perturb]\nnoise=unit\nsd=.6\n", 12,
+     "sd= belongs to noise=gaussian", ""},
     {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nscale=1\n", 12, "has no scale", ""},
     {NET "[meta_shared]\n" CONV "[perturb]\nactivation=reul\n", 11, "did you mean \"relu\"", ""},
     {NET "[meta_shared]\nanneal=1.5\n" CONV "[perturb]\n", 6, "anneal=1.5", "[0, 1]"},
@@ -214,7 +236,9 @@ static void test_files(void) {
     memset(big, '#', n);
     refuse_bytes(big, n, "too many for a cfg");
     free(big);
-    CHECK(!cfg_read("/nonexistent/x.cfg", err) && strstr(err, "x.cfg") && strstr(err, "No such file"), "%s", err);
+    CHECK(!cfg_read("/nonexistent/x.cfg", err) && strstr(err, "x.cfg") &&
+              strstr(err, "No such file"),
+          "%s", err);
     CHECK(!cfg_read(dir, err) && strstr(err, "folder"), "%s", err);
     char many[200000] = NET;
     char *s = many + strlen(many);
@@ -228,20 +252,23 @@ static void test_files(void) {
     CHECK(c != NULL, "a path of %zu characters: %s", strlen(deep), err);
     cfg_free(c);
     put(NET "[x]\n", strlen(NET "[x]\n"));
-    CHECK(!cfg_read(deep, err) && strstr(err, ":5: unknown section [x]"), "a long path hides the sentence: %s", err);
+    CHECK(!cfg_read(deep, err) && strstr(err, ":5: unknown section [x]"),
+          "a long path hides the sentence: %s", err);
 }
 
-/* What the host accepts in layout, we accept: CR, BOM, blanks anywhere, comments, no last newline. */
+/* What the host accepts in layout, we accept: CR, BOM, blanks anywhere, comments, no last newline.
+ */
 static void test_layout(void) {
-    cfg_file *a = parse(NET CONV "activation=relu"), *b = parse("\xef\xbb\xbf# c\r\n;c\r\n \t[ne t]\r\nhei ght = 8\r\n width=8\r\n\r\n"
-                                                               "channels = 3 \r\n[conv]\r\nfilters=6\r\nsize=3\r\npad=1\r\n"
-                                                               "activation\t=\trelu  \r\n");
+    cfg_file *a = parse(NET CONV "activation=relu"),
+             *b = parse("\xef\xbb\xbf# c\r\n;c\r\n \t[ne t]\r\nhei ght = 8\r\n width=8\r\n\r\n"
+                        "channels = 3 \r\n[conv]\r\nfilters=6\r\nsize=3\r\npad=1\r\n"
+                        "activation\t=\trelu  \r\n");
     CHECK(a && b, "%s", err);
     if (a && b) {
         char *ta = cfg_for_host(a), *tb = cfg_for_host(b);
         CHECK(ta && tb && !strcmp(ta, tb), "the same cfg in two layouts:\n%s\n%s", ta, tb);
-        CHECK(b->sections[1].line == 8 && b->sections[1].options[0].line == 9, "lines %d %d", b->sections[1].line,
-              b->sections[1].options[0].line);
+        CHECK(b->sections[1].line == 8 && b->sections[1].options[0].line == 9, "lines %d %d",
+              b->sections[1].line, b->sections[1].options[0].line);
         free(ta);
         free(tb);
     }
@@ -256,7 +283,8 @@ static void refuse_typo(const cfg_kind *k, const char *typo, int suggest) {
     snprintf(text, sizeof text, "%s[%s]\n%s=1\n", net ? "" : NET, k->name, typo);
     snprintf(want, sizeof want, ":%d: [%s] unknown key \"%s\"", net ? 2 : 6, k->name, typo);
     cfg_file *c = parse(text);
-    CHECK(!c && strstr(err, want) && (!suggest || strstr(err, "did you mean \"")), "[%s] %s: %s", k->name, typo, err);
+    CHECK(!c && strstr(err, want) && (!suggest || strstr(err, "did you mean \"")), "[%s] %s: %s",
+          k->name, typo, err);
     cfg_free(c);
 }
 
@@ -267,22 +295,26 @@ static void test_typos(void) {
         const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
         const cfg_key *key;
         for (int i = 0; (key = cfg_key_at(k, i)); i++, keys++) {
-            int n = (int)strlen(key->name), suggest = n >= 4 && (key->owner == CFG_HOST || key->owner == CFG_OURS);
+            int n = (int)strlen(key->name),
+                suggest = n >= 4 && (key->owner == CFG_HOST || key->owner == CFG_OURS);
             for (int at = 0; at < n; at++) {
                 char t[64];
                 snprintf(t, sizeof t, "%.*s%s", at, key->name, key->name + at + 1);
                 refuse_typo(k, t, suggest);
-                snprintf(t, sizeof t, "%.*s%c%s", at + 1, key->name, key->name[at], key->name + at + 1);
+                snprintf(t, sizeof t, "%.*s%c%s", at + 1, key->name, key->name[at],
+                         key->name + at + 1);
                 refuse_typo(k, t, suggest);
                 snprintf(t, sizeof t, "%s", key->name);
                 t[at] = t[at] == 'q' ? 'j' : 'q';
                 refuse_typo(k, t, suggest);
                 snprintf(t, sizeof t, "%s", key->name);
-                if (at && t[at] != t[at - 1]) t[at] = t[at - 1], t[at - 1] = key->name[at], refuse_typo(k, t, suggest);
+                if (at && t[at] != t[at - 1])
+                    t[at] = t[at - 1], t[at - 1] = key->name[at], refuse_typo(k, t, suggest);
             }
             for (int j = 0; key->kind == CFG_ENUM && key->words[j]; j++) {
                 char text[256];
-                snprintf(text, sizeof text, "%s[%s]\n%s=%sq\n", id ? NET : "", k->name, key->name, key->words[j]);
+                snprintf(text, sizeof text, "%s[%s]\n%s=%sq\n", id ? NET : "", k->name, key->name,
+                         key->words[j]);
                 cfg_file *c = parse(text);
                 CHECK(!c && strstr(err, "did you mean"), "%s", err);
                 cfg_free(c);
@@ -294,8 +326,10 @@ static void test_typos(void) {
 
 static void test_values(void) {
     catch_stderr();
-    cfg_file *c = parse(NET "crop_pad=4\nflip=0\nadam=1\neps=1e-8\nmosaic=1\n[meta_shared]\nphi=sub dir/a.phi\ntrain=1\nc_norm=64\n"
-                        CONV "[perturb]\nactivation=relu\nnoise=0\n" CONV "[perturb]\nscale=0\n[avgpool]\n[softmax]\n");
+    cfg_file *c = parse(
+        NET
+        "crop_pad=4\nflip=0\nadam=1\neps=1e-8\nmosaic=1\n[meta_shared]\nphi=sub dir/a.phi\ntrain=1\nc_norm=64\n" CONV
+        "[perturb]\nactivation=relu\nnoise=0\n" CONV "[perturb]\nscale=0\n[avgpool]\n[softmax]\n");
     release_stderr();
     CHECK(c != NULL, "%s", err);
     if (!c) return;
@@ -303,52 +337,74 @@ static void test_values(void) {
     char want[128];
     snprintf(want, sizeof want, "%s/sub dir/a.phi", dir);
     CHECK(!strcmp(m.phi, want), "phi %s, want %s", m.phi, want);
-    CHECK(m.present && m.line == 10 && m.train == 1 && m.c_norm == 64 && m.h_norm == 0 && m.clip == 100
-          && m.momentum == 0.1f && m.anneal == 0.4f && m.sigma == 0.01f, "[meta_shared] values");
+    CHECK(m.present && m.line == 10 && m.train == 1 && m.c_norm == 64 && m.h_norm == 0 &&
+              m.clip == 100 && m.momentum == 0.1f && m.anneal == 0.4f && m.sigma == 0.01f,
+          "[meta_shared] values");
     cfg_perturb p[2];
     CHECK(cfg_get_perturbs(c, p, 2) == 2 && cfg_get_perturbs(c, NULL, 0) == 2, "perturbs");
-    CHECK(p[0].layer == 1 && p[0].noise == 0 && p[0].scale == 1 && !strcmp(p[0].activation, "relu"), "first [perturb]");
-    CHECK(p[1].layer == 3 && p[1].noise == 1 && p[1].scale == 0 && !strcmp(p[1].activation, "linear"),
+    CHECK(p[0].layer == 1 && p[0].noise == 0 && p[0].scale == 1 && !strcmp(p[0].activation, "relu"),
+          "first [perturb]");
+    CHECK(p[1].layer == 3 && p[1].noise == 1 && p[1].scale == 0 &&
+              !strcmp(p[1].activation, "linear"),
           "second [perturb]");
     CHECK(cfg_get_net_extra(c).crop_pad == 4 && cfg_get_net_extra(c).flip == 0, "[net] extras");
-    CHECK(cfg_get_num(c, 0, "eps", 0) == 1e-8 && cfg_get_num(c, 0, "decay", 7) == 7 && !cfg_get(c, 0, "decay"),
+    CHECK(cfg_get_num(c, 0, "eps", 0) == 1e-8 && cfg_get_num(c, 0, "decay", 7) == 7 &&
+              !cfg_get(c, 0, "decay"),
           "numbers");
     CHECK(cfg_layer_count(c) == 6, "%d layers", cfg_layer_count(c));
     char *t = cfg_for_host(c);
-    CHECK(t && !strstr(t, "meta_shared") && !strstr(t, "perturb") && !strstr(t, "crop_pad") && !strstr(t, "flip")
-          && !strstr(t, "mosaic") && occurrences(t, "[upsample]\nstride=1\n") == 2 && strstr(t, "eps=1e-8\n"),
-              "text:\n%s", t);
+    CHECK(t && !strstr(t, "meta_shared") && !strstr(t, "perturb") && !strstr(t, "crop_pad") &&
+              !strstr(t, "flip") && !strstr(t, "mosaic") &&
+              occurrences(t, "[upsample]\nstride=1\n") == 2 && strstr(t, "eps=1e-8\n"),
+          "text:\n%s", t);
     free(t);
     int w, h, ch;
-    CHECK(cfg_layer_shape(c, 4, &w, &h, &ch) == 0 && w == 1 && h == 1 && ch == 6, "avgpool %d %d %d", w, h, ch);
-    CHECK(cfg_layer_shape(c, 6, &w, &h, &ch) == -1 && cfg_layer_shape(c, -1, &w, &h, &ch) == -1, "layers out of range");
-    CHECK(cfg_set_classes(c, 11, err) == 0 && cfg_layer_shape(c, 5, &w, &h, &ch) == 0 && ch == 11, "%d classes: %s",
-          ch, err);
-    CHECK(cfg_set(c, 2, "stride", "0") == 0 && cfg_layer_shape(c, 0, &w, &h, &ch) == -1, "a bad value set later");
-    CHECK(cfg_set(c, 99, "stride", "1") == -1 && cfg_set(c, -1, "stride", "1") == -1, "no such section");
+    CHECK(cfg_layer_shape(c, 4, &w, &h, &ch) == 0 && w == 1 && h == 1 && ch == 6,
+          "avgpool %d %d %d", w, h, ch);
+    CHECK(cfg_layer_shape(c, 6, &w, &h, &ch) == -1 && cfg_layer_shape(c, -1, &w, &h, &ch) == -1,
+          "layers out of range");
+    CHECK(cfg_set_classes(c, 11, err) == 0 && cfg_layer_shape(c, 5, &w, &h, &ch) == 0 && ch == 11,
+          "%d classes: %s", ch, err);
+    CHECK(cfg_set(c, 2, "stride", "0") == 0 && cfg_layer_shape(c, 0, &w, &h, &ch) == -1,
+          "a bad value set later");
+    CHECK(cfg_set(c, 99, "stride", "1") == -1 && cfg_set(c, -1, "stride", "1") == -1,
+          "no such section");
     cfg_free(c);
-    c = parse(NET "mixup=1\nmixup_alpha=.2\ncutmix=1\nlabel_smooth_eps=0.1\ncutout=9\nema_alpha=.998\n" CONV);
+    c = parse(
+        NET
+        "mixup=1\nmixup_alpha=.2\ncutmix=1\nlabel_smooth_eps=0.1\ncutout=9\nema_alpha=.998\n" CONV);
     CHECK(c != NULL, "%s", err);
     cfg_net_extra x = cfg_get_net_extra(c);
-    CHECK(x.mixup == 0.2f && x.cutmix == 1 && x.label_smooth == 0.1f && x.cutout == 9 && x.crop_pad == -1 && x.ema_alpha == 0.998, "[net] regularizers");
+    CHECK(x.mixup == 0.2f && x.cutmix == 1 && x.label_smooth == 0.1f && x.cutout == 9 &&
+              x.crop_pad == -1 && x.ema_alpha == 0.998,
+          "[net] regularizers");
     t = cfg_for_host(c);
-    CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") && !strstr(t, "cutout") && !strstr(t, "ema"), "text:\n%s", t);
+    CHECK(t && !strstr(t, "mixup") && !strstr(t, "cutmix") && !strstr(t, "label_smooth") &&
+              !strstr(t, "cutout") && !strstr(t, "ema"),
+          "text:\n%s", t);
     free(t);
     cfg_free(c);
-    c = parse(NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale=0\n[perturb]\nnoise=unit\n[perturb]\n");
+    c = parse(
+        NET
+        "[meta_shared]\n" CONV
+        "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale=0\n[perturb]\nnoise=unit\n[perturb]\n");
     cfg_perturb q[4];
-    CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN && q[0].sd == 0.6f
-          && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 && q[2].noise == PERTURB_KIND_UNIT
-          && q[3].noise == PERTURB_KIND_PAPER, "kinds of noise: %s", err);
+    CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN &&
+              q[0].sd == 0.6f && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 &&
+              q[2].noise == PERTURB_KIND_UNIT && q[3].noise == PERTURB_KIND_PAPER,
+          "kinds of noise: %s", err);
     cfg_free(c);
-    catch_stderr();     /* it warns of a [meta_shared] without [perturb] */
-    c = parse(NET "[meta_shared]\n" CONV "[dropout]\ndropblock=1\n" CONV "[dropout]\nprobability=.1\n[dropout]\ndropblock=1\n"
-              "dropblock_size_rel=.25\n[dropout]\ndropblock=1\ndropblock_size_abs=3\n");
+    catch_stderr(); /* it warns of a [meta_shared] without [perturb] */
+    c = parse(NET "[meta_shared]\n" CONV "[dropout]\ndropblock=1\n" CONV
+                  "[dropout]\nprobability=.1\n[dropout]\ndropblock=1\n"
+                  "dropblock_size_rel=.25\n[dropout]\ndropblock=1\ndropblock_size_abs=3\n");
     release_stderr();
     cfg_dropblock d[1] = {{0, 0}};
-    CHECK(c && !cfg_get_dropblock(c, 0, d) && cfg_get_dropblock(c, 1, d) && d[0].abs == 7 && d[0].rel == 0
-          && !cfg_get_dropblock(c, 3, d) && cfg_get_dropblock(c, 4, d) && d[0].rel == 0.25f
-          && cfg_get_dropblock(c, 5, d) && d[0].abs == 3 && !cfg_get_dropblock(c, 6, d), "dropblock: %s", err);
+    CHECK(c && !cfg_get_dropblock(c, 0, d) && cfg_get_dropblock(c, 1, d) && d[0].abs == 7 &&
+              d[0].rel == 0 && !cfg_get_dropblock(c, 3, d) && cfg_get_dropblock(c, 4, d) &&
+              d[0].rel == 0.25f && cfg_get_dropblock(c, 5, d) && d[0].abs == 3 &&
+              !cfg_get_dropblock(c, 6, d),
+          "dropblock: %s", err);
     t = c ? cfg_for_host(c) : NULL;
     CHECK(t && !strstr(t, "dropblock") && strstr(t, "probability=.1"), "text:\n%s", t);
     free(t);
@@ -360,15 +416,16 @@ static void test_values(void) {
     CHECK(c && cfg_set_classes(c, 3, err) == -1 && strstr(err, "no [softmax]"), "%s", err);
     cfg_free(c);
     c = parse(NET CONV "[reorg]\n[softmax]\n");
-    CHECK(c && cfg_set_classes(c, 3, err) == -1 && strstr(err, ":9: ") && strstr(err, "neither"), "%s", err);
+    CHECK(c && cfg_set_classes(c, 3, err) == -1 && strstr(err, ":9: ") && strstr(err, "neither"),
+          "%s", err);
     cfg_free(c);
     c = parse(NET CONV "dontload=1\n");
     CHECK(c && cfg_weight_floats(c) == -1, "dontload makes the size unknown: %s", err);
     cfg_free(c);
 }
 
-/* Each key of another Darknet has a reason beside it, or is refused: in training, or altogether, unless its value changes
- * nothing. */
+/* Each key of another Darknet has a reason beside it, or is refused: in training, or altogether,
+ * unless its value changes nothing. */
 static void test_other_darknets(void) {
     int keys[2] = {0, 0};
     for (int id = 0; id < CFG_S_COUNT; id++) {
@@ -376,17 +433,21 @@ static void test_other_darknets(void) {
         const cfg_key *key;
         for (int i = 0; (key = cfg_key_at(k, i)); i++) {
             if (key->owner == CFG_FORK)
-                CHECK(key->words && strlen(key->words[0]) > 8, "[%s] %s has no reason beside it", k->name, key->name);
-            if (key->owner != CFG_FORK_TRAIN || (id > CFG_S_NET && keys[1] && cfg_key_find(cfg_kind_of(CFG_S_LOGISTIC), key->name)))
+                CHECK(key->words && strlen(key->words[0]) > 8, "[%s] %s has no reason beside it",
+                      k->name, key->name);
+            if (key->owner != CFG_FORK_TRAIN ||
+                (id > CFG_S_NET && keys[1] && cfg_key_find(cfg_kind_of(CFG_S_LOGISTIC), key->name)))
                 continue;
             char same[64];
             snprintf(same, sizeof same, "%g", key->lo);
-            cfg_option o = {(char *)(size_t)key->name, key->words ? (char *)(size_t)key->words[0] : same, 7};
+            cfg_option o = {(char *)(size_t)key->name,
+                            key->words ? (char *)(size_t)key->words[0] : same, 7};
             cfg_section sec = {.type = (char *)(size_t)k->name, .line = 3, .n = 1, .options = &o};
             cfg_file c = {.path = (char *)(size_t)"t.cfg", .n = 1, .sections = &sec};
             if (key->words || isfinite(key->lo)) CHECK(!cfg_check_training(&c, err), "%s", err);
             o.val = (char *)(size_t)"0.37";
-            CHECK(cfg_check_training(&c, err) && strstr(err, "t.cfg:7: [") && strstr(err, key->name) && strstr(err, "remove the line"),
+            CHECK(cfg_check_training(&c, err) && strstr(err, "t.cfg:7: [") &&
+                      strstr(err, key->name) && strstr(err, "remove the line"),
                   "[%s] %s=0.37 may be trained with: %s", k->name, key->name, err);
             keys[id > CFG_S_NET]++;
         }
@@ -398,31 +459,41 @@ static void test_warnings(void) {
     catch_stderr();
     cfg_file *c = parse(NET "mosaic=1\n" CONV "dilation=1\n" CONV "dilation=1\n[meta_shared]\n");
     release_stderr();
-    CHECK(c && occurrences(warned, "\n") == 3 && occurrences(warned, "mosaic") == 1
-          && occurrences(warned, "dilation") == 1,
+    CHECK(c && occurrences(warned, "\n") == 3 && occurrences(warned, "mosaic") == 1 &&
+              occurrences(warned, "dilation") == 1,
           "warnings:\n%s", warned);
-    CHECK(strstr(warned, ":5: warning: [net] key \"mosaic\"") && strstr(warned, "it changes training, which is refused") && strstr(warned, "[meta_shared] without any [perturb]"),
+    CHECK(strstr(warned, ":5: warning: [net] key \"mosaic\"") &&
+              strstr(warned, "it changes training, which is refused") &&
+              strstr(warned, "[meta_shared] without any [perturb]"),
           "warnings:\n%s", warned);
     cfg_free(c);
     catch_stderr();
     c = parse(NET "batch=2\nbatch=4\n" CONV);
     release_stderr();
-    CHECK(c && cfg_get_num(c, 0, "batch", 0) == 2 && strstr(warned, ":6: warning: [net] batch is given twice")
-          && strstr(warned, "batch=2 in line 5"), "%s%s", warned, err);
+    CHECK(c && cfg_get_num(c, 0, "batch", 0) == 2 &&
+              strstr(warned, ":6: warning: [net] batch is given twice") &&
+              strstr(warned, "batch=2 in line 5"),
+          "%s%s", warned, err);
     cfg_free(c);
     catch_stderr();
     c = parse(NET CONV "filters=7\n[conv] # the last\nfilters=4\t# or 5\nactivation=relu #x\n");
     release_stderr();
-    CHECK(c && cfg_get_num(c, 1, "filters", 0) == 6 && strstr(warned, ":9: warning: [convolutional] filters is given twice: Darknet goes by "
-          "the first, filters=6 in line 6"), "given twice, as pjreddie's yolov3-openimages and yolo9000 do: %s%s", warned, err);
-    CHECK(c && c->n == 3 && cfg_get_num(c, 2, "filters", 0) == 4 && !strcmp(cfg_get(c, 2, "activation"), "relu")
-          && occurrences(warned, "\n") == 2 && strstr(warned, ":10: warning: what stands behind a blank and #"), "comments: %s%s", warned, err);
+    CHECK(c && cfg_get_num(c, 1, "filters", 0) == 6 &&
+              strstr(warned, ":9: warning: [convolutional] filters is given twice: Darknet goes by "
+                             "the first, filters=6 in line 6"),
+          "given twice, as pjreddie's yolov3-openimages and yolo9000 do: %s%s", warned, err);
+    CHECK(c && c->n == 3 && cfg_get_num(c, 2, "filters", 0) == 4 &&
+              !strcmp(cfg_get(c, 2, "activation"), "relu") && occurrences(warned, "\n") == 2 &&
+              strstr(warned, ":10: warning: what stands behind a blank and #"),
+          "comments: %s%s", warned, err);
     cfg_free(c);
 }
 
-/* Random damage: refused or accepted, but never a crash, and what is accepted can be translated and read again. */
+/* Random damage: refused or accepted, but never a crash, and what is accepted can be translated and
+ * read again. */
 static void test_damage(void) {
-    static const char good[] = NET "batch=4\npolicy=steps\nsteps=1,2\nscales=.1,.1\n[meta_shared]\nphi=a\n" CONV "[perturb]\n"
+    static const char good[] = NET
+        "batch=4\npolicy=steps\nsteps=1,2\nscales=.1,.1\n[meta_shared]\nphi=a\n" CONV "[perturb]\n"
         "[shortcut]\nfrom=-2\n[route]\nlayers=-1,-3\n[maxpool]\nsize=2\nstride=2\n[yolo]\nclasses=1\nmask=0,1\nnum=2\nanchors=1,2,3,4\n";
     unsigned long long s = 88172645463325252ull;
     int accepted = 0;

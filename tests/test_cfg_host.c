@@ -1,5 +1,6 @@
-/* test_cfg_host.c - the host itself as the judge of our cfg reader: of the translated text, of every layer's shape, of the size of
- * the weights file, and of the tables of keys. Then every cfg that comes with it. */
+/* test_cfg_host.c - the host itself as the judge of our cfg reader: of the translated text, of
+ * every layer's shape, of the size of the weights file, and of the tables of keys. Then every cfg
+ * that comes with it. */
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
 #include "test.h"
@@ -25,8 +26,9 @@ static cfg_file *parse(const char *text) {
     return cfg_read(file, err);
 }
 
-/* The program `darknet` holds its own unmodified copy of the host, beyond the reach of our hooks: `partial` parses a cfg, lists
- * its layers on stderr and writes its weights. 0: it ran to the end. */
+/* The program `darknet` holds its own unmodified copy of the host, beyond the reach of our hooks:
+ * `partial` parses a cfg, lists its layers on stderr and writes its weights. 0: it ran to the end.
+ */
 static int darknet(char *listing, size_t size) {
     char out[80];
     snprintf(out, sizeof out, "%s/w", dir);
@@ -48,23 +50,27 @@ static int darknet(char *listing, size_t size) {
     return status;
 }
 
-/* Compare the shapes in the host's listing, "  12 conv ... ->  8 x  8 x  6", with ours. Returns how many there were. */
+/* Compare the shapes in the host's listing, "  12 conv ... ->  8 x  8 x  6", with ours. Returns how
+ * many there were. */
 static int compare_shapes(const char *name, const cfg_file *c, char *listing) {
     int layer = -1, n = 0;
     for (char *line = strtok(listing, "\n"); line; line = strtok(NULL, "\n")) {
         int at, got, w, h, ch, ow, oh, oc;
         if (sscanf(line, "%5d%n", &at, &got) == 1 && got == 5 && line[5] == ' ') layer = at;
-        CHECK(!strstr(line, "Unused") && !strstr(line, "not recog") && !strstr(line, "going with"), "%s: %s", name,
-              line);
+        CHECK(!strstr(line, "Unused") && !strstr(line, "not recog") && !strstr(line, "going with"),
+              "%s: %s", name, line);
         char *arrow = strstr(line, "->");
         /* Two tabs: a layer inside a [crnn]. The one of [local] has another order. */
-        if (line[0] == '\t' || !arrow || strstr(line, "Layer") || sscanf(arrow, "->%d x%d x%d", &w, &h,
-                                                            &ch) != 3) continue;
+        if (line[0] == '\t' || !arrow || strstr(line, "Layer") ||
+            sscanf(arrow, "->%d x%d x%d", &w, &h, &ch) != 3)
+            continue;
         n++;
         CHECK(cfg_layer_shape(c, layer, &ow, &oh, &oc) == 0 && w == ow && h == oh && ch == oc,
-              "%s: layer %d is %d x %d x %d, the host's %d x %d x %d", name, layer, ow, oh, oc, w, h, ch);
+              "%s: layer %d is %d x %d x %d, the host's %d x %d x %d", name, layer, ow, oh, oc, w,
+              h, ch);
     }
-    CHECK(layer + 1 == cfg_layer_count(c), "%s: %d layers, the host has %d", name, cfg_layer_count(c), layer + 1);
+    CHECK(layer + 1 == cfg_layer_count(c), "%s: %d layers, the host has %d", name,
+          cfg_layer_count(c), layer + 1);
     return n;
 }
 
@@ -78,12 +84,13 @@ static void judge(const char *name, const cfg_file *c) {
     put(t, strlen(t));
     free(t);
     int status = darknet(listing, sizeof listing);
-    CHECK(status == 0, "%s: the host refuses the translated text, wait status %x: %.300s", name, status, listing);
+    CHECK(status == 0, "%s: the host refuses the translated text, wait status %x: %.300s", name,
+          status, listing);
     shapes_compared += compare_shapes(name, c, listing);
     snprintf(out, sizeof out, "%s/w", dir);
     CHECK(!stat(out, &st) && st.st_size == 20 + 4 * cfg_weight_floats(c),
-          "%s: the host's weights have %lld bytes, not %lld",
-          name, (long long)st.st_size, 20 + 4 * cfg_weight_floats(c));
+          "%s: the host's weights have %lld bytes, not %lld", name, (long long)st.st_size,
+          20 + 4 * cfg_weight_floats(c));
     unlink(out);
 }
 
@@ -98,7 +105,8 @@ static const char *const own[] = {
     "output=5\nbatch_normalize=1\n[gru]\noutput=4\n[rnn]\noutput=7\nbatch_normalize=1\n[softmax]\n[dropout]\n",
     NET "[conv]\nfilters=25\n[region]\n",
     NET "[conv]\nfilters=52\n[iseg]\n",
-    NET "[conv]\nfilters=6\n[yolo]\nclasses=1\nmax=90\n[reorg]\nextra=5\n[conn]\noutput=6\n[detection]\nside=1\ncoords=4\n[route]\n"
+    NET
+    "[conv]\nfilters=6\n[yolo]\nclasses=1\nmax=90\n[reorg]\nextra=5\n[conn]\noutput=6\n[detection]\nside=1\ncoords=4\n[route]\n"
     "layers=0\n[crop]\ncrop_height=4\ncrop_width=4\n[shortcut]\nfrom=0\n",
     "[net]\ninputs=12\n[softmax]\n[dropout]\n[connected]\noutput=3\n[route]\nlayers=0\n",
 };
@@ -119,13 +127,17 @@ static void test_host(void) {
 /* ---- the tables ---- */
 
 static void put_value(FILE *f, const cfg_key *k) {
-    if (k->kind == CFG_INT) fprintf(f, "%s=%d\n", k->name, k->lo <= 1 && k->hi >= 1 ? 1 : (int)k->lo);
-    else if (k->kind == CFG_FLOAT) fprintf(f, "%s=%g\n", k->name, k->hi > 0.5 ? 0.5 : k->hi);
-    else fprintf(f, "%s=%s\n", k->name, k->words[0]);
+    if (k->kind == CFG_INT)
+        fprintf(f, "%s=%d\n", k->name, k->lo <= 1 && k->hi >= 1 ? 1 : (int)k->lo);
+    else if (k->kind == CFG_FLOAT)
+        fprintf(f, "%s=%g\n", k->name, k->hi > 0.5 ? 0.5 : k->hi);
+    else
+        fprintf(f, "%s=%s\n", k->name, k->words[0]);
 }
 
-/* Every key that the tables call the host's is one that the host asks for: given all of them at once, it lists none as unused.
- * Files, lists and `max` (which has one legal value, its default) are left out: test_host and the stock cfgs have them. */
+/* Every key that the tables call the host's is one that the host asks for: given all of them at
+ * once, it lists none as unused. Files, lists and `max` (which has one legal value, its default)
+ * are left out: test_host and the stock cfgs have them. */
 static void test_keys(void) {
     static char listing[1 << 16];
     for (int id = 1; id < CFG_S_COUNT; id++) {
@@ -135,12 +147,15 @@ static void test_keys(void) {
         int filters = id == CFG_S_YOLO ? 6 : id == CFG_S_ISEG ? 2 : 3, keys = 0;
         FILE *f = fopen(file, "w");
         if (!f) exit(1);
-        fprintf(f, NET "[convolutional]\nfilters=%d\n%s[%s]\n%s", filters, id == CFG_S_DETECTION ? "[avgpool]\n"
-                : "", k->name,
-                id == CFG_S_ROUTE ? "layers=0\n" : id == CFG_S_SHORTCUT ? "from=0\n" : "");
+        fprintf(f, NET "[convolutional]\nfilters=%d\n%s[%s]\n%s", filters,
+                id == CFG_S_DETECTION ? "[avgpool]\n" : "", k->name,
+                id == CFG_S_ROUTE      ? "layers=0\n"
+                : id == CFG_S_SHORTCUT ? "from=0\n"
+                                       : "");
         for (int i = 0; (key = cfg_key_at(k, i)); i++) {
-            if (key->owner != CFG_HOST || key->kind == CFG_STR || key->kind == CFG_INTS || key->kind == CFG_FLOATS
-                || !strcmp(key->name, "from") || !strcmp(key->name, "max")) continue;
+            if (key->owner != CFG_HOST || key->kind == CFG_STR || key->kind == CFG_INTS ||
+                key->kind == CFG_FLOATS || !strcmp(key->name, "from") || !strcmp(key->name, "max"))
+                continue;
             put_value(f, key);
             keys++;
         }
@@ -149,12 +164,15 @@ static void test_keys(void) {
         CHECK(c && keys >= 8, "[%s] %d keys: %s", k->name, keys, err);
         cfg_free(c);
         int status = darknet(listing, sizeof listing);
-        CHECK(status == 0 && !strstr(listing, "Unused"), "[%s] has keys that the host does not know: %s", k->name,
+        CHECK(status == 0 && !strstr(listing, "Unused"),
+              "[%s] has keys that the host does not know: %s", k->name,
               strstr(listing, "Unused") ? strstr(listing, "Unused") : listing);
     }
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
 static int is_cfg(const struct dirent *d) {
     size_t n = strlen(d->d_name);
     return n > 4 && !strcmp(d->d_name + n - 4, ".cfg");
@@ -184,11 +202,13 @@ static void test_folder(const char *folder, int at_least) {
 
 /* The weights that come with a cfg are exactly as long as we say. */
 static void test_fork_weights(void) {
-    const char *shared = getenv("MP_SHARED"), *names[] = {"yolo-fastest-1.1", "yolo-fastest-1.1-xl"};
+    const char *shared = getenv("MP_SHARED"),
+               *names[] = {"yolo-fastest-1.1", "yolo-fastest-1.1-xl"};
     for (int i = 0; i < 2; i++) {
         char path[512];
         struct stat st;
-        snprintf(path, sizeof path, "%s/weights/yolo_fastest/%s.weights", shared ? shared : "../shared", names[i]);
+        snprintf(path, sizeof path, "%s/weights/yolo_fastest/%s.weights",
+                 shared ? shared : "../shared", names[i]);
         if (stat(path, &st)) {
             SKIP("%s is not there", path);
             continue;
@@ -210,7 +230,8 @@ int main(void) {
     test_folder("/usr/share/darknet/cfg", 40);
     test_folder("cfg", 10);
     test_fork_weights();
-    CHECK(!have_darknet || shapes_compared > 200, "only %d shapes compared with the host's", shapes_compared);
+    CHECK(!have_darknet || shapes_compared > 200, "only %d shapes compared with the host's",
+          shapes_compared);
     unlink(file);
     unlink(listed);
     rmdir(dir);

@@ -1,4 +1,5 @@
-/* test_data.c - .data files, lists, labels, idx files, splits: what they give, and every refusal. */
+/* test_data.c - .data files, lists, labels, idx files, splits: what they give, and every refusal.
+ */
 #include "data/dataset_internal.h"
 #include "data_make.h"
 #include <zlib.h>
@@ -18,7 +19,8 @@ static void refused(const char *text, const char *part, const char *part2) {
 }
 
 static void test_data_file(void) {
-    m_text("three.txt", "\xef\xbb\xbf" "cat\r\n dog \r\nbird\r\n\r\n");
+    m_text("three.txt", "\xef\xbb\xbf"
+                        "cat\r\n dog \r\nbird\r\n\r\n");
     m_text("names.txt", "Cat\nDog\nBird\nFish\n");
     m_text("l.txt", "x\n");
     data_file *d = read_text(
@@ -27,14 +29,17 @@ static void test_data_file(void) {
         "eval=coco\nresults=r\n");
     CHECK(d, "%s", err);
     if (!d) return;
-    CHECK(d->classes == 3 && d->top == 2 && d->split == SPLIT_HALF1 && d->images_per_class == 7
-              && d->seed == UINT64_MAX,
+    CHECK(d->classes == 3 && d->top == 2 && d->split == SPLIT_HALF1 && d->images_per_class == 7 &&
+              d->seed == UINT64_MAX,
           "numbers");
-    CHECK(!strcmp(d->train, "l.txt") && !strcmp(d->valid, "missing/v.txt") && !strcmp(d->backup, "b"),
+    CHECK(!strcmp(d->train, "l.txt") && !strcmp(d->valid, "missing/v.txt") &&
+              !strcmp(d->backup, "b"),
           "paths");
-    CHECK(!strcmp(d->label[0], "cat") && !strcmp(d->label[1], "dog") && !strcmp(d->label[2], "bird"),
+    CHECK(!strcmp(d->label[0], "cat") && !strcmp(d->label[1], "dog") &&
+              !strcmp(d->label[2], "bird"),
           "labels");
-    CHECK(!strcmp(d->name[0], "Cat") && !strcmp(d->name[2], "Bird"), "names, the first three of four");
+    CHECK(!strcmp(d->name[0], "Cat") && !strcmp(d->name[2], "Bird"),
+          "names, the first three of four");
     data_file_free(d);
     d = read_text("classes=2");
     CHECK(d && !d->label && !strcmp(d->name[0], "0") && !strcmp(d->name[1], "1") && d->top == 1,
@@ -48,7 +53,8 @@ static void test_data_file(void) {
     CHECK(d && !strcmp(d->train, "deep/own.txt") && !strcmp(d->name[2], "c"), "%s", err);
     data_file_free(d);
     CHECK(!data_file_read("none.data", err) && says("none.data"), "%s", err);
-    refused("classes=3\nlabesl=three.txt\n", "t.data:2: unknown key \"labesl\"", "did you mean \"labels\"");
+    refused("classes=3\nlabesl=three.txt\n", "t.data:2: unknown key \"labesl\"",
+            "did you mean \"labels\"");
     refused("classes=3\nzzzzzzzzz=1\n", "known: classes, train", "split");
     refused("classes=3\ntrain\n", "t.data:2", "key=value");
     refused("classes=3\ntrain=\n", "t.data:2", "no value");
@@ -67,7 +73,9 @@ static void test_data_file(void) {
     refused("classes=5\nnames=names.txt", "names.txt has 4 names", "classes=5");
     refused("classes=3\nlabels=none.txt", "none.txt", "No such file");
     refused("classes=3\ntrain=far\\list.txt\n", "t.data:2: far\\list.txt: no such file", "`sed -i");
-    refused("\xff\xfe" "c", "t.data", "UTF-16");
+    refused("\xff\xfe"
+            "c",
+            "t.data", "UTF-16");
     /* No line, however long or strange, is more than an error. */
     char *line = malloc(20000);
     memset(line, 'k', 19999);
@@ -136,7 +144,8 @@ static void make_list(int n) {
 
 static dataset *load(const char *more, data_part part, int c, int threads, int skip) {
     char text[512];
-    snprintf(text, sizeof text, "classes=3\nlabels=three.txt\ntrain=list.txt\nvalid=valid.txt\n%s", more);
+    snprintf(text, sizeof text, "classes=3\nlabels=three.txt\ntrain=list.txt\nvalid=valid.txt\n%s",
+             more);
     data_file *d = read_text(text);
     if (!d) m_die(err);
     dataset *s = dataset_load(d, part, c, threads, skip, err);
@@ -150,8 +159,10 @@ static void list_refused(const char *list, const char *part, const char *part2) 
     for (int threads = 1; threads < 6; threads += 2) {
         dataset *s = load("", DATA_TRAIN, 3, threads, 0);
         CHECK(!s && says(part) && says(part2), "\"%.60s\": %s", list, s ? "taken" : err);
-        if (threads == 1) strcpy(first, err);
-        else CHECK(!strcmp(first, err), "with %d threads another sentence: %s", threads, err);
+        if (threads == 1)
+            strcpy(first, err);
+        else
+            CHECK(!strcmp(first, err), "with %d threads another sentence: %s", threads, err);
         dataset_free(s);
     }
 }
@@ -164,8 +175,8 @@ static void test_lists(void) {
         int wrong = 0;
         for (int i = 0; s && i < s->n; i++) {
             const sample *t = &s->items[i];
-            wrong += t->label != i % 3 || t->img.w != 2 + i % 2 || t->img.h != 3 || t->img.c != 3
-                     || t->img.px[17] != i;
+            wrong += t->label != i % 3 || t->img.w != 2 + i % 2 || t->img.h != 3 || t->img.c != 3 ||
+                     t->img.px[17] != i;
         }
         CHECK(!wrong, "%d items wrong with %d threads", wrong, threads);
         dataset_free(s);
@@ -174,7 +185,8 @@ static void test_lists(void) {
     CHECK(s && s->items[7].img.c == 1 && s->items[7].img.px[5] == 7, "gray: %s", err);
     dataset_free(s);
     /* What real lists look like. */
-    m_text("list.txt", "\xef\xbb\xbfimg/cat_0.png\r\n\r\n  img/dog_1.png \t\r\nimg/dog_1.png\n\n \n");
+    m_text("list.txt",
+           "\xef\xbb\xbfimg/cat_0.png\r\n\r\n  img/dog_1.png \t\r\nimg/dog_1.png\n\n \n");
     s = load("", DATA_TRAIN, 3, 2, 0);
     CHECK(s && s->n == 3 && s->items[0].label == 0 && s->items[2].label == 1, "%s", err);
     dataset_free(s);
@@ -188,7 +200,8 @@ static void test_lists(void) {
     s = d ? dataset_load(d, DATA_TRAIN, 3, 1, 0, err) : NULL;
     CHECK(s && s->n == 2 && !strcmp(s->items[0].path, "far/cat_far.png"), "%s", err);
     CHECK(d && !dataset_load(d, DATA_VALID, 3, 1, 0, err) && says("no valid="), "%s", err);
-    CHECK(d && !dataset_load(d, DATA_TRAIN_OTHER_HALF, 3, 1, 0, err) && says("no split="), "%s", err);
+    CHECK(d && !dataset_load(d, DATA_TRAIN_OTHER_HALF, 3, 1, 0, err) && says("no split="), "%s",
+          err);
     CHECK(d && !dataset_load(d, DATA_TRAIN, 4, 1, 0, err) && says("4 channels"), "%s", err);
     dataset_free(s);
     data_file_free(d);
@@ -199,10 +212,10 @@ static void test_list_refusals(void) {
     CHECK(!load("", DATA_TRAIN, 3, 1, 0) && says("list.txt") && says("No such file"), "%s", err);
     list_refused("", "list.txt", "empty");
     list_refused("\xef\xbb\xbf\r\n  \n", "list.txt", "empty");
-    list_refused("img/cat_0.png\nimg/none_cat.png\nimg/dogs_lost.png\n", "list.txt:2: img/none_cat.png",
-                 "no such image");
-    list_refused("img/cat_0.png\n\nno such;touch PWNED cat\n", "list.txt:3: no such;touch PWNED cat",
-                 "no such image");
+    list_refused("img/cat_0.png\nimg/none_cat.png\nimg/dogs_lost.png\n",
+                 "list.txt:2: img/none_cat.png", "no such image");
+    list_refused("img/cat_0.png\n\nno such;touch PWNED cat\n",
+                 "list.txt:3: no such;touch PWNED cat", "no such image");
     list_refused("img/cat_0.png\nimg\\cat_0.png\n", "list.txt:2: img\\cat_0.png",
                  "`sed -i 's|\\\\|/|g' list.txt`");
     list_refused("C:\\img\\cat_0.png\n", "list.txt:1: ", "drives have no letters");
@@ -263,7 +276,7 @@ static void count(const dataset *s, int times[], int n, int per_class[3]) {
 }
 
 static void test_split(void) {
-    enum { N = 100 };       /* 34 cats, 33 dogs, 33 birds */
+    enum { N = 100 }; /* 34 cats, 33 dogs, 33 birds */
     int times[N], once[3], a[3], b[3];
     make_list(N);
     m_text("valid.txt", "img/cat_0.png\n");
@@ -274,12 +287,14 @@ static void test_split(void) {
         snprintf(half0, sizeof half0, "%ssplit=half0\n", more);
         snprintf(half1, sizeof half1, "%ssplit=half1\n", more);
         dataset *whole = load(all, DATA_TRAIN, 3, 1, 0), *s = load(half0, DATA_TRAIN, 3, 2, 0);
-        dataset *t = load(half1, DATA_TRAIN, 3, 1, 0), *u = load(half0, DATA_TRAIN_OTHER_HALF, 3, 1, 0);
+        dataset *t = load(half1, DATA_TRAIN, 3, 1, 0),
+                *u = load(half0, DATA_TRAIN_OTHER_HALF, 3, 1, 0);
         dataset *v = load(half1, DATA_VALID, 3, 1, 0);
         if (!whole || !s || !t || !u || !v) m_die(err);
         memset(times, 0, sizeof times);
         count(whole, times, N, once);
-        CHECK(limit ? once[0] == 11 && once[1] == 11 && once[2] == 11 : once[0] == 34 && once[1] == 33,
+        CHECK(limit ? once[0] == 11 && once[1] == 11 && once[2] == 11
+                    : once[0] == 34 && once[1] == 33,
               "images of a class");
         for (int i = 0; i < N; i++) times[i] *= -1;
         count(s, times, N, a);
@@ -288,10 +303,12 @@ static void test_split(void) {
         for (int i = 0; i < N; i++) odd += times[i] != 0;
         CHECK(!odd, "halves: %d images twice or never", odd);
         for (int k = 0; k < 3; k++)
-            CHECK(abs(a[k] - b[k]) <= 1 && a[k] + b[k] == once[k], "class %d: %d and %d", k, a[k], b[k]);
+            CHECK(abs(a[k] - b[k]) <= 1 && a[k] + b[k] == once[k], "class %d: %d and %d", k, a[k],
+                  b[k]);
         CHECK(abs(s->n - t->n) <= 1, "%d and %d", s->n, t->n);
         int differ = u->n != t->n;
-        for (int i = 0; !differ && i < t->n; i++) differ = number_of(&u->items[i]) != number_of(&t->items[i]);
+        for (int i = 0; !differ && i < t->n; i++)
+            differ = number_of(&u->items[i]) != number_of(&t->items[i]);
         CHECK(!differ, "the other half of half0 is half1");
         CHECK(v->n == 1, "valid is not split");
         dataset_free(whole);
@@ -308,7 +325,8 @@ static void test_split(void) {
     CHECK(differ > 20, "another seed, another split: %d differ", differ);
     dataset_free(s);
     dataset_free(t);
-    /* Any image may come into either half: over many seeds each is in the first about every second time. */
+    /* Any image may come into either half: over many seeds each is in the first about every second
+     * time. */
     unsigned char keep[30];
     int labels[30], in[30] = {0}, worst = 0;
     data_file d = {.classes = 3, .split = SPLIT_HALF0};
@@ -317,7 +335,8 @@ static void test_split(void) {
         if (data_select(&d, labels, 30, 0, keep) != 15) m_die("half of 30");
         for (int i = 0; i < 30; i++) in[i] += keep[i];
     }
-    for (int i = 0; i < 30; i++) if (abs(in[i] - 1000) > worst) worst = abs(in[i] - 1000);
+    for (int i = 0; i < 30; i++)
+        if (abs(in[i] - 1000) > worst) worst = abs(in[i] - 1000);
     CHECK(worst < 112, "an image is in the first half %d times more or less than 1000 of 2000",
           worst); /* 5 sigma */
     m_text("list.txt", "img/cat_0.png\n");
@@ -346,7 +365,7 @@ static dataset *load_idx(const char *path, const char *more, int c) {
     return s;
 }
 
-enum { IDX = 10, PX = 3 * 4 };      /* images of 3 rows, 4 columns */
+enum { IDX = 10, PX = 3 * 4 }; /* images of 3 rows, 4 columns */
 static unsigned char images[16 + IDX * PX + 1], marks[8 + IDX + 1];
 
 static void idx_refused(const char *part, const char *part2) {
@@ -375,12 +394,13 @@ static void test_idx(void) {
         put_idx(name[k][1], k == 2, marks, 8 + IDX);
         for (int c = 1; c <= 3; c += 2) {
             dataset *s = load_idx(name[k][0], "", c);
-            CHECK(s && s->n == IDX && s->items[0].img.w == 4 && s->items[0].img.h == 3, "%s: %s", name[k][0],
-                  err);
+            CHECK(s && s->n == IDX && s->items[0].img.w == 4 && s->items[0].img.h == 3, "%s: %s",
+                  name[k][0], err);
             int wrong = 0;
             for (int i = 0; s && i < IDX; i++) {
                 wrong += s->items[i].label != i % 3;
-                for (int j = 0; j < PX * c; j++) wrong += s->items[i].img.px[j] != (i * PX + j / c) * 2 % 256;
+                for (int j = 0; j < PX * c; j++)
+                    wrong += s->items[i].img.px[j] != (i * PX + j / c) * 2 % 256;
             }
             CHECK(!wrong, "%s: %d wrong", name[k][0], wrong);
             dataset_free(s);
@@ -428,7 +448,8 @@ static void test_idx(void) {
     CHECK(!load_idx("q-images-idx3-ubyte.gz", "", 1) && says("longer"), "a byte too many: %s", err);
     put_idx("q-images-idx3-ubyte", 0, images, 16 + IDX * PX);
     unlink("q-labels-idx1-ubyte");
-    CHECK(!load_idx("q-images-idx3-ubyte", "", 1) && says("q-labels-idx1-ubyte: no such file"), "%s", err);
+    CHECK(!load_idx("q-images-idx3-ubyte", "", 1) && says("q-labels-idx1-ubyte: no such file"),
+          "%s", err);
     put_idx("plain.bin", 0, images, 16 + IDX * PX);
     CHECK(!load_idx("plain.bin", "", 1) && says("images-idx3"), "%s", err);
     CHECK(!load_idx("none-images-idx3-ubyte", "", 1) && says("no such file"), "%s", err);
@@ -457,8 +478,8 @@ static void test_fashion(void) {
     data_file_free(d);
 }
 
-/* Items 8 and 16 fail, one long after the other, on different threads: item 8 must be told, whichever comes
- * first. */
+/* Items 8 and 16 fail, one long after the other, on different threads: item 8 must be told,
+ * whichever comes first. */
 static int fail_late(void *arg, int i, char *e) {
     int late = *(int *)arg;
     if (i == 8 || i == 16) {
@@ -473,12 +494,13 @@ static void test_parallel(void) {
     for (int late = 8; late <= 16; late += 8) {
         for (int threads = 1; threads <= 4; threads++) {
             int bad = data_parallel(40, threads, fail_late, &late, err);
-            CHECK(bad == 8 && !strcmp(err, "item 8"), "late %d, %d threads: %d, %s", late, threads, bad, err);
+            CHECK(bad == 8 && !strcmp(err, "item 8"), "late %d, %d threads: %d, %s", late, threads,
+                  bad, err);
         }
     }
     int never = 0;
-    CHECK(data_parallel(8, 3, fail_late, &never, err) == -1
-              && data_parallel(0, 3, fail_late, &never, err) == -1,
+    CHECK(data_parallel(8, 3, fail_late, &never, err) == -1 &&
+              data_parallel(0, 3, fail_late, &never, err) == -1,
           "nothing fails");
 }
 

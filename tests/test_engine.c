@@ -1,6 +1,6 @@
-/* test_engine.c - the engine against a second engine in naive double loops (NCHW, forward only); every
- * gradient against central differences of that forward, for loss = sum r*y with random r. Seeded; prints the
- * failing graph. */
+/* test_engine.c - the engine against a second engine in naive double loops (NCHW, forward only);
+ * every gradient against central differences of that forward, for loss = sum r*y with random r.
+ * Seeded; prints the failing graph. */
 #include "engine/engine.h"
 #include "test.h"
 #include <stdint.h>
@@ -9,12 +9,13 @@ enum { IN, CONV, FC, MAX, AVG, ADD, CAT, UP, ACT, BN };
 enum { MAX_NODES = 12 };
 #define TOL 1e-5
 
-/* One node of a graph, for both engines; w, b, g, rm, rv are the double copies that differences are taken of.
+/* One node of a graph, for both engines; w, b, g, rm, rv are the double copies that differences are
+ * taken of.
  */
 typedef struct {
     int kind, in[3], n_in, n, size, stride, pad, groups, bn;
     act_kind act;
-    float scale, alpha, beta;       /* ADD: 0 in both: 1 */
+    float scale, alpha, beta; /* ADD: 0 in both: 1 */
     engine_params p;
     size_t nw;
     double *w, *b, *g, *rm, *rv, *y;
@@ -25,7 +26,7 @@ typedef struct {
     const char *name;
     tnode t[MAX_NODES];
     int n, h, w, c, batch;
-    size_t sample;          /* differences for so many values of a tensor; 0: for all */
+    size_t sample; /* differences for so many values of a tensor; 0: for all */
 } graph;
 
 static uint32_t seed = 7;
@@ -66,40 +67,49 @@ static size_t per_image(const tnode *t) { return (size_t)t->h * (size_t)t->wd * 
 static void ref_linear(const graph *g, tnode *t, const tnode *a) {
     int k = t->kind == FC ? 0 : t->size, groups = t->groups, ci = a->c / groups, co = t->n / groups;
     size_t in = per_image(a), out = per_image(t);
-    for (int b = 0; b < g->batch; b++) for (int o = 0; o < t->n; o++) for (int y = 0; y < t->h; y++)
-        for (int x = 0; x < t->wd; x++) {
-            double s = 0;
-            if (t->kind == FC)
-                for (size_t i = 0; i < in; i++) s += t->w[(size_t)o * in + i] * a->y[(size_t)b * in + i];
-            for (int c = 0; c < ci; c++) for (int j = 0; j < k; j++) for (int i = 0; i < k; i++) {
-                int iy = y * t->stride + j - t->pad, ix = x * t->stride + i - t->pad, ic = o / co * ci + c;
-                if (iy < 0 || ix < 0 || iy >= a->h || ix >= a->wd || t->kind == FC) continue;
-                s += t->w[((o * ci + c) * k + j) * k + i]
-                     * a->y[(size_t)b * in + (size_t)((ic * a->h + iy) * a->wd + ix)];
-            }
-            t->y[(size_t)b * out + (size_t)((o * t->h + y) * t->wd + x)] = s;
-        }
+    for (int b = 0; b < g->batch; b++)
+        for (int o = 0; o < t->n; o++)
+            for (int y = 0; y < t->h; y++)
+                for (int x = 0; x < t->wd; x++) {
+                    double s = 0;
+                    if (t->kind == FC)
+                        for (size_t i = 0; i < in; i++)
+                            s += t->w[(size_t)o * in + i] * a->y[(size_t)b * in + i];
+                    for (int c = 0; c < ci; c++)
+                        for (int j = 0; j < k; j++)
+                            for (int i = 0; i < k; i++) {
+                                int iy = y * t->stride + j - t->pad,
+                                    ix = x * t->stride + i - t->pad, ic = o / co * ci + c;
+                                if (iy < 0 || ix < 0 || iy >= a->h || ix >= a->wd || t->kind == FC)
+                                    continue;
+                                s += t->w[((o * ci + c) * k + j) * k + i] *
+                                     a->y[(size_t)b * in + (size_t)((ic * a->h + iy) * a->wd + ix)];
+                            }
+                    t->y[(size_t)b * out + (size_t)((o * t->h + y) * t->wd + x)] = s;
+                }
 }
 
-/* Batch statistics or the host's formula; then bias, then activation. batch = 2: put the statistics into rm,
- * rv. */
+/* Batch statistics or the host's formula; then bias, then activation. batch = 2: put the statistics
+ * into rm, rv. */
 static void ref_norm(const graph *g, tnode *t, int batch) {
     size_t hw = (size_t)t->h * (size_t)t->wd, out = per_image(t);
     for (int c = 0; c < t->c; c++) {
         double m = 0, v = 0, n = (double)hw * g->batch, k = 1;
         for (int b = 0; b < g->batch; b++)
             for (size_t i = 0; i < hw; i++) m += t->y[(size_t)b * out + (size_t)c * hw + i] / n;
-        for (int b = 0; b < g->batch; b++) for (size_t i = 0; i < hw; i++) {
-            double d = t->y[(size_t)b * out + (size_t)c * hw + i] - m;
-            v += d * d / n;
-        }
+        for (int b = 0; b < g->batch; b++)
+            for (size_t i = 0; i < hw; i++) {
+                double d = t->y[(size_t)b * out + (size_t)c * hw + i] - m;
+                v += d * d / n;
+            }
         if (t->bn && batch) k = t->g[c] / sqrt(v + 1e-5);
         if (t->bn && !batch) m = t->rm[c], k = t->g[c] / (sqrt(t->rv[c]) + 1e-6);
         if (!t->bn) m = 0;
-        for (int b = 0; b < g->batch; b++) for (size_t i = 0; i < hw; i++) {
-            double *y = &t->y[(size_t)b * out + (size_t)c * hw + i];
-            *y = act((*y - m) * k + t->b[c], t->act);
-        }
+        for (int b = 0; b < g->batch; b++)
+            for (size_t i = 0; i < hw; i++) {
+                double *y = &t->y[(size_t)b * out + (size_t)c * hw + i];
+                *y = act((*y - m) * k + t->b[c], t->act);
+            }
         if (t->bn && batch == 2) {
             t->rm[c] = .9 * t->rm[c] + .1 * m;
             if (n > 1) t->rv[c] = .9 * t->rv[c] + .1 * (v * n / (n - 1) + 1e-5);
@@ -118,11 +128,12 @@ static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int
     switch (t->kind) {
     case MAX:
         s = -INFINITY;
-        for (int j = 0; j < t->size; j++) for (int i = 0; i < t->size; i++) {
-            int iy = y * t->stride + j - t->pad / 2, ix = x * t->stride + i - t->pad / 2;
-            if (iy >= 0 && ix >= 0 && iy < a->h && ix < a->wd && at(a, b, c, iy, ix) > s)
-                s = at(a, b, c, iy, ix);
-        }
+        for (int j = 0; j < t->size; j++)
+            for (int i = 0; i < t->size; i++) {
+                int iy = y * t->stride + j - t->pad / 2, ix = x * t->stride + i - t->pad / 2;
+                if (iy >= 0 && ix >= 0 && iy < a->h && ix < a->wd && at(a, b, c, iy, ix) > s)
+                    s = at(a, b, c, iy, ix);
+            }
         return s;
     case AVG:
         for (int j = 0; j < a->h; j++)
@@ -136,7 +147,7 @@ static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int
             c -= g->t[t->in[i]].c;
         }
         return NAN;
-    default: {      /* ADD */
+    default: { /* ADD */
         int k = f->wd / t->wd > 1 ? f->wd / t->wd : 1, up = t->wd / f->wd > 1 ? t->wd / f->wd : 1;
         s = at(a, b, c, y, x);
         if (c < f->c && y % up == 0 && x % up == 0 && y / up < f->h && x / up < f->wd) {
@@ -159,7 +170,8 @@ static void ref_forward(graph *g, int from, int batch) {
             ref_norm(g, t, batch);
         } else {
             double *y = t->y;
-            for (int b = 0; b < g->batch; b++) for (int c = 0; c < t->c; c++)
+            for (int b = 0; b < g->batch; b++)
+                for (int c = 0; c < t->c; c++)
                     for (int j = 0; j < t->h; j++)
                         for (int i = 0; i < t->wd; i++) *y++ = ref_value(g, t, b, c, j, i);
         }
@@ -200,8 +212,8 @@ static int add_node(engine *e, const tnode *t) {
     }
 }
 
-/* Both engines from the nodes given (t[0] is filled in here). The engine tells shapes; those are checked by
- * the forward comparison, which would read nonsense if they were wrong. */
+/* Both engines from the nodes given (t[0] is filled in here). The engine tells shapes; those are
+ * checked by the forward comparison, which would read nonsense if they were wrong. */
 static engine *build(graph *g, int training) {
     char err[1024] = "";
     engine *e = engine_new();
@@ -232,8 +244,9 @@ static engine *build(graph *g, int training) {
 static void drop(graph *g, engine *e) {
     for (int i = 0; i < g->n; i++) {
         tnode *t = &g->t[i];
-        float *f[] = {t->p.weights, t->p.biases, t->p.scales, t->p.rolling_mean, t->p.rolling_variance,
-                      t->p.weight_updates, t->p.bias_updates, t->p.scale_updates};
+        float *f[] = {t->p.weights,      t->p.biases,           t->p.scales,
+                      t->p.rolling_mean, t->p.rolling_variance, t->p.weight_updates,
+                      t->p.bias_updates, t->p.scale_updates};
         double *d[] = {t->w, t->b, t->g, t->rm, t->rv, t->y};
         for (size_t j = 0; j < sizeof f / sizeof *f; j++) free(f[j]);
         for (size_t j = 0; j < sizeof d / sizeof *d; j++) free(d[j]);
@@ -249,11 +262,13 @@ static void run_backward(engine *e, const engine_mode *m) {
     for (int i = engine_nodes(e) - 1; i >= 0; i--) engine_backward(e, i, m);
 }
 
-/* Error of `got` against d(sum r*y_last)/dp by central differences; forward again from node `from`. */
+/* Error of `got` against d(sum r*y_last)/dp by central differences; forward again from node `from`.
+ */
 static double gradient_error(graph *g, int from, int batch, double *p, const float *got, size_t n,
                              const float *r) {
     const tnode *last = &g->t[g->n - 1];
-    size_t len = per_image(last) * (size_t)g->batch, many = g->sample && g->sample < n ? g->sample : n;
+    size_t len = per_image(last) * (size_t)g->batch,
+           many = g->sample && g->sample < n ? g->sample : n;
     double *want = calloc(many + 1, sizeof *want);
     float *have = calloc(many + 1, sizeof *have);
     for (size_t s = 0; s < many; s++) {
@@ -277,9 +292,14 @@ static double gradient_error(graph *g, int from, int batch, double *p, const flo
 static void check_updates(graph *g, int i, int batch, const float *r, double tol) {
     tnode *t = &g->t[i];
     size_t c = (size_t)t->c;
-    struct { const char *what; double *p; const float *got; size_t n; } v[] = {
-        {"weights", t->w, t->p.weight_updates, t->nw}, {"biases", t->b, t->p.bias_updates, c},
-        {"scales", t->g, t->p.scale_updates, t->bn ? c : 0}};
+    struct {
+        const char *what;
+        double *p;
+        const float *got;
+        size_t n;
+    } v[] = {{"weights", t->w, t->p.weight_updates, t->nw},
+             {"biases", t->b, t->p.bias_updates, c},
+             {"scales", t->g, t->p.scale_updates, t->bn ? c : 0}};
     for (int k = 0; k < 3; k++) {
         if (!v[k].n) continue;
         double err = gradient_error(g, i, batch, v[k].p, v[k].got, v[k].n, r);
@@ -303,7 +323,8 @@ static void check_graph(graph g, int batch_stats, double tol) {
     engine *e = build(&g, 1);
     engine_wants_input_delta(e, 1);
     engine_mode m = {.keep = 1, .bn_batch = batch_stats, .theta_grads = 1};
-    size_t in = per_image(&g.t[0]) * (size_t)g.batch, out = per_image(&g.t[g.n - 1]) * (size_t)g.batch;
+    size_t in = per_image(&g.t[0]) * (size_t)g.batch,
+           out = per_image(&g.t[g.n - 1]) * (size_t)g.batch;
     float *x = floats(in, 1.5, .1), *r = floats(out, 1, 0), *dx = floats(in, 1, 0);
     free(g.t[0].y);
     g.t[0].y = doubles(x, in);
@@ -319,9 +340,10 @@ static void check_graph(graph g, int batch_stats, double tol) {
         size_t c = (size_t)g.t[i].c;
         if (g.t[i].p.biases) check_updates(&g, i, batch_stats, r, tol);
         if (!g.t[i].bn) continue;
-        CHECK(t_rel(g.t[i].p.rolling_mean, g.t[i].rm, c) <= tol, "%s: node %d: rolling mean", g.name, i);
-        CHECK(t_rel(g.t[i].p.rolling_variance, g.t[i].rv, c) <= tol, "%s: node %d: rolling variance", g.name,
-              i);
+        CHECK(t_rel(g.t[i].p.rolling_mean, g.t[i].rm, c) <= tol, "%s: node %d: rolling mean",
+              g.name, i);
+        CHECK(t_rel(g.t[i].p.rolling_variance, g.t[i].rv, c) <= tol,
+              "%s: node %d: rolling variance", g.name, i);
     }
     engine_export_delta(e, 0, dx, 0);
     double err = gradient_error(&g, 0, batch_stats, g.t[0].y, dx, in, r);
@@ -336,7 +358,7 @@ static void check_graph(graph g, int batch_stats, double tol) {
 static void test_small_numbers(void) {
 #ifdef __SSE2__
     int kept = 0;
-    #pragma omp parallel num_threads(3) reduction(+ : kept)
+#pragma omp parallel num_threads(3) reduction(+ : kept)
     {
         volatile float small = 2e-38f, half = 0.25f;
         kept += small * half != 0;

@@ -34,8 +34,10 @@ static void test_softmax(void) {
     engine_export(e, hot, y);
     engine_export_delta(e, 0, d, 0);
     CHECK(t_rel(y, p, B * C) <= TOL, "softmax off by %g", t_rel(y, p, B * C));
-    CHECK(t_rel(d, want, B * C) <= TOL, "delta through the softmax off by %g", t_rel(d, want, B * C));
-    CHECK(fabs(engine_loss(e, hot) - loss) <= TOL * loss, "loss %g, want %g", engine_loss(e, hot), loss);
+    CHECK(t_rel(d, want, B * C) <= TOL, "delta through the softmax off by %g",
+          t_rel(d, want, B * C));
+    CHECK(fabs(engine_loss(e, hot) - loss) <= TOL * loss, "loss %g, want %g", engine_loss(e, hot),
+          loss);
     CHECK(engine_loss(e, quiet) == 0, "a softmax with noloss has loss %g", engine_loss(e, quiet));
     engine_begin(e);
     engine_set_truth(e, NULL);
@@ -51,13 +53,15 @@ static void test_softmax(void) {
     engine_free(e);
 }
 
-/* Sums of squares of the caller's arrays, shorter and longer than what one iteration of a device adds up. */
+/* Sums of squares of the caller's arrays, shorter and longer than what one iteration of a device
+ * adds up. */
 static void test_squares(void) {
     static float a[3], b[9001];
     double want = 0;
     engine *e = engine_new();
     for (int i = 0; i < 3; i++) a[i] = (float)(i + 1), want += (double)a[i] * (double)a[i];
-    for (int i = 0; i < 9001; i++) b[i] = (float)(i % 101) - 50, want += (double)b[i] * (double)b[i];
+    for (int i = 0; i < 9001; i++)
+        b[i] = (float)(i % 101) - 50, want += (double)b[i] * (double)b[i];
     engine_span spans[] = {{a, 3}, {b, 9001}};
     double got = engine_squares(e, spans, 2);
     CHECK(got == want, "squares %g, want %g", got, want);
@@ -73,7 +77,7 @@ static void test_dropout(void) {
     engine_add_input(e, H, W, C);
     engine_add_dropout(e, 0, .25f);
     engine_add_dropout(e, 0, .25f);
-    engine_add_route(e, (int[]){1, 0}, 2);      /* a second reader: the input's delta must add up */
+    engine_add_route(e, (int[]){1, 0}, 2); /* a second reader: the input's delta must add up */
     CHECK(engine_plan(e, B, H, W, 1, err, sizeof err) == 0, "%s", err);
     engine_wants_input_delta(e, 1);
     engine_mode m = {.keep = 1, .dropout = 1, .seed = 5, .draw = 9};
@@ -95,8 +99,8 @@ static void test_dropout(void) {
         differ += (y[i] == 0) != (y2[i] == 0);
         wrong += d[i] != (y[i] == 0 ? 0 : k * r[i]);
     }
-    CHECK(bad == 0 && wrong == 0, "%d outputs, %d deltas are neither dropped nor scaled by 1/(1-p)", bad,
-          wrong);
+    CHECK(bad == 0 && wrong == 0, "%d outputs, %d deltas are neither dropped nor scaled by 1/(1-p)",
+          bad, wrong);
     CHECK(fabs(zeros / (double)N - .25) < .06, "%d of %d dropped", zeros, N);
     CHECK(differ > N / 8, "two dropout nodes share their noise");
     m.draw = 10;
@@ -113,11 +117,12 @@ static void test_dropout(void) {
     engine_import_delta(e, 3, both);
     run_backward(e, &m);
     engine_export_delta(e, 0, d, 0);
-    for (int b = 0; b < B; b++) for (int i = 0; i < N / B; i++) {
+    for (int b = 0; b < B; b++)
+        for (int i = 0; i < N / B; i++) {
             float mine = y[b * N / B + i] == 0 ? 0 : k * both[b * 2 * N / B + i],
                   other = both[b * 2 * N / B + N / B + i];
             bad += !(fabsf(d[b * N / B + i] - (mine + other)) <= 1e-6f);
-    }
+        }
     CHECK(bad == 0, "%d deltas are not the sum of both readers", bad);
     m.dropout = 0;
     run_forward(e, &m);
@@ -134,15 +139,18 @@ static int same(const float *got, const float *want, size_t n) {
     return getenv("METAPERTURB_GPU") ? err <= TOL : memcmp(got, want, n * sizeof *got) == 0;
 }
 
-/* The node must hand ops/perturb.h exactly the arguments that the mode asks for. NHWC = NCHW here only for
- * W,C order, so everything goes through the engine's own output buffers. */
+/* The node must hand ops/perturb.h exactly the arguments that the mode asks for. NHWC = NCHW here
+ * only for W,C order, so everything goes through the engine's own output buffers. */
 static void test_perturb(void) {
     enum { B = 3, H = 4, W = 5, C = 6, N = B * H * W * C };
     static float x[N], r[N], want[N], dz[N], eps[N], got[N], wantc[N];
-    float phi[PHI_LEN], rm[C * PERTURB_K], rv[C * PERTURB_K], rm2[C * PERTURB_K], rv2[C * PERTURB_K];
-    /* From 16 on, the kinds other than the paper's: of each a pass that stands for the mean, then one with noise. */
-    static const perturb_noise others[6] = {PERTURB_NOISE_NONE, PERTURB_NOISE_GAUSS, PERTURB_NOISE_MEAN,
-                                            PERTURB_NOISE_MEAN, PERTURB_NOISE_NONE,  PERTURB_NOISE_UNIT};
+    float phi[PHI_LEN], rm[C * PERTURB_K], rv[C * PERTURB_K], rm2[C * PERTURB_K],
+        rv2[C * PERTURB_K];
+    /* From 16 on, the kinds other than the paper's: of each a pass that stands for the mean, then
+     * one with noise. */
+    static const perturb_noise others[6] = {PERTURB_NOISE_NONE, PERTURB_NOISE_GAUSS,
+                                            PERTURB_NOISE_MEAN, PERTURB_NOISE_MEAN,
+                                            PERTURB_NOISE_NONE, PERTURB_NOISE_UNIT};
     for (int k = 0; k < 22; k++) {
         int other = k >= 16, gaussian = k == 16 || k == 17;
         char err[1024];
@@ -150,9 +158,21 @@ static void test_perturb(void) {
         for (int i = 0; i < PHI_LEN; i++) phi[i] = (float)(.3 * rnd());
         for (int i = 0; i < C * PERTURB_K; i++)
             rm[i] = rm2[i] = (float)rnd(), rv[i] = rv2[i] = (float)(rnd() + 1.5);
-        for (int i = 0; i < N; i++) x[i] = (float)(2 * rnd()), r[i] = (float)rnd(), eps[i] = (float)rnd();
-        engine_perturb d = {
-            phi, dphi, rm, rv, 8, 16, .9f, .1f, (k & 4) != 0, (k & 3) != 3, (k & 3) != 2, k & 1 ? ACT_RELU : ACT_LINEAR, .8f};
+        for (int i = 0; i < N; i++)
+            x[i] = (float)(2 * rnd()), r[i] = (float)rnd(), eps[i] = (float)rnd();
+        engine_perturb d = {phi,
+                            dphi,
+                            rm,
+                            rv,
+                            8,
+                            16,
+                            .9f,
+                            .1f,
+                            (k & 4) != 0,
+                            (k & 3) != 3,
+                            (k & 3) != 2,
+                            k & 1 ? ACT_RELU : ACT_LINEAR,
+                            .8f};
         if (other) d.noise = PERTURB_KIND_GAUSSIAN + (k - 16) / 2, d.scale = 1;
         engine_mode m = {.keep = 1,
                          .perturb_batch = k < 8 || other,
@@ -160,7 +180,8 @@ static void test_perturb(void) {
                          .t = .7f,
                          .seed = 3,
                          .draw = 11,
-                         .noise = (other ? !(k & 1) : k & 4) ? PERTURB_NOISE_MEAN : PERTURB_NOISE_SAMPLE};
+                         .noise = (other ? !(k & 1) : k & 4) ? PERTURB_NOISE_MEAN
+                                                             : PERTURB_NOISE_SAMPLE};
         perturb_args a = {{B, H, W, C},
                           C / 8.f,
                           H / 16.f,
@@ -168,7 +189,9 @@ static void test_perturb(void) {
                           (k < 8 || other || k & 4) && !gaussian ? .9f : INFINITY,
                           1,
                           1,
-                          other ? others[k - 16] : d.noise ? m.noise : PERTURB_NOISE_NONE,
+                          other     ? others[k - 16]
+                          : d.noise ? m.noise
+                                    : PERTURB_NOISE_NONE,
                           d.scale && !gaussian,
                           k < 8 || other,
                           .1f,
@@ -212,7 +235,8 @@ static void test_perturb(void) {
         CHECK(same(few, few2, PHI_LEN), "dphi, case %d", k);
         double all = 0;
         for (int i = 0; i < PHI_LEN; i++) all += fabs(dphi[i]);
-        CHECK(size_of(got, N) > 0 && (k == 5 || gaussian) == (all == 0), "dphi is there when asked for, case %d", k);
+        CHECK(size_of(got, N) > 0 && (k == 5 || gaussian) == (all == 0),
+              "dphi is there when asked for, case %d", k);
         free(scratch), free(tape), free(in);
         engine_free(t);
         engine_free(e);
@@ -236,8 +260,8 @@ static void test_carry(void) {
             for (int c = 0; c < s.c; c++)
                 for (int h = 0; h < s.h; h++)
                     for (int w = 0; w < s.w; w++) {
-                        bad += x[((n * s.c + c) * s.h + h) * s.w + w]
-                               != engine_output(e, 0)[((n * s.h + h) * s.w + w) * s.c + c];
+                        bad += x[((n * s.c + c) * s.h + h) * s.w + w] !=
+                               engine_output(e, 0)[((n * s.h + h) * s.w + w) * s.c + c];
                     }
         CHECK(bad == 0, "shape %zu: %zu values in the wrong place", k, bad);
         engine_export(e, 0, y);
@@ -250,7 +274,8 @@ static void test_carry(void) {
         for (size_t i = 0; i < len; i++) bad += y[i] != 4 * x[i];
         CHECK(bad == 0, "shape %zu: deltas do not add", k);
         engine_set_foreign(e, f, s.h + 1, s.w, s.c);
-        CHECK(engine_plan(e, s.n, s.h, s.w, 1, err, sizeof err) == 0 && engine_shape(e, f).h == s.h + 1,
+        CHECK(engine_plan(e, s.n, s.h, s.w, 1, err, sizeof err) == 0 &&
+                  engine_shape(e, f).h == s.h + 1,
               "foreign resized");
         free(x), free(y);
         engine_free(e);
@@ -284,11 +309,12 @@ static void test_repeat_and_replan(void) {
     engine *e = build(&g, 1);
     float *x = floats(per_image(&g.t[0]) * 9, 1, 0), *r = floats(per_image(&g.t[5]) * 9, 1, 0);
     uint64_t first = hash_pass(&g, e, x, r);
-    for (int i = 0; i < 5; i++) CHECK(hash_pass(&g, e, x, r) == first, "run %d differs from the first", i);
+    for (int i = 0; i < 5; i++)
+        CHECK(hash_pass(&g, e, x, r) == first, "run %d differs from the first", i);
     size_t bytes = engine_bytes(e);
     const float *where = engine_output(e, 1);
-    CHECK(engine_plan(e, 4, 6, 5, 0, err, sizeof err) == 0
-              && engine_plan(e, 4, 6, 5, 1, err, sizeof err) == 0,
+    CHECK(engine_plan(e, 4, 6, 5, 0, err, sizeof err) == 0 &&
+              engine_plan(e, 4, 6, 5, 1, err, sizeof err) == 0,
           "%s", err);
     CHECK(engine_bytes(e) == bytes && engine_output(e, 1) == where,
           "switching to inference and back allocates");
@@ -301,7 +327,8 @@ static void test_repeat_and_replan(void) {
     engine_free(e);
     e = engine_new();
     for (int i = 0; i < g.n; i++) add_node(e, &g.t[i]);
-    CHECK(engine_plan(e, 4, 6, 5, 0, err, sizeof err) == 0 && engine_bytes(e) < (getenv("CUDA_SIM_NO_NHWC") ? bytes : bytes / 2),
+    CHECK(engine_plan(e, 4, 6, 5, 0, err, sizeof err) == 0 &&
+              engine_bytes(e) < (getenv("CUDA_SIM_NO_NHWC") ? bytes : bytes / 2),
           "inference holds training memory");
     CHECK(engine_plan(e, 4, 6, 5, 1, err, sizeof err) == 0, "%s", err);
     CHECK(hash_pass(&g, e, x, r) == first, "a fresh engine differs");
@@ -311,8 +338,8 @@ static void test_repeat_and_replan(void) {
 
 static void refuse(engine *e, int h, int w, const char *word) {
     char err[1024] = "";
-    CHECK(engine_plan(e, 1, h, w, 0, err, sizeof err) == -1 && strstr(err, word), "wanted \"%s\", got \"%s\"",
-          word, err);
+    CHECK(engine_plan(e, 1, h, w, 0, err, sizeof err) == -1 && strstr(err, word),
+          "wanted \"%s\", got \"%s\"", word, err);
     engine_free(e);
 }
 
@@ -327,11 +354,12 @@ static void test_refusals(void) {
     float dummy[64] = {0};
     engine_params p = {dummy, dummy, dummy, dummy, dummy, dummy, dummy, dummy};
     engine *e = start(8, 8, 3);
-    engine_add_conv(e, 0, &(engine_conv){.filters = 4, .size = 3, .stride = 1, .groups = 2, .p = p});
+    engine_add_conv(e, 0,
+                    &(engine_conv){.filters = 4, .size = 3, .stride = 1, .groups = 2, .p = p});
     refuse(e, 8, 8, "groups=2");
     e = start(8, 8, 3);
-    engine_add_conv(e, 0,
-                    &(engine_conv){.filters = 4, .size = 5, .stride = 1, .pad = 1, .groups = 1, .p = p});
+    engine_add_conv(
+        e, 0, &(engine_conv){.filters = 4, .size = 5, .stride = 1, .pad = 1, .groups = 1, .p = p});
     refuse(e, 2, 8, "larger picture");
     e = start(8, 8, 3);
     engine_add_maxpool(e, 0, 2, 2, 4);

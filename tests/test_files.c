@@ -1,6 +1,6 @@
-/* test_files.c - files that are whole or not there at all, and .phi files: exact in a round trip, refused in every
- * damaged form. */
-#include "host/files.h"
+/* test_files.c - files that are whole or not there at all, and .phi files: exact in a round trip,
+ * refused in every damaged form. */
+#include "base/files.h"
 #include "host/phi.h"
 #include "test.h"
 #include <errno.h>
@@ -46,18 +46,24 @@ static void test_write(void) {
     file_out_abort(&o);
     CHECK(holds(file, "one") && !exists(tmp), "abort leaves the old file");
     CHECK(file_out_close(&o, err) == -1 && strstr(err, "not open"), "close after abort: %s", err);
-    CHECK(file_out_open(&o, file, err) == 0 && fputs("two!", o.f) >= 0 && file_out_close(&o, err) == 0, "%s", err);
+    CHECK(file_out_open(&o, file, err) == 0 && fputs("two!", o.f) >= 0 &&
+              file_out_close(&o, err) == 0,
+          "%s", err);
     struct stat st;
-    CHECK(holds(file, "two!") && !stat(file, &st) && (st.st_mode & 0777) == 0640, "content and rights");
+    CHECK(holds(file, "two!") && !stat(file, &st) && (st.st_mode & 0777) == 0640,
+          "content and rights");
     char link[80];
     snprintf(link, sizeof link, "%s/link", dir);
     if (symlink(file, link)) exit(1);
-    CHECK(file_out_open(&o, link, err) == 0 && fputs("three", o.f) >= 0 && file_out_close(&o, err) == 0, "%s", err);
-    CHECK(!lstat(link, &st) && S_ISLNK(st.st_mode) && holds(file, "three"), "behind a link, the file is replaced");
+    CHECK(file_out_open(&o, link, err) == 0 && fputs("three", o.f) >= 0 &&
+              file_out_close(&o, err) == 0,
+          "%s", err);
+    CHECK(!lstat(link, &st) && S_ISLNK(st.st_mode) && holds(file, "three"),
+          "behind a link, the file is replaced");
     unlink(link);
     if (chdir(dir)) exit(1);
-    CHECK(file_out_open(&o, "bare", err) == 0 && fputs("x", o.f) >= 0 && file_out_close(&o, err) == 0
-          && holds("bare", "x"),
+    CHECK(file_out_open(&o, "bare", err) == 0 && fputs("x", o.f) >= 0 &&
+              file_out_close(&o, err) == 0 && holds("bare", "x"),
           "a name without folder: %s", err);
     unlink("bare");
 }
@@ -67,16 +73,19 @@ static void test_write_refusals(void) {
     char longer[5000];
     memset(longer, 'a', sizeof longer - 1);
     longer[sizeof longer - 1] = 0;
-    CHECK(file_out_open(&o, "/nonexistent/x", err) == -1 && strstr(err, "/nonexistent/x")
-          && strstr(err, "No such file"), "%s", err);
+    CHECK(file_out_open(&o, "/nonexistent/x", err) == -1 && strstr(err, "/nonexistent/x") &&
+              strstr(err, "No such file"),
+          "%s", err);
     CHECK(file_out_open(&o, dir, err) == -1 && strstr(err, "no ordinary file"), "%s", err);
-    CHECK(file_out_open(&o, "/dev/null", err) == -1 && strstr(err,
-                                                            "/dev/null: cannot be written: it is no ordinary file"), "%s", err);
+    CHECK(file_out_open(&o, "/dev/null", err) == -1 &&
+              strstr(err, "/dev/null: cannot be written: it is no ordinary file"),
+          "%s", err);
     CHECK(file_out_open(&o, longer, err) == -1 && strstr(err, "the path is too long"), "%s", err);
     file_out_abort(&o);
 }
 
-/* Writes more than there is room for, in small pieces (the stream's buffer hides the failure) and large ones. */
+/* Writes more than there is room for, in small pieces (the stream's buffer hides the failure) and
+ * large ones. */
 static int overfill(const char *path, const char *reason) {
     static char block[1 << 16];
     char t[200];
@@ -96,7 +105,8 @@ static int overfill(const char *path, const char *reason) {
     if (file_out_open(&o, path, err)) return 1;
     setvbuf(o.f, NULL, _IOFBF, 1 << 21);
     for (int n = 0; n < 1 << 20; n += 1 << 16) fwrite(block, 1, 1 << 16, o.f);
-    if (file_out_close(&o, err) != -1 || !strstr(err, reason) || !holds(path, "old") || exists(t)) bad |= 16;
+    if (file_out_close(&o, err) != -1 || !strstr(err, reason) || !holds(path, "old") || exists(t))
+        bad |= 16;
     if (bad) printf("last sentence: %s\n", err);
     fflush(stdout);
     return bad;
@@ -115,7 +125,9 @@ static int child(int (*f)(void)) {
 static int on_small_disk(void) {
     char at[80], path[160];
     snprintf(at, sizeof at, "%s/disk", dir);
-    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mkdir(at, 0700)) return NO_MOUNT;
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mkdir(at, 0700))
+        return NO_MOUNT;
     if (mount("tmpfs", at, "tmpfs", 0, "size=64k")) return NO_MOUNT;
     snprintf(path, sizeof path, "%s/f", at);
     return overfill(path, "No space left on device; make room");
@@ -130,8 +142,10 @@ static int under_limit(void) {
 
 static void test_full_disk(void) {
     int rc = child(on_small_disk);
-    if (rc == NO_MOUNT) SKIP("no right to mount a small disk");
-    else CHECK(rc == 0, "a full disk: %d", rc);
+    if (rc == NO_MOUNT)
+        SKIP("no right to mount a small disk");
+    else
+        CHECK(rc == 0, "a full disk: %d", rc);
     rc = child(under_limit);
     CHECK(rc == 0, "a size limit: %d", rc);
     char at[80];
@@ -154,7 +168,9 @@ static void test_slurp(void) {
     unsigned char *p = file_slurp(file, &n, err);
     CHECK(p && n == 3 && !memcmp(p, "a\0b", 4), "bytes of value 0");
     free(p);
-    CHECK(!file_slurp("/nonexistent", &n, err) && strstr(err, "/nonexistent: cannot be read: No such file"), "%s", err);
+    CHECK(!file_slurp("/nonexistent", &n, err) &&
+              strstr(err, "/nonexistent: cannot be read: No such file"),
+          "%s", err);
     CHECK(!file_slurp(dir, &n, err) && strstr(err, "is a folder"), "%s", err);
     CHECK(!file_slurp("/dev/zero", &n, err) && strstr(err, "no ordinary file"), "%s", err);
     char fifo[80];
@@ -163,7 +179,8 @@ static void test_slurp(void) {
     pid_t pid = fork();
     if (pid == 0) _exit(write_fifo(fifo));
     p = file_slurp(fifo, &n, err);
-    CHECK(p && n == 200001 && p[0] == 'z' && p[200000] == 'z' && p[n] == 0, "a pipe of %zu bytes", n);
+    CHECK(p && n == 200001 && p[0] == 'z' && p[200000] == 'z' && p[n] == 0, "a pipe of %zu bytes",
+          n);
     free(p);
     waitpid(pid, NULL, 0);
     unlink(fifo);
@@ -184,12 +201,12 @@ static uint32_t next(void) {
 
 /* Any finite bit pattern, with the corners: both zeros, denormals, the largest, the smallest. */
 static void random_phi(float phi[PHI_LEN], int round) {
-    static const uint32_t corners[] = {0, 0x80000000u, 1, 0x80000001u, 0x007fffffu, 0x00800000u, 0x7f7fffffu,
-                                       0xff7fffffu};
+    static const uint32_t corners[] = {0,           0x80000000u, 1,           0x80000001u,
+                                       0x007fffffu, 0x00800000u, 0x7f7fffffu, 0xff7fffffu};
     for (int i = 0; i < PHI_LEN; i++) {
         uint32_t u = next();
         if (i < 8) u = corners[i];
-        if (i >= 8 && round % 3 == 1) u &= 0x807fffffu;             /* denormals */
+        if (i >= 8 && round % 3 == 1) u &= 0x807fffffu; /* denormals */
         if ((u >> 23 & 255) == 255) u ^= 0x40000000u;
         memcpy(&phi[i], &u, 4);
     }
@@ -200,9 +217,10 @@ static void test_phi_round_trip(void) {
     for (int i = 0; i < 300; i++) {
         random_phi(a, i);
         memset(b, 0xaa, sizeof b);
-        int w = phi_write(file, a, i % 2 ? "one\ncrc32 00000000\n\nthree" : NULL, err), r = w ? -1
-            : phi_read(file, b, err);
-        CHECK(!w && !r && !memcmp(a, b, sizeof a), "round %d: %s", i, w || r ? err : "numbers differ");
+        int w = phi_write(file, a, i % 2 ? "one\ncrc32 00000000\n\nthree" : NULL, err),
+            r = w ? -1 : phi_read(file, b, err);
+        CHECK(!w && !r && !memcmp(a, b, sizeof a), "round %d: %s", i,
+              w || r ? err : "numbers differ");
     }
     phi_init(a, 0.01f, 7);
     phi_init(b, 0.01f, 7);
@@ -210,15 +228,18 @@ static void test_phi_round_trip(void) {
     phi_init(b, 0.01f, 8);
     double sum = 0, sq = 0;
     for (int i = 0; i < PHI_LEN; i++) sum += a[i], sq += (double)a[i] * a[i];
-    CHECK(memcmp(a, b, sizeof a) && fabs(sum / PHI_LEN) < 0.004 && fabs(sqrt(sq / PHI_LEN) - 0.01) < 0.004,
+    CHECK(memcmp(a, b, sizeof a) && fabs(sum / PHI_LEN) < 0.004 &&
+              fabs(sqrt(sq / PHI_LEN) - 0.01) < 0.004,
           "mean %g sd %g", sum / PHI_LEN, sqrt(sq / PHI_LEN));
     a[5] = NAN;
-    CHECK(phi_write(file, a, NULL, err) == -1 && strstr(err, file) && strstr(err, "number 5")
-          && strstr(err, "not finite"), "%s", err);
+    CHECK(phi_write(file, a, NULL, err) == -1 && strstr(err, file) && strstr(err, "number 5") &&
+              strstr(err, "not finite"),
+          "%s", err);
     CHECK(phi_read(file, b, err) == 0, "the old file stays: %s", err);
 }
 
-/* Every prefix is refused; every changed byte is refused or changes no number; a refused file changes nothing. */
+/* Every prefix is refused; every changed byte is refused or changes no number; a refused file
+ * changes nothing. */
 static void test_phi_damage(void) {
     float a[PHI_LEN], b[PHI_LEN], before[PHI_LEN];
     size_t n;
@@ -243,13 +264,15 @@ static void test_phi_damage(void) {
             put(file, text, n);
             memcpy(b, before, sizeof b);
             int rc = phi_read(file, b, err);
-            wrong += rc ? memcmp(b, before, sizeof b) != 0 || !strstr(err, file) : memcmp(a, b, sizeof a) != 0;
+            wrong += rc ? memcmp(b, before, sizeof b) != 0 || !strstr(err, file)
+                        : memcmp(a, b, sizeof a) != 0;
             accepted += rc == 0 && old != text[i];
             text[i] = old;
         }
     }
     CHECK(wrong == 0, "%d changed bytes gave other numbers", wrong);
-    CHECK(accepted > 20, "a changed comment is no damage, but only %d changes were accepted", accepted);
+    CHECK(accepted > 20, "a changed comment is no damage, but only %d changes were accepted",
+          accepted);
     free(text);
 }
 
@@ -261,17 +284,19 @@ static void refuse(const char *start, const char *from, const char *to, const ch
     if (phi_write(file, a, NULL, err)) exit(1);
     unsigned char *good = file_slurp(file, &n, err);
     if (!good || !(at = strstr((char *)good, from))) exit(1);
-    snprintf(text, sizeof text, "%s%.*s%s%s", start, (int)((char *)at - (char *)good), (char *)good, to,
-             at + strlen(from));
+    snprintf(text, sizeof text, "%s%.*s%s%s", start, (int)((char *)at - (char *)good), (char *)good,
+             to, at + strlen(from));
     free(good);
     put(file, text, strlen(text));
-    CHECK(phi_read(file, b, err) == -1 && strstr(err, file) && strstr(err, words), "want \"%s\", got \"%s\"", words,
-          err);
+    CHECK(phi_read(file, b, err) == -1 && strstr(err, file) && strstr(err, words),
+          "want \"%s\", got \"%s\"", words, err);
 }
 
 static void test_phi_refusals(void) {
     float b[PHI_LEN];
-    CHECK(phi_read("/nonexistent/a.phi", b, err) == -1 && strstr(err, "/nonexistent/a.phi: cannot be read"), "%s", err);
+    CHECK(phi_read("/nonexistent/a.phi", b, err) == -1 &&
+              strstr(err, "/nonexistent/a.phi: cannot be read"),
+          "%s", err);
     refuse("\n", "crc32", "crc32", ":1: this is no .phi file");
     refuse("", "phi 1", "phi 2", ":1: this is no .phi file of version 1");
     refuse("", "e1_all", "e1_al", ":3: unknown name \"e1_al\"");

@@ -1,6 +1,8 @@
-/* test_golden.c - the perturbation against vectors that the authors' own module computed in double precision.
+/* test_golden.c - the perturbation against vectors that the authors' own module computed in double
+ * precision.
  *
- * They lie in ../shared/golden (or $MP_SHARED/golden), 19 cases, each a folder with a manifest; without them: a counted skip. */
+ * They lie in ../shared/golden (or $MP_SHARED/golden), 19 cases, each a folder with a manifest;
+ * without them: a counted skip. */
 #include "layout.h"
 #include "test.h"
 #include "ops/perturb.h"
@@ -29,13 +31,15 @@ static double number(const char *dir, const char *key, double none) {
     snprintf(path, sizeof path, "%s/%s/manifest.txt", root, dir);
     FILE *f = fopen(path, "r");
     while (f && fgets(line, sizeof line, f)) {
-        if (sscanf(line, "%255s %255s", k, v) == 2 && !strcmp(k, key)) out = v[0] == 'n' || v[0] == 'N' ? none : atof(v);
+        if (sscanf(line, "%255s %255s", k, v) == 2 && !strcmp(k, key))
+            out = v[0] == 'n' || v[0] == 'N' ? none : atof(v);
     }
     if (f) fclose(f);
     return out;
 }
 
-static void compare(const char *dir, const char *name, const float *got, size_t n, int must_be_zero) {
+static void compare(const char *dir, const char *name, const float *got, size_t n,
+                    int must_be_zero) {
     char full[256];
     snprintf(full, sizeof full, "%s_f64", name);
     double *want = (double *)(void *)read_all(dir, full, 8, n), biggest = 0;
@@ -47,15 +51,24 @@ static void compare(const char *dir, const char *name, const float *got, size_t 
 }
 
 static void one_case(const char *dir) {
-    shape4 s = {(int)number(dir, "B", 0), (int)number(dir, "H", 0), (int)number(dir, "W", 0), (int)number(dir, "C", 0)};
+    shape4 s = {(int)number(dir, "B", 0), (int)number(dir, "H", 0), (int)number(dir, "W", 0),
+                (int)number(dir, "C", 0)};
     size_t n = shape_len(s), c4 = 4 * (size_t)s.c;
     int train = (int)number(dir, "train", 0);
-    static const struct { const char *name; int at, len; } parts[] = {
-        {"phi_1_w_identity", PHI_E1_SELF, 9}, {"phi_1_w_all", PHI_E1_ALL, 9}, {"phi_2_w_identity", PHI_E2_SELF, 9},
-        {"phi_2_w_all", PHI_E2_ALL, 9}, {"phi_kernel", PHI_K, 36}, {"phi_fc_weight", PHI_W, 10},
+    static const struct {
+        const char *name;
+        int at, len;
+    } parts[] = {
+        {"phi_1_w_identity", PHI_E1_SELF, 9},
+        {"phi_1_w_all", PHI_E1_ALL, 9},
+        {"phi_2_w_identity", PHI_E2_SELF, 9},
+        {"phi_2_w_all", PHI_E2_ALL, 9},
+        {"phi_kernel", PHI_K, 36},
+        {"phi_fc_weight", PHI_W, 10},
     };
-    static const char *grads[] = {"grad_phi_1_w_identity", "grad_phi_1_w_all", "grad_phi_2_w_identity", "grad_phi_2_w_all",
-                                  "grad_kernel", "grad_fc_weight"};
+    static const char *grads[] = {"grad_phi_1_w_identity", "grad_phi_1_w_all",
+                                  "grad_phi_2_w_identity", "grad_phi_2_w_all",
+                                  "grad_kernel",           "grad_fc_weight"};
     float phi[PHI_LEN], gphi[PHI_LEN], *buf = calloc(n, sizeof *buf);
     double dphi[PHI_LEN] = {0};
     for (int i = 0; i < 6; i++) {
@@ -70,16 +83,25 @@ static void one_case(const char *dir) {
         in[i] = malloc(n * sizeof *in[i]);
         to_nhwc(in[i], nchw[i], s);
     }
-    float *rm = read_all(dir, "running_mean_before", 4, c4), *rv = read_all(dir, "running_var_before", 4, c4);
+    float *rm = read_all(dir, "running_mean_before", 4, c4),
+          *rv = read_all(dir, "running_var_before", 4, c4);
     float *rv0 = malloc(c4 * sizeof *rv0);
     memcpy(rv0, rv, c4 * sizeof *rv0);
     perturb_args a = {
-        .s = s, .c_feature = (float)(s.c / number(dir, "channel_norm_factor", 1)),
-        .h_feature = (float)(s.h / number(dir, "spatial_norm_factor", 1)), .t = (float)number(dir, "noise_coeff", 1),
-        .clip = (float)number(dir, "clipval", INFINITY), .slope = 1, .noise = PERTURB_NOISE_SAMPLE, .scale = 1, .batch_stats = train,
-        .momentum = 0.1f, .eps = in[1],
+        .s = s,
+        .c_feature = (float)(s.c / number(dir, "channel_norm_factor", 1)),
+        .h_feature = (float)(s.h / number(dir, "spatial_norm_factor", 1)),
+        .t = (float)number(dir, "noise_coeff", 1),
+        .clip = (float)number(dir, "clipval", INFINITY),
+        .slope = 1,
+        .noise = PERTURB_NOISE_SAMPLE,
+        .scale = 1,
+        .batch_stats = train,
+        .momentum = 0.1f,
+        .eps = in[1],
     };
-    float *y = malloc(n * sizeof *y), *dx = malloc(n * sizeof *dx), *tape = malloc(perturb_tape_len(s) * sizeof *tape);
+    float *y = malloc(n * sizeof *y), *dx = malloc(n * sizeof *dx),
+          *tape = malloc(perturb_tape_len(s) * sizeof *tape);
     float *scratch = malloc(perturb_scratch_len(s, omp_get_max_threads()) * sizeof *scratch);
     perturb_forward(y, tape, rm, rv, in[0], phi, &a, scratch);
     perturb_backward(dx, 0, dphi, in[2], tape, in[0], phi, &a, scratch);
@@ -88,9 +110,11 @@ static void one_case(const char *dir) {
     to_nchw(buf, dx, s);
     compare(dir, "grad_x", buf, n, 0);
     for (int i = 0; i < PHI_LEN; i++) gphi[i] = (float)dphi[i];
-    for (int i = 0; i < 6; i++) compare(dir, grads[i], gphi + parts[i].at, (size_t)parts[i].len, !train && i == 4);
+    for (int i = 0; i < 6; i++)
+        compare(dir, grads[i], gphi + parts[i].at, (size_t)parts[i].len, !train && i == 4);
     compare(dir, "running_mean_after", rm, c4, 0);
-    /* The authors correct the variance twice: running' = .9 before + .1 v B/(B-1), with v unbiased already. */
+    /* The authors correct the variance twice: running' = .9 before + .1 v B/(B-1), with v unbiased
+     * already. */
     double B = s.n;
     for (size_t i = 0; train && i < c4; i++) {
         double v10 = (double)rv[i] - 0.9 * (double)rv0[i];
@@ -124,7 +148,9 @@ int main(void) {
         free(list[i]);
     }
     if (n >= 0) free(list);
-    if (cases == 0) SKIP("golden vectors: none under %s", root);
-    else CHECK(cases == 19, "%d cases, 19 expected", cases);
+    if (cases == 0)
+        SKIP("golden vectors: none under %s", root);
+    else
+        CHECK(cases == 19, "%d cases, 19 expected", cases);
     return t_done("test_golden");
 }

@@ -1,6 +1,7 @@
-/* test_key_walk.c - every key of every section that `cfg check` accepts without a warning is given another value: what comes
- * out of our network, in a forward pass and in two steps of training, must change as the host's alone does. No key is left
- * out but those that key_walk.h lists, each with its reason; a key of the tables without a row there is a failure.
+/* test_key_walk.c - every key of every section that `cfg check` accepts without a warning is given
+ * another value: what comes out of our network, in a forward pass and in two steps of training,
+ * must change as the host's alone does. No key is left out but those that key_walk.h lists, each
+ * with its reason; a key of the tables without a row there is a failure.
  *
  * test_key_walk SECTION KEY walks over that one alone. */
 #include "alone.h"
@@ -9,16 +10,18 @@
 #include "train/classifier.h"
 #include <omp.h>
 
-static const double TOL = 2e-5, CHANGE = 3e-4;     /* relative to the largest value */
+static const double TOL = 2e-5, CHANGE = 3e-4; /* relative to the largest value */
 
 /* ---- the cfg of a key and a value ---- */
 
 static int at_section(const cfg_file *c, cfg_section_id id) {
-    int last = -1;      /* the last of its kind: the ones before it are the stage */
-    for (int i = 0; i < c->n; i++) if (cfg_kind_find(c->sections[i].type)->id == id) last = i;
+    int last = -1; /* the last of its kind: the ones before it are the stage */
+    for (int i = 0; i < c->n; i++)
+        if (cfg_kind_find(c->sections[i].type)->id == id) last = i;
     if (id != CFG_S_CONVOLUTIONAL && id != CFG_S_CONNECTED) return last;
-    for (int i = 0, seen = 0; i < c->n; i++)        /* of three: the one in the middle */
-        if (cfg_kind_find(c->sections[i].type)->id == id && (id == CFG_S_CONNECTED || seen++ == 1)) return i;
+    for (int i = 0, seen = 0; i < c->n; i++) /* of three: the one in the middle */
+        if (cfg_kind_find(c->sections[i].type)->id == id && (id == CFG_S_CONNECTED || seen++ == 1))
+            return i;
     return last;
 }
 
@@ -34,7 +37,8 @@ static void set_lines(cfg_file *c, int sec, const char *lines) {
 
 static const char *stage_of(const cfg_kind *k, const char *key) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (!strcmp(others[i].section, k->name) && !strcmp(others[i].key, key)) return others[i].text;
+        if (!strcmp(others[i].section, k->name) && !strcmp(others[i].key, key))
+            return others[i].text;
     return stages[k->id].text;
 }
 
@@ -56,7 +60,11 @@ static char *with(const cfg_kind *k, const row *r, const char *key, const char *
 
 /* ---- one network: what comes out ---- */
 
-typedef struct { int ok; alone_values out, step, after, loaded; char err[ERR_LEN]; } outcome;
+typedef struct {
+    int ok;
+    alone_values out, step, after, loaded;
+    char err[ERR_LEN];
+} outcome;
 
 static void boxes_into(float *t, int per_box, rng_stream *r, int classes) {
     for (int k = 0; k < 3; k++, t += per_box) {
@@ -71,19 +79,25 @@ static void fill_truth(network *net, uint64_t seed) {
     memset(net->truth, 0, sizeof(float) * (size_t)net->truths * (size_t)net->batch);
     for (int b = 0; b < net->batch; b++) {
         float *t = net->truth + (size_t)b * (size_t)net->truths;
-        if (last->type == YOLO || last->type == REGION) boxes_into(t, 5, &r, last->classes);
-        else if (last->type == DETECTION) for (int i = 0; i < 4; i += 2) {
-            float *cell = t + i * (1 + 2 + 4);
-            cell[0] = 1;
-            cell[1 + i / 2] = 1;
-            for (int j = 3; j < 7; j++) cell[j] = rng_uniform(&r, 0.2f, 0.8f);
-        } else if (last->type == ISEG) {
-            for (int i = 0; i < 2; i++) for (int j = 0; j < last->w * last->h; j++) t[i * (last->w * last->h + 1) + 1 + j] = rng_below(&r, 3) == 0;
+        if (last->type == YOLO || last->type == REGION)
+            boxes_into(t, 5, &r, last->classes);
+        else if (last->type == DETECTION)
+            for (int i = 0; i < 4; i += 2) {
+                float *cell = t + i * (1 + 2 + 4);
+                cell[0] = 1;
+                cell[1 + i / 2] = 1;
+                for (int j = 3; j < 7; j++) cell[j] = rng_uniform(&r, 0.2f, 0.8f);
+            }
+        else if (last->type == ISEG) {
+            for (int i = 0; i < 2; i++)
+                for (int j = 0; j < last->w * last->h; j++)
+                    t[i * (last->w * last->h + 1) + 1 + j] = rng_below(&r, 3) == 0;
             t[last->w * last->h + 1] = 1;
             t[2 * (last->w * last->h + 1)] = -1;
         } else if (last->type == COST && net->n > 1 && net->layers[net->n - 2].type != SOFTMAX)
             for (int i = 0; i < net->truths; i++) t[i] = rng_uniform(&r, -1, 1);
-        else t[(b + (int)seed) % net->truths] = 1;
+        else
+            t[(b + (int)seed) % net->truths] = 1;
     }
 }
 
@@ -102,7 +116,8 @@ static void note_loaded(network *net, outcome *o, const char *file) {
     unlink(path);
 }
 
-/* Of a recurrent network: what the host predicts. Its training and its end run into null pointers ([lstm], [crnn], [rnn]). */
+/* Of a recurrent network: what the host predicts. Its training and its end run into null pointers
+ * ([lstm], [crnn], [rnn]). */
 static outcome predict(const char *text) {
     outcome o = {0};
     network *net = alone_open(text, 1, o.err);
@@ -128,7 +143,7 @@ static outcome run(const char *text, int host_alone, const char *file) {
     alone_fill(net, 11);
     alone_fill_input(net, 12);
     srand(3);
-    if (last != ISEG) {         /* it looks for a truth that is not there */
+    if (last != ISEG) { /* it looks for a truth that is not there */
         network_predict(net, net->input);
         o.out = alone_output(net);
     }
@@ -140,7 +155,8 @@ static outcome run(const char *text, int host_alone, const char *file) {
     alone_values p = alone_parameters(net, 1);
     for (size_t i = 0; i < p.n; i++) alone_push(&o.step, &(float){(float)p.v[i]}, 1);
     free(p.v);
-    if (host_of(net)) for (int i = 0; i < PHI_LEN; i++) alone_push(&o.after, &host_phi(host_of(net))[i], 1);
+    if (host_of(net))
+        for (int i = 0; i < PHI_LEN; i++) alone_push(&o.after, &host_phi(host_of(net))[i], 1);
     if (last != ISEG) {
         network_predict(net, net->input);
         alone_push(&o.after, net->output, (size_t)net->outputs * (size_t)net->batch);
@@ -159,7 +175,8 @@ static void outcome_free(outcome *o) {
 }
 
 static double changed(const outcome *a, const outcome *b) {
-    double out = alone_apart(a->out, b->out), step = alone_apart(a->step, b->step), after = alone_apart(a->after, b->after);
+    double out = alone_apart(a->out, b->out), step = alone_apart(a->step, b->step),
+           after = alone_apart(a->after, b->after);
     return fmax(out, fmax(step, after));
 }
 
@@ -171,8 +188,10 @@ static double pictures_apart(const char *from, const char *to) {
     rng_stream r = rng_open(rng_key(31, RNG_TEST, 0, 0));
     alone_values got[2] = {{0}, {0}};
     for (int i = 0; i < PICTURES_; i++) {
-        items[i] = (sample){{SIDE, SIDE + 2, 3, malloc(SIDE * (SIDE + 2) * 3)}, i % 3, (char *)(size_t)"made"};
-        for (int k = 0; k < SIDE * (SIDE + 2) * 3; k++) items[i].img.px[k] = (unsigned char)rng_below(&r, 256);
+        items[i] = (sample){
+            {SIDE, SIDE + 2, 3, malloc(SIDE * (SIDE + 2) * 3)}, i % 3, (char *)(size_t)"made"};
+        for (int k = 0; k < SIDE * (SIDE + 2) * 3; k++)
+            items[i].img.px[k] = (unsigned char)rng_below(&r, 256);
     }
     dataset s = {.n = PICTURES_, .classes = 3, .items = items};
     for (int side = 0; side < 2; side++) {
@@ -225,7 +244,8 @@ static void compare(const char *name, const row *r, demand d, const char *from, 
     const char *file = d == SAVED ? stock : NULL;
     if (file) make_stock(from);
     int with_host = d != OURS, with_ours = d != HOST;
-    outcome none = {.ok = 1}, a = with_ours ? run(from, 0, file) : none, b = with_ours ? run(to, 0, file) : none;
+    outcome none = {.ok = 1}, a = with_ours ? run(from, 0, file) : none,
+            b = with_ours ? run(to, 0, file) : none;
     outcome c = !with_host ? none : with_ours ? run(from, 1, file) : predict(from);
     outcome e = !with_host ? none : with_ours ? run(to, 1, file) : predict(to);
     CHECK(a.ok && b.ok && c.ok && e.ok, "%s: refused: %s%s%s%s", name, a.err, b.err, c.err, e.err);
@@ -234,12 +254,17 @@ static void compare(const char *name, const row *r, demand d, const char *from, 
         double host = d == SAVED ? alone_apart(c.loaded, e.loaded) : changed(&c, &e);
         double step = d == FORWARD ? alone_apart(a.step, b.step) : 1;
         if (with_ours && with_host)
-            CHECK(as_the_host(&a, &c, d) <= TOL && as_the_host(&b, &e, d) <= TOL, "%s: ours are %.2e, then %.2e from the host's",
-                  name, as_the_host(&a, &c, d), as_the_host(&b, &e, d));
-        if (d == IDLE) CHECK(ours <= TOL && host <= TOL, "%s: listed as without effect, but ours change by %.2e, the host's by %.2e",
-                             name, ours, host);
-        else CHECK((!with_ours || ours > CHANGE) && (!with_host || host > CHANGE) && step > CHANGE,
-                   "%s: ours change by %.2e (the step by %.2e), the host's by %.2e", name, ours, step, host);
+            CHECK(as_the_host(&a, &c, d) <= TOL && as_the_host(&b, &e, d) <= TOL,
+                  "%s: ours are %.2e, then %.2e from the host's", name, as_the_host(&a, &c, d),
+                  as_the_host(&b, &e, d));
+        if (d == IDLE)
+            CHECK(ours <= TOL && host <= TOL,
+                  "%s: listed as without effect, but ours change by %.2e, the host's by %.2e", name,
+                  ours, host);
+        else
+            CHECK((!with_ours || ours > CHANGE) && (!with_host || host > CHANGE) && step > CHANGE,
+                  "%s: ours change by %.2e (the step by %.2e), the host's by %.2e", name, ours,
+                  step, host);
     }
     outcome *all[] = {&a, &b, &c, &e};
     for (int i = 0; i < 4; i++) outcome_free(all[i]);
@@ -248,7 +273,9 @@ static void compare(const char *name, const row *r, demand d, const char *from, 
 
 static const row *row_of(const cfg_kind *k, const cfg_key *key) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (!strcmp(rows[i].key, key->name) && (!rows[i].section || !strcmp(rows[i].section, k->name))) return &rows[i];
+        if (!strcmp(rows[i].key, key->name) &&
+            (!rows[i].section || !strcmp(rows[i].section, k->name)))
+            return &rows[i];
     return NULL;
 }
 
@@ -273,8 +300,12 @@ static void walk_key(const cfg_kind *k, const cfg_key *key) {
         listed++;
         return;
     }
-    CHECK(r->demand == SAME || r->demand == PICTURES || r->demand == SAVED || r->demand == HOST || r->why, "%s: no reason", name);
-    demand d = recurrent(k) ? HOST : k->id >= CFG_S_PERTURB || k->id == CFG_S_DROPOUT ? OURS : r->demand;
+    CHECK(r->demand == SAME || r->demand == PICTURES || r->demand == SAVED || r->demand == HOST ||
+              r->why,
+          "%s: no reason", name);
+    demand d = recurrent(k)                                       ? HOST
+               : k->id >= CFG_S_PERTURB || k->id == CFG_S_DROPOUT ? OURS
+                                                                  : r->demand;
     if (r->demand == PICTURES) d = PICTURES;
     char *from = with(k, r, key->name, r->from), *to = with(k, r, key->name, r->to);
     walked++;
@@ -288,8 +319,8 @@ static void walk_key(const cfg_kind *k, const cfg_key *key) {
     free(to);
 }
 
-/* Keys of every layer have their effect where key_walk.h's [convolutional] rows have it; elsewhere ours must do what the host
- * does, which mostly is nothing. */
+/* Keys of every layer have their effect where key_walk.h's [convolutional] rows have it; elsewhere
+ * ours must do what the host does, which mostly is nothing. */
 static void walk_section(const cfg_kind *k, const char *only) {
     const cfg_key *key;
     for (int i = 0; (key = cfg_key_at(k, i)); i++) {
@@ -300,11 +331,12 @@ static void walk_section(const cfg_kind *k, const char *only) {
 
 int main(int argc, char **argv) {
     close(mkstemp(stock));
-    omp_set_num_threads(1);     /* networks of a few hundred numbers */
+    omp_set_num_threads(1); /* networks of a few hundred numbers */
     for (int id = 0; id < CFG_S_COUNT; id++) {
         const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
         if (argc > 1 && strcmp(argv[1], k->name)) continue;
-        CHECK(stages[id].text != NULL && stages[id].id == k->id, "[%s] has no network in key_walk.h", k->name);
+        CHECK(stages[id].text != NULL && stages[id].id == k->id,
+              "[%s] has no network in key_walk.h", k->name);
         if (stages[id].text) walk_section(k, argc > 2 ? argv[2] : NULL);
     }
     unlink(stock);

@@ -1,5 +1,6 @@
-/* test_mix.c - what training does to whole batches and their truths: smoothed labels, mixup, cutmix, cutout. Pictures of one gray each
- * and one class each let the pixels be worked out from the truth, and the other way round. */
+/* test_mix.c - what training does to whole batches and their truths: smoothed labels, mixup,
+ * cutmix, cutout. Pictures of one gray each and one class each let the pixels be worked out from
+ * the truth, and the other way round. */
 #include "data/batch.h"
 #include "data_make.h"
 #include "ops/rng.h"
@@ -23,7 +24,10 @@ static void free_grays(dataset *s) {
 static double gray(int i) { return (40 * i + 10) / 255.0; }
 static augment plain(int c) { return (augment){.w = W, .h = H, .c = c, .crop_pad = 0}; }
 
-typedef struct { float X[N * PIXELS * 3], truth[N * N]; int labels[N]; } batch;
+typedef struct {
+    float X[N * PIXELS * 3], truth[N * N];
+    int labels[N];
+} batch;
 static void make(batch *b, const dataset *s, const augment *a, uint64_t k) {
     if (batch_train(s, a, 17, k, N, b->X, b->truth, b->labels)) m_die("memory");
 }
@@ -46,7 +50,8 @@ static void test_smooth(void) {
     free_grays(&s);
 }
 
-/* The share of row i's own class, its partner (itself if alone), or -1: not two classes that add up to 1. */
+/* The share of row i's own class, its partner (itself if alone), or -1: not two classes that add up
+ * to 1. */
 static double share(const batch *b, int i, int *partner) {
     const float *t = b->truth + N * i;
     double own = (double)t[b->labels[i]], sum = 0;
@@ -61,7 +66,11 @@ static double share(const batch *b, int i, int *partner) {
     return fabs(sum - 1) < 1e-6 ? own : -1;
 }
 
-typedef struct { double sum, square; int blended, boxes, alone, bad, batches; double cover[PIXELS]; } tally;
+typedef struct {
+    double sum, square;
+    int blended, boxes, alone, bad, batches;
+    double cover[PIXELS];
+} tally;
 
 /* One batch: all pictures by one lambda; each pixel is what the truth says. */
 static void count(tally *t, const batch *b, int c) {
@@ -92,7 +101,8 @@ static void count(tally *t, const batch *b, int c) {
         blended += off == 0;
         boxes += box;
         t->bad += off != 0 && !box;
-        for (int k = 0; i == 0 && box && k < PIXELS; k++) t->cover[k] += fabs((double)x[k] - gray(partner)) < 1e-6;
+        for (int k = 0; i == 0 && box && k < PIXELS; k++)
+            t->cover[k] += fabs((double)x[k] - gray(partner)) < 1e-6;
     }
     for (int k = 0; k < N; k++) t->bad += used[k] != 1;
     t->bad += blended && boxes;
@@ -118,7 +128,8 @@ static tally run(const augment *a, int c, int batches) {
 
 /* Beta(a,a) has mean 1/2 and variance 1/(4(2a+1)). */
 static void check_moments(const tally *t, double alpha, const char *what) {
-    double n = t->batches, mean = t->sum / n, var = t->square / n - mean * mean, want = 1 / (4 * (2 * alpha + 1));
+    double n = t->batches, mean = t->sum / n, var = t->square / n - mean * mean,
+           want = 1 / (4 * (2 * alpha + 1));
     CHECK(fabs(mean - 0.5) < 5 * sqrt(want / n), "%s: lambda's mean is %f", what, mean);
     CHECK(fabs(var / want - 1) < 0.08, "%s: lambda's variance is %f, want %f", what, var, want);
 }
@@ -128,20 +139,24 @@ static void test_mixup(void) {
         augment a = plain(c);
         a.mixup = c == 1 ? 1 : 0.4f;
         tally t = run(&a, c, 6000);
-        CHECK(t.bad == 0 && t.boxes == 0, "mixup: %d rows are no blend of two by the truth's share, %d boxes", t.bad, t.boxes);
+        CHECK(t.bad == 0 && t.boxes == 0,
+              "mixup: %d rows are no blend of two by the truth's share, %d boxes", t.bad, t.boxes);
         /* A permutation leaves one picture in place on average. */
-        CHECK(fabs(t.alone / 6000.0 - 1) < 0.08, "mixup: %d pictures of 6000 batches alone", t.alone);
+        CHECK(fabs(t.alone / 6000.0 - 1) < 0.08, "mixup: %d pictures of 6000 batches alone",
+              t.alone);
         check_moments(&t, (double)a.mixup, "mixup");
     }
 }
 
-/* Share of a picture that boxes cover, drawn here: area 1 - lambda about a uniform pixel, clipped. lambda uniform. */
+/* Share of a picture that boxes cover, drawn here: area 1 - lambda about a uniform pixel, clipped.
+ * lambda uniform. */
 static double box_share(void) {
     double sum = 0;
     for (int i = 0; i < 200000; i++) {
         double edge = sqrt(1 - m_rand() / 4294967296.0), part = 1;
         for (int k = 0; k < 2; k++) {
-            int n = k ? W : H, size = (int)(edge * n), from = (int)(m_rand() % (unsigned)n) - size / 2, to = from + size;
+            int n = k ? W : H, size = (int)(edge * n),
+                from = (int)(m_rand() % (unsigned)n) - size / 2, to = from + size;
             part *= ((to < n ? to : n) - (from > 0 ? from : 0)) / (double)n;
         }
         sum += part;
@@ -153,20 +168,23 @@ static void test_cutmix(void) {
     augment a = plain(3);
     a.cutmix = 1;
     tally t = run(&a, 3, 6000);
-    CHECK(t.bad == 0 && t.blended == 0, "cutmix: %d rows are no box of the truth's share, %d blends", t.bad, t.blended);
+    CHECK(t.bad == 0 && t.blended == 0,
+          "cutmix: %d rows are no box of the truth's share, %d blends", t.bad, t.blended);
     double want = box_share(), got = 1 - t.sum / t.batches, corner = 0, middle = 0;
     CHECK(fabs(got - want) < 0.015, "cutmix: boxes cover %f of a picture, want %f", got, want);
-    for (int y = 0; y < H; y++) for (int x = 0; x < W; x++) {
-        int edge = x == 0 || y == 0 || x == W - 1 || y == H - 1;
-        CHECK(t.cover[y * W + x] > 0, "cutmix: pixel %d, %d is never covered", x, y);
-        if (edge) corner = fmax(corner, t.cover[y * W + x]);
-    }
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            int edge = x == 0 || y == 0 || x == W - 1 || y == H - 1;
+            CHECK(t.cover[y * W + x] > 0, "cutmix: pixel %d, %d is never covered", x, y);
+            if (edge) corner = fmax(corner, t.cover[y * W + x]);
+        }
     middle = t.cover[H / 2 * W + W / 2];
-    CHECK(middle > corner, "cutmix: the middle is covered %g times, the border up to %g", middle, corner);
+    CHECK(middle > corner, "cutmix: the middle is covered %g times, the border up to %g", middle,
+          corner);
     a.mixup = 1;
     t = run(&a, 3, 3000);
-    CHECK(t.bad == 0 && abs(t.blended - t.boxes) < 5 * 55 && t.blended + t.boxes > 2800, "both: %d bad, %d blends, %d boxes", t.bad,
-          t.blended, t.boxes);
+    CHECK(t.bad == 0 && abs(t.blended - t.boxes) < 5 * 55 && t.blended + t.boxes > 2800,
+          "both: %d bad, %d blends, %d boxes", t.bad, t.blended, t.boxes);
     /* Smoothing comes on top: no class is left at 0, and rows still add up. */
     dataset s = grays(3);
     batch b, soft;
@@ -177,13 +195,15 @@ static void test_cutmix(void) {
         a.label_smooth = 0.12f;
         make(&soft, &s, &a, k);
         CHECK(!memcmp(b.X, soft.X, sizeof b.X), "smoothing changes pixels");
-        for (int i = 0; i < N * N; i++) off = fmax(off, fabs((double)soft.truth[i] - (0.88 * (double)b.truth[i] + 0.02)));
+        for (int i = 0; i < N * N; i++)
+            off = fmax(off, fabs((double)soft.truth[i] - (0.88 * (double)b.truth[i] + 0.02)));
     }
     CHECK(off < 1e-6, "smoothed and mixed truth off by %g", off);
     free_grays(&s);
 }
 
-/* The same floats on any number of threads, from any first batch; the choice belongs to seed and batch number. */
+/* The same floats on any number of threads, from any first batch; the choice belongs to seed and
+ * batch number. */
 static void test_threads(void) {
     dataset s = grays(3);
     augment a = plain(3);
@@ -198,8 +218,9 @@ static void test_threads(void) {
         int wrong = l == NULL;
         for (int k = 0; l && k < 8; k++) {
             const batch_t *t = loader_next(l);
-            wrong += memcmp(t->X, b[k].X, sizeof b[k].X) || memcmp(t->truth, b[k].truth, sizeof b[k].truth)
-                     || memcmp(t->labels, b[k].labels, sizeof b[k].labels);
+            wrong += memcmp(t->X, b[k].X, sizeof b[k].X) ||
+                     memcmp(t->truth, b[k].truth, sizeof b[k].truth) ||
+                     memcmp(t->labels, b[k].labels, sizeof b[k].labels);
         }
         CHECK(wrong == 0, "%d threads: %d batches differ", threads, wrong);
         loader_free(l);
@@ -211,7 +232,8 @@ static void test_threads(void) {
     free_grays(&s);
 }
 
-/* Every cut is the square about some pixel, clipped; each pixel is the centre as often. Everything else stays. */
+/* Every cut is the square about some pixel, clipped; each pixel is the centre as often. Everything
+ * else stays. */
 static void test_cutout(void) {
     enum { SIDE = 5, ROUNDS = 4000 };
     dataset s = grays(3);
@@ -223,7 +245,7 @@ static void test_cutout(void) {
         make(&b, &s, &a, (uint64_t)k);
         make(&want, &s, &none, (uint64_t)k);
         bad += memcmp(b.truth, want.truth, sizeof b.truth) != 0;
-        const float *x = b.X, *o = want.X;      /* the first picture stands for all */
+        const float *x = b.X, *o = want.X; /* the first picture stands for all */
         int x0 = W, x1 = 0, y0 = H, y1 = 0, cut = 0;
         for (int i = 0; i < PIXELS * 3; i++) {
             int px = i % W, py = i / W % H;
@@ -234,19 +256,24 @@ static void test_cutout(void) {
             y0 = py < y0 ? py : y0, y1 = py > y1 ? py : y1;
         }
         bad += cut != 3 * (x1 - x0 + 1) * (y1 - y0 + 1);
-        /* The centre, where the square is not clipped on both sides: from the side that is whole. */
-        int cx = x0 > 0 ? x0 + SIDE / 2 : x1 - SIDE / 2, cy = y0 > 0 ? y0 + SIDE / 2 : y1 - SIDE / 2;
-        bad += cx < 0 || cy < 0 || cx >= W || cy >= H || (x1 != W - 1 && x1 != cx + SIDE / 2) || (y1 != H - 1 && y1 != cy + SIDE / 2);
+        /* The centre, where the square is not clipped on both sides: from the side that is whole.
+         */
+        int cx = x0 > 0 ? x0 + SIDE / 2 : x1 - SIDE / 2,
+            cy = y0 > 0 ? y0 + SIDE / 2 : y1 - SIDE / 2;
+        bad += cx < 0 || cy < 0 || cx >= W || cy >= H || (x1 != W - 1 && x1 != cx + SIDE / 2) ||
+               (y1 != H - 1 && y1 != cy + SIDE / 2);
         if (!bad) seen[cy * W + cx]++;
     }
     CHECK(bad == 0, "cutout: %d pictures are not the old one with a gray square", bad);
     double chi = 0, each = (double)ROUNDS / PIXELS;
     for (int i = 0; i < PIXELS; i++) chi += (seen[i] - each) * (seen[i] - each) / each;
-    CHECK(chi > 70 && chi < 185, "cutout: centres are not uniform, chi2 %.0f of %d", chi, PIXELS - 1);
+    CHECK(chi > 70 && chi < 185, "cutout: centres are not uniform, chi2 %.0f of %d", chi,
+          PIXELS - 1);
     a.cutout = 2 * W;
     make(&b, &s, &a, 0);
     for (int i = 0; i < N * PIXELS * 3; i++) all += b.X[i] == 0.5f;
-    CHECK(all == N * PIXELS * 3, "a square larger than the picture leaves %d values", N * PIXELS * 3 - all);
+    CHECK(all == N * PIXELS * 3, "a square larger than the picture leaves %d values",
+          N * PIXELS * 3 - all);
     free_grays(&s);
 }
 
@@ -266,9 +293,12 @@ static void test_beta(void) {
             low += x < 0.1;
         }
         double var = 1 / (4 * (2 * a[i] + 1));
-        CHECK(out == 0 && fabs(sum - 0.5) < 5 * sqrt(var / DRAWS), "Beta(%g): %d outside, mean %f", a[i], out, sum);
-        CHECK(fabs((square - sum * sum) / var - 1) < 0.02, "Beta(%g): variance %f, want %f", a[i], square - sum * sum, var);
-        CHECK(fabs(low / DRAWS - below[i]) < 0.006, "Beta(%g): P(x < 0.1) = %f, want %f", a[i], low / DRAWS, below[i]);
+        CHECK(out == 0 && fabs(sum - 0.5) < 5 * sqrt(var / DRAWS), "Beta(%g): %d outside, mean %f",
+              a[i], out, sum);
+        CHECK(fabs((square - sum * sum) / var - 1) < 0.02, "Beta(%g): variance %f, want %f", a[i],
+              square - sum * sum, var);
+        CHECK(fabs(low / DRAWS - below[i]) < 0.006, "Beta(%g): P(x < 0.1) = %f, want %f", a[i],
+              low / DRAWS, below[i]);
     }
 }
 

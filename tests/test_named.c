@@ -1,4 +1,5 @@
-/* test_named.c - what a cfg names beside itself (tree=, map=), and what `cfg check` and training must agree on. */
+/* test_named.c - what a cfg names beside itself (tree=, map=), and what `cfg check` and training
+ * must agree on. */
 #include "host/cfg.h"
 #include "test.h"
 #include <sys/stat.h>
@@ -29,8 +30,11 @@ static void both(const char *what, const char *text, const char *words) {
     put(cfg, text);
     cfg_file *c = cfg_read(cfg, err);
     int n = problems(told);
-    if (words) CHECK(!c && n == 1 && strstr(err, words) && strstr(told, words), "%s: %d: %s / %s", what, n, c ? "taken" : err, told);
-    else CHECK(c && n == 0, "%s: %d: %s %s", what, n, c ? "" : err, told);
+    if (words)
+        CHECK(!c && n == 1 && strstr(err, words) && strstr(told, words), "%s: %d: %s / %s", what, n,
+              c ? "taken" : err, told);
+    else
+        CHECK(c && n == 0, "%s: %d: %s %s", what, n, c ? "" : err, told);
     cfg_free(c);
 }
 
@@ -38,12 +42,19 @@ static void both(const char *what, const char *text, const char *words) {
 static char softmax[512], region[512], yolo[512], map[512];
 
 static void test_trees(void) {
-    static const struct { const char *tree, *words; } cases[] = {
-        {"animal -1\nthing -1\ndog 0\ncat 0\n", NULL}, {"animal -1\r\nthing -1\r\ndog 0\r\ncat 0", NULL},
-        {"animal -1\nthing -1\ndog 0\n", "the tree has 3 classes, the layer 4"}, {"", "the tree has 0 classes, the layer 4"},
-        {"animal -1\nthing\ndog 0\ncat 0\n", ":2: a line of a tree is NAME PARENT"}, {"a -1\nb -1\nc 0 0\nd 0\n", ":3: a line of a tree"},
-        {"a -1\n\nb -1\nc 0\n", ":2: a line of a tree"}, {"a -1\nb -1\nc 3\nd 0\n", ":3: its parent must be -1 or the number of a line before"},
-        {"a -1\nb -1\nc -2\nd 0\n", ":3: its parent must be"}, {"a -1\nb -1\nc x\nd 0\n", ":3: a line of a tree"},
+    static const struct {
+        const char *tree, *words;
+    } cases[] = {
+        {"animal -1\nthing -1\ndog 0\ncat 0\n", NULL},
+        {"animal -1\r\nthing -1\r\ndog 0\r\ncat 0", NULL},
+        {"animal -1\nthing -1\ndog 0\n", "the tree has 3 classes, the layer 4"},
+        {"", "the tree has 0 classes, the layer 4"},
+        {"animal -1\nthing\ndog 0\ncat 0\n", ":2: a line of a tree is NAME PARENT"},
+        {"a -1\nb -1\nc 0 0\nd 0\n", ":3: a line of a tree"},
+        {"a -1\n\nb -1\nc 0\n", ":2: a line of a tree"},
+        {"a -1\nb -1\nc 3\nd 0\n", ":3: its parent must be -1 or the number of a line before"},
+        {"a -1\nb -1\nc -2\nd 0\n", ":3: its parent must be"},
+        {"a -1\nb -1\nc x\nd 0\n", ":3: a line of a tree"},
         {"a -1\nb 0\nc -1\nd 0\n", ":3: the children of a parent must stand together"}};
     unlink(named);
     both("no tree file, [softmax]", softmax, "No such file");
@@ -65,9 +76,13 @@ static void test_trees(void) {
 }
 
 static void test_maps(void) {
-    static const struct { const char *map, *words; } cases[] = {
-        {"0\n3\n1\n", NULL}, {"0\n4\n", ":2: a line of a map is one class, from 0 to"}, {"-1\n", ":1: a line of a map"}, {"0\nx\n", ":2: a line"},
-        {"", "the map is empty"}};
+    static const struct {
+        const char *map, *words;
+    } cases[] = {{"0\n3\n1\n", NULL},
+                 {"0\n4\n", ":2: a line of a map is one class, from 0 to"},
+                 {"-1\n", ":1: a line of a map"},
+                 {"0\nx\n", ":2: a line"},
+                 {"", "the map is empty"}};
     unlink(named);
     both("no map file, [yolo]", yolo, "No such file");
     both("no map file, [region]", map, "No such file");
@@ -81,9 +96,13 @@ static void test_maps(void) {
 static void test_agreement(void) {
     both("keys given twice", NET "batch=2\nbatch=4\n[connected]\noutput=3\noutput=4\n", NULL);
     both("a comment behind a value", NET "batch=2 # images\n[connected]\noutput=3\n", NULL);
-    both("without the blank", NET "batch=2# images\n[connected]\noutput=3\n", "a comment needs a blank before its #");
-    both("keys of the fork, and one left over", NET "show_receptive_field=1\nmax_epochs=5\n[maxpool]\nsize=2\nmaxpool_zero_nonmax=0\n", NULL);
-    both("one that changes the network", NET "[maxpool]\nsize=2\nmaxpool_zero_nonmax=1\n", "belongs to the AlexeyAB fork and changes the network");
+    both("without the blank", NET "batch=2# images\n[connected]\noutput=3\n",
+         "a comment needs a blank before its #");
+    both("keys of the fork, and one left over",
+         NET "show_receptive_field=1\nmax_epochs=5\n[maxpool]\nsize=2\nmaxpool_zero_nonmax=0\n",
+         NULL);
+    both("one that changes the network", NET "[maxpool]\nsize=2\nmaxpool_zero_nonmax=1\n",
+         "belongs to the AlexeyAB fork and changes the network");
     both("burn_in at max_batches", NET "burn_in=10\nmax_batches=10\n[connected]\noutput=3\n", NULL);
 }
 
@@ -92,9 +111,19 @@ int main(void) {
     snprintf(named, sizeof named, "%s/named", folder);
     snprintf(cfg, sizeof cfg, "%s/a.cfg", folder);
     snprintf(softmax, sizeof softmax, NET "[connected]\noutput=4\n[softmax]\ntree=%s\n", named);
-    snprintf(region, sizeof region, NET "[convolutional]\nfilters=9\n[region]\nclasses=4\ncoords=4\nnum=1\nanchors=1,1\ntree=%s\n", named);
-    snprintf(map, sizeof map, NET "[convolutional]\nfilters=9\n[region]\nclasses=4\ncoords=4\nnum=1\nanchors=1,1\nmap=%s\n", named);
-    snprintf(yolo, sizeof yolo, NET "[convolutional]\nfilters=9\n[yolo]\nclasses=4\nnum=1\nanchors=1,1\nmap=%s\n", named);
+    snprintf(
+        region, sizeof region,
+        NET
+        "[convolutional]\nfilters=9\n[region]\nclasses=4\ncoords=4\nnum=1\nanchors=1,1\ntree=%s\n",
+        named);
+    snprintf(
+        map, sizeof map,
+        NET
+        "[convolutional]\nfilters=9\n[region]\nclasses=4\ncoords=4\nnum=1\nanchors=1,1\nmap=%s\n",
+        named);
+    snprintf(yolo, sizeof yolo,
+             NET "[convolutional]\nfilters=9\n[yolo]\nclasses=4\nnum=1\nanchors=1,1\nmap=%s\n",
+             named);
     test_trees();
     test_maps();
     test_agreement();

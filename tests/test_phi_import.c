@@ -1,7 +1,7 @@
-/* test_phi_import.c - files that PyTorch saved, and damaged, cut and malicious ones (tests/make_pth.py makes them): the 82 values or
- * one sentence, never a crash, nothing run. */
+/* test_phi_import.c - files that PyTorch saved, and damaged, cut and malicious ones
+ * (tests/make_pth.py makes them): the 82 values or one sentence, never a crash, nothing run. */
 #include "data_make.h"
-#include "train/phi_import.h"
+#include "tools/phi_import.h"
 
 static char script[8192];
 

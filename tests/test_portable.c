@@ -1,5 +1,6 @@
-/* test_portable.c - src/ops as it runs here against the same source compiled without vectors (Makefile: portable.o): to 1e-5. Random
- * numbers are the same integers on both sides, so noise differs by rounding alone. */
+/* test_portable.c - src/ops as it runs here against the same source compiled without vectors
+ * (Makefile: portable.o): to 1e-5. Random numbers are the same integers on both sides, so noise
+ * differs by rounding alone. */
 #include "ops/activation.h"
 #include "ops/optim.h"
 #include "ops/perturb.h"
@@ -19,9 +20,13 @@ __typeof__(act_channels_backward) portable_act_channels_backward;
 __typeof__(yolo_output) portable_yolo_output;
 __typeof__(yolo_loss) portable_yolo_loss;
 
-typedef struct { float *y, *dx, *tape, rm[4 * 96], rv[4 * 96]; double dphi[PHI_LEN]; } sides;
+typedef struct {
+    float *y, *dx, *tape, rm[4 * 96], rv[4 * 96];
+    double dphi[PHI_LEN];
+} sides;
 
-static sides run(int portable, const perturb_args *a, const float *x, const float *dy, const float *phi) {
+static sides run(int portable, const perturb_args *a, const float *x, const float *dy,
+                 const float *phi) {
     sides r = {0};
     size_t n = shape_len(a->s), tape = perturb_tape_len(a->s);
     float *scratch = malloc(perturb_scratch_len(a->s, omp_get_max_threads()) * sizeof *scratch);
@@ -29,8 +34,10 @@ static sides run(int portable, const perturb_args *a, const float *x, const floa
     r.dx = malloc(n * sizeof *r.dx);
     r.tape = malloc(tape * sizeof *r.tape);
     for (int i = 0; i < 4 * a->s.c; i++) r.rv[i] = 1;
-    (portable ? portable_perturb_forward : perturb_forward)(r.y, r.tape, r.rm, r.rv, x, phi, a, scratch);
-    (portable ? portable_perturb_backward : perturb_backward)(r.dx, 0, r.dphi, dy, r.tape, x, phi, a, scratch);
+    (portable ? portable_perturb_forward : perturb_forward)(r.y, r.tape, r.rm, r.rv, x, phi, a,
+                                                            scratch);
+    (portable ? portable_perturb_backward : perturb_backward)(r.dx, 0, r.dphi, dy, r.tape, x, phi,
+                                                              a, scratch);
     free(scratch);
     return r;
 }
@@ -45,14 +52,27 @@ static void one_perturb(shape4 s, perturb_noise noise, int batch, float slope) {
     size_t n = shape_len(s);
     float *x = normal(n, 1), *dy = normal(n, 2), *phi = normal(PHI_LEN, 3), f[PHI_LEN], p[PHI_LEN];
     for (int i = 0; i < PHI_LEN; i++) phi[i] *= 0.3f;
-    perturb_args a = {.s = s, .c_feature = 0.5f, .h_feature = 1, .t = 0.9f, .clip = 3, .two_sided = 1, .slope = slope, .noise = noise, .scale = 1,
-                      .batch_stats = batch, .momentum = 0.1f, .key = {1, 2}};
+    perturb_args a = {.s = s,
+                      .c_feature = 0.5f,
+                      .h_feature = 1,
+                      .t = 0.9f,
+                      .clip = 3,
+                      .two_sided = 1,
+                      .slope = slope,
+                      .noise = noise,
+                      .scale = 1,
+                      .batch_stats = batch,
+                      .momentum = 0.1f,
+                      .key = {1, 2}};
     sides fast = run(0, &a, x, dy, phi), plain = run(1, &a, x, dy, phi);
     for (int i = 0; i < PHI_LEN; i++) f[i] = (float)fast.dphi[i], p[i] = (float)plain.dphi[i];
-    double e[] = {apart(fast.y, plain.y, n), apart(fast.dx, plain.dx, n), apart(f, p, PHI_LEN), apart(fast.rm, plain.rm, 4 * (size_t)s.c),
+    double e[] = {apart(fast.y, plain.y, n), apart(fast.dx, plain.dx, n), apart(f, p, PHI_LEN),
+                  apart(fast.rm, plain.rm, 4 * (size_t)s.c),
                   apart(fast.rv, plain.rv, 4 * (size_t)s.c)};
     static const char *const what[] = {"y", "dx", "dphi", "running mean", "running variance"};
-    for (int i = 0; i < 5; i++) CHECK(e[i] < LIMIT, "%s %.2e apart: %dx%dx%dx%d, noise %d, batch %d", what[i], e[i], s.n, s.h, s.w, s.c, noise, batch);
+    for (int i = 0; i < 5; i++)
+        CHECK(e[i] < LIMIT, "%s %.2e apart: %dx%dx%dx%d, noise %d, batch %d", what[i], e[i], s.n,
+              s.h, s.w, s.c, noise, batch);
     drop(&fast);
     drop(&plain);
     free(x);
@@ -62,7 +82,8 @@ static void one_perturb(shape4 s, perturb_noise noise, int batch, float slope) {
 
 static void rows(void) {
     enum { N = 10007 };
-    float *a = malloc(N * sizeof *a), *b = malloc(N * sizeof *b), *x = normal(N, 4), *y = normal(N, 5);
+    float *a = malloc(N * sizeof *a), *b = malloc(N * sizeof *b), *x = normal(N, 4),
+          *y = normal(N, 5);
     rng_normal_row(a, N, rng_key(1, RNG_TEST, 6, 0), 3);
     portable_rng_normal_row(b, N, rng_key(1, RNG_TEST, 6, 0), 3);
     CHECK(apart(a, b, N) < LIMIT, "normal %.2e", apart(a, b, N));
@@ -96,8 +117,9 @@ static void adam(void) {
             free(g[s]);
         }
     }
-    CHECK(apart(w[0], w[1], N) < LIMIT && apart(m[0], m[1], N) < LIMIT && apart(v[0], v[1], N) < LIMIT, "%.2e %.2e %.2e",
-          apart(w[0], w[1], N), apart(m[0], m[1], N), apart(v[0], v[1], N));
+    CHECK(apart(w[0], w[1], N) < LIMIT && apart(m[0], m[1], N) < LIMIT &&
+              apart(v[0], v[1], N) < LIMIT,
+          "%.2e %.2e %.2e", apart(w[0], w[1], N), apart(m[0], m[1], N), apart(v[0], v[1], N));
     for (int s = 0; s < 2; s++) {
         free(w[s]);
         free(m[s]);
@@ -132,9 +154,17 @@ static void channels(void) {
 static void head(void) {
     static const int mask[] = {1, 2};
     static const float anchors[] = {10, 14, 40, 30, 60, 90};
-    const yolo_head h = {
-        .batch = 2, .h = 19, .w = 17, .classes = 7, .n = 2, .mask = mask, .anchors = 3,
-        .sizes = anchors, .net_h = 152, .net_w = 136, .scale_x_y = 1.1f};
+    const yolo_head h = {.batch = 2,
+                         .h = 19,
+                         .w = 17,
+                         .classes = 7,
+                         .n = 2,
+                         .mask = mask,
+                         .anchors = 3,
+                         .sizes = anchors,
+                         .net_h = 152,
+                         .net_w = 136,
+                         .scale_x_y = 1.1f};
     yolo_rule r = yolo_rule_default();
     r.mse = 0, r.measure = BOX_CIOU, r.max_boxes = 3, r.iou_thresh = 0.2f, r.ignore_thresh = 0.3f;
     const float truth[] = {0.3f, 0.4f, 0.3f, 0.2f, 1, 0.7f, 0.6f, 0.5f, 0.7f, 6,
@@ -164,10 +194,12 @@ static void head(void) {
 }
 
 int main(void) {
-    static const shape4 shapes[] = {{4, 32, 32, 16}, {3, 17, 9, 33}, {2, 16, 16, 64}, {1, 40, 5, 3}, {5, 1, 1, 96}};
+    static const shape4 shapes[] = {
+        {4, 32, 32, 16}, {3, 17, 9, 33}, {2, 16, 16, 64}, {1, 40, 5, 3}, {5, 1, 1, 96}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int noise = PERTURB_NOISE_NONE; noise <= PERTURB_NOISE_MEAN; noise++)
-            for (int batch = 0; batch < 2; batch++) one_perturb(shapes[i], (perturb_noise)noise, batch, batch ? 0 : 0.1f);
+            for (int batch = 0; batch < 2; batch++)
+                one_perturb(shapes[i], (perturb_noise)noise, batch, batch ? 0 : 0.1f);
     rows();
     adam();
     channels();

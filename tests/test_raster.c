@@ -1,8 +1,8 @@
-/* test_raster.c - decoding: exact where the format is, EXIF orientations, every damaged file refused, no
- * shell. */
+/* test_raster.c - decoding: exact where the format is, EXIF orientations, every damaged file
+ * refused, no shell. */
 #include "data/raster_internal.h"
 #include "data_make.h"
-#include "host/files.h"
+#include "base/files.h"
 #include <darknet.h>
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -10,8 +10,8 @@
 image load_image_cv(char *filename, int channels);
 
 static int same(const raster *a, const raster *b) {
-    return a->px && a->w == b->w && a->h == b->h && a->c == b->c
-           && !memcmp(a->px, b->px, (size_t)a->w * (size_t)a->h * (size_t)a->c);
+    return a->px && a->w == b->w && a->h == b->h && a->c == b->c &&
+           !memcmp(a->px, b->px, (size_t)a->w * (size_t)a->h * (size_t)a->c);
 }
 
 static int far_off(const raster *a, const raster *b) {
@@ -39,8 +39,8 @@ static raster decode(m_bytes b, int c) {
 }
 
 /* rows in a PNG of depth and type must become want, and its gray. */
-static void png_case(const char *name, const unsigned char *rows, const raster *want, int depth, int type,
-                     int inter, png_color *pal) {
+static void png_case(const char *name, const unsigned char *rows, const raster *want, int depth,
+                     int type, int inter, png_color *pal) {
     m_bytes b = m_png(rows, want->w, want->h, depth, type, inter, pal, NULL, 0);
     raster r = decode(b, 3), g = decode(b, 1), wg = grayed(want);
     CHECK(same(&r, want), "%s: %s", name, err);
@@ -100,8 +100,8 @@ static void test_jpeg(void) {
     }
     m_bytes b = m_jpeg(&g, 0, NULL, 0);
     raster one = decode(b, 1), three = decode(b, 3);
-    CHECK(far_off(&one, &g) <= 4 && three.px && three.c == 3, "gray JPEG off by %d %s", far_off(&one, &g),
-          err);
+    CHECK(far_off(&one, &g) <= 4 && three.px && three.c == 3, "gray JPEG off by %d %s",
+          far_off(&one, &g), err);
     int equal = three.px != NULL;
     for (int i = 0; equal && i < 600; i++)
         for (int k = 0; k < 3; k++) equal = three.px[3 * i + k] == one.px[i];
@@ -114,8 +114,8 @@ static void test_jpeg(void) {
     for (int i = 0; i < 256; i++) memcpy(cmyk.px + 4 * i, (unsigned char[]){200, 100, 50, 128}, 4);
     b = m_jpeg(&cmyk, 0, NULL, 0);
     raster r = decode(b, 3);
-    CHECK(r.px && abs(r.px[0] - 100) <= 2 && abs(r.px[1] - 50) <= 2 && abs(r.px[2] - 25) <= 2, "CMYK: %s",
-          err);
+    CHECK(r.px && abs(r.px[0] - 100) <= 2 && abs(r.px[1] - 50) <= 2 && abs(r.px[2] - 25) <= 2,
+          "CMYK: %s", err);
     raster_free(&r);
     free(b.p);
     free(cmyk.px);
@@ -124,8 +124,8 @@ static void test_jpeg(void) {
     free(wg.px);
 }
 
-/* The standard's words: orientation says which sides of the upright picture the stored row 0 and column 0
- * are. */
+/* The standard's words: orientation says which sides of the upright picture the stored row 0 and
+ * column 0 are. */
 static void upright(int o, int i, int j, int rows, int cols, int *x, int *y) {
     static const char *const side[9] = {"", "tl", "tr", "br", "bl", "lt", "rt", "rb", "lb"};
     for (int k = 0; k < 2; k++) {
@@ -140,7 +140,8 @@ static void upright(int o, int i, int j, int rows, int cols, int *x, int *y) {
 }
 
 static void check_turned(const char *what, int o, const raster *r, const raster *base) {
-    int wrong = !r->px || r->w != (o > 4 ? base->h : base->w) || r->h != (o > 4 ? base->w : base->h);
+    int wrong = !r->px || r->w != (o > 4 ? base->h : base->w) ||
+                r->h != (o > 4 ? base->w : base->h);
     for (int i = 0; i < base->h && !wrong; i++) {
         for (int j = 0; j < base->w && !wrong; j++) {
             int x = 0, y = 0;
@@ -170,7 +171,8 @@ static void test_exif(void) {
             free(p.p);
         }
     }
-    /* Damaged in any way: some orientation, and nothing read beyond the end (AddressSanitizer watches). */
+    /* Damaged in any way: some orientation, and nothing read beyond the end (AddressSanitizer
+     * watches). */
     int odd = 0, found = 0;
     for (int n = 0; n < 20000; n++) {
         unsigned char tiff[64];
@@ -207,14 +209,16 @@ static void test_damage(void) {
     static const char *const name[] = {"JPEG", "progressive JPEG", "PNG", "interlaced PNG", "BMP"};
     for (int k = 0; k < 5; k++) {
         int taken = 0, unnamed = 0, loud = 0;
-        CHECK(raster_decode(all[k].p, all[k].n, "pic", 3, &r, err) == 0 && r.w == 24 && r.h == 18, "%s: %s",
-              name[k], err);
+        CHECK(raster_decode(all[k].p, all[k].n, "pic", 3, &r, err) == 0 && r.w == 24 && r.h == 18,
+              "%s: %s", name[k], err);
         raster_free(&r);
         for (size_t n = 0; n < all[k].n; n++) {
             unsigned char *exact = malloc(n + !n);
             memcpy(exact, all[k].p, n);
-            if (!raster_decode(exact, n, "pic", 3, &r, err)) taken++;
-            else unnamed += strncmp(err, "pic: ", 5) != 0 || r.px != NULL;
+            if (!raster_decode(exact, n, "pic", 3, &r, err))
+                taken++;
+            else
+                unnamed += strncmp(err, "pic: ", 5) != 0 || r.px != NULL;
             raster_free(&r);
             free(exact);
         }
@@ -222,7 +226,9 @@ static void test_damage(void) {
         for (int n = 0; n < 1500; n++) {
             unsigned char *bad = malloc(all[k].n);
             memcpy(bad, all[k].p, all[k].n);
-            size_t reach = n % 2 ? all[k].n : all[k].n < 200 ? all[k].n : 200; /* headers get their share */
+            size_t reach = n % 2            ? all[k].n
+                           : all[k].n < 200 ? all[k].n
+                                            : 200; /* headers get their share */
             for (int i = 0; i < 1 + n % 5; i++) bad[m_rand() % reach] = (unsigned char)m_rand();
             int rc = raster_decode(bad, all[k].n, "pic", 1 + n % 2 * 2, &r, err);
             loud += rc ? r.px != NULL : !r.px || r.c != 1 + n % 2 * 2;
@@ -237,14 +243,15 @@ static void test_damage(void) {
 
 static void refused(const char *path, const char *part) {
     raster r;
-    CHECK(raster_read(path, 3, &r, err) == -1 && !r.px && strstr(err, part) && strstr(err, path), "%s: %s",
-          path, err);
+    CHECK(raster_read(path, 3, &r, err) == -1 && !r.px && strstr(err, part) && strstr(err, path),
+          "%s: %s", path, err);
 }
 
 static void test_refusals(void) {
     raster r = m_picture(8, 8, 3, 0);
     m_bytes b = m_png(r.px, 8, 8, 8, 2, 0, NULL, NULL, 0);
-    memcpy(b.p + 16, "\0\0\x9c\x40\0\0\x9c\x40", 8); /* 40000 x 40000, with the checksum that belongs to it */
+    memcpy(b.p + 16, "\0\0\x9c\x40\0\0\x9c\x40",
+           8); /* 40000 x 40000, with the checksum that belongs to it */
     uint32_t crc = file_crc32(b.p + 12, 17);
     for (int i = 0; i < 4; i++) b.p[29 + i] = (unsigned char)(crc >> (24 - 8 * i));
     m_put("huge.png", b.p, b.n);
@@ -273,7 +280,8 @@ static void test_refusals(void) {
 }
 
 /* Kinds that the bundled decoder would take are refused by name, before it sees them: it reads
- * outside its memory in a damaged PIC, TGA or HDR. Each in a child: a crash is a failure, not the end. */
+ * outside its memory in a damaged PIC, TGA or HDR. Each in a child: a crash is a failure, not the
+ * end. */
 static int survives(const unsigned char *p, size_t n, char text[ERR_LEN]) {
     int to[2], status = 0;
     if (pipe(to)) m_die("pipe");
@@ -301,18 +309,31 @@ static void test_kinds(void) {
     unsigned char bmp[64] = {'B', 'M'};
     memcpy(bmp + 2, tga, sizeof bmp - 2);
     static const char hdr[] = "#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 8 +X 8\n\2\2\0\x08\xff\xff",
-        webp[] = "RIFF\0\0\0\0WEBPVP8 ", heic[] = "\0\0\0\x18""ftypheic",
-        tiff[] = "II*\0\x08\0\0\0", psd[] = "8BPS\0\1", p3[] = "P3 1 1 255 1 2 3\n";
-    const struct { const void *p; size_t n; const char *says; } all[] = {
-        {pic, sizeof pic, "Softimage PIC"}, {tga, sizeof tga, "not a known image format"},
-        {bmp, sizeof bmp, "begins as a BMP"}, {hdr, sizeof hdr - 1, "Radiance HDR"},
-        {webp, sizeof webp - 1, "WebP"}, {heic, sizeof heic - 1, "HEIC"},
-        {tiff, sizeof tiff - 1, "TIFF"}, {psd, sizeof psd - 1, "PSD"}, {p3, sizeof p3 - 1, "text PNM"}};
-    static const char avif[] = "\0\0\0\x1c""ftypavif", big[] = "MM\0*\0\0\0\x08",
-        mixed[] = "\0\0\0\x1c""ftypmif1\0\0\0\0mif1avif", page[] = "<!DOCTYPE html><html>",
-        lfs[] = "version https://git-lfs.github.com/spec/v1\n";
-    const struct { const void *p; size_t n; const char *kind, *remedy; } told[] = {
-                {webp, sizeof webp - 1, "its kind is WebP,", "`dwebp "},
+                      webp[] = "RIFF\0\0\0\0WEBPVP8 ",
+                      heic[] = "\0\0\0\x18"
+                               "ftypheic",
+                      tiff[] = "II*\0\x08\0\0\0", psd[] = "8BPS\0\1", p3[] = "P3 1 1 255 1 2 3\n";
+    const struct {
+        const void *p;
+        size_t n;
+        const char *says;
+    } all[] = {{pic, sizeof pic, "Softimage PIC"},   {tga, sizeof tga, "not a known image format"},
+               {bmp, sizeof bmp, "begins as a BMP"}, {hdr, sizeof hdr - 1, "Radiance HDR"},
+               {webp, sizeof webp - 1, "WebP"},      {heic, sizeof heic - 1, "HEIC"},
+               {tiff, sizeof tiff - 1, "TIFF"},      {psd, sizeof psd - 1, "PSD"},
+               {p3, sizeof p3 - 1, "text PNM"}};
+    static const char avif[] = "\0\0\0\x1c"
+                               "ftypavif",
+                      big[] = "MM\0*\0\0\0\x08",
+                      mixed[] = "\0\0\0\x1c"
+                                "ftypmif1\0\0\0\0mif1avif",
+                      page[] = "<!DOCTYPE html><html>",
+                      lfs[] = "version https://git-lfs.github.com/spec/v1\n";
+    const struct {
+        const void *p;
+        size_t n;
+        const char *kind, *remedy;
+    } told[] = {{webp, sizeof webp - 1, "its kind is WebP,", "`dwebp "},
                 {heic, sizeof heic - 1, "its kind is HEIC,", "`heif-convert "},
                 {tiff, sizeof tiff - 1, "its kind is TIFF,", "`convert "},
                 {big, sizeof big - 1, "its kind is TIFF,", "`convert "},
@@ -332,7 +353,8 @@ static void test_kinds(void) {
               "%s: status %d: %s", all[k].says, status, text);
     }
     raster r;
-    static const unsigned char pnm[] = "P6 1 1 255\n\1\2\3",
+    static const unsigned char
+        pnm[] = "P6 1 1 255\n\1\2\3",
         gif[] = "GIF89a\1\0\1\0\x80\0\0\7\x08\x09\0\0\0,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;";
     CHECK(!raster_decode(pnm, sizeof pnm - 1, "pic", 3, &r, err) && r.px[2] == 3, "PNM: %s", err);
     raster_free(&r);
@@ -347,7 +369,8 @@ static void test_host(void) {
     image im = load_image_cv("good.png", 0), g = load_image_cv("good.png", 1);
     int wrong = im.w != 11 || im.h != 7 || im.c != 3 || g.c != 1;
     for (int k = 0; k < 3; k++)
-        for (int i = 0; i < 77; i++) wrong += im.data[77 * k + i] != (float)(r.px[3 * i + k] / 255.0);
+        for (int i = 0; i < 77; i++)
+            wrong += im.data[77 * k + i] != (float)(r.px[3 * i + k] / 255.0);
     CHECK(!wrong, "load_image_cv: %d wrong", wrong);
     free_image(im);
     free_image(g);

@@ -77,7 +77,11 @@ static void names(void) {
 /* ---- the fork's table ----------------------------------------------------------------------- */
 
 enum { MOST = 32 };
-typedef struct { rate_plan p; int steps[MOST]; float scales[MOST]; } column;
+typedef struct {
+    rate_plan p;
+    int steps[MOST];
+    float scales[MOST];
+} column;
 
 static int list(const char *text, float *to) {
     int n = 0;
@@ -95,12 +99,22 @@ static void read_column(column *c, const char *name) {
     rate_plan *p = &c->p;
     *p = rate_default();
     p->policy = (rate_policy)rate_policy_from_name(fork_key(cfg, "policy", "constant"));
-    const struct { const char *key; float *to; } reals[] = {
-        {"learning_rate", &p->rate}, {"learning_rate_min", &p->least}, {"power", &p->power},
-        {"gamma", &p->gamma}, {"scale", &p->scale}};
-    const struct { const char *key; int *to; } wholes[] = {
-        {"burn_in", &p->burn_in}, {"step", &p->step}, {"max_batches", &p->max_batches},
-        {"sgdr_cycle", &p->sgdr_cycle}, {"sgdr_mult", &p->sgdr_mult}};
+    const struct {
+        const char *key;
+        float *to;
+    } reals[] = {{"learning_rate", &p->rate},
+                 {"learning_rate_min", &p->least},
+                 {"power", &p->power},
+                 {"gamma", &p->gamma},
+                 {"scale", &p->scale}};
+    const struct {
+        const char *key;
+        int *to;
+    } wholes[] = {{"burn_in", &p->burn_in},
+                  {"step", &p->step},
+                  {"max_batches", &p->max_batches},
+                  {"sgdr_cycle", &p->sgdr_cycle},
+                  {"sgdr_mult", &p->sgdr_mult}};
     for (int i = 0; i < 5; i++) {
         const char *real = fork_key(cfg, reals[i].key, NULL);
         if (real) *reals[i].to = (float)atof(real);
@@ -145,7 +159,9 @@ int main(void) {
     sgdr();
     random_rates();
     names();
-    if (fork_there("F_learning_rate")) fork_table();
-    else SKIP("the fork's rates: %s is not here", fork_path("F_learning_rate"));
+    if (fork_there("F_learning_rate"))
+        fork_table();
+    else
+        SKIP("the fork's rates: %s is not here", fork_path("F_learning_rate"));
     return t_done("test_rate");
 }

@@ -1,6 +1,6 @@
-/* test_stock.c - the host's part of weights files, which we read and write ourselves: byte for byte what
- * the host writes, float for float what it reads, for every kind of layer, key and version. */
-#include "host/files.h"
+/* test_stock.c - the host's part of weights files, which we read and write ourselves: byte for byte
+ * what the host writes, float for float what it reads, for every kind of layer, key and version. */
+#include "base/files.h"
 #include "host/net_internal.h"
 #include "ops/rng.h"
 #include "test.h"
@@ -11,32 +11,47 @@ static char dir[] = "/tmp/mp_test_stock_XXXXXX", file[64], other[64], err[ERR_LE
 #define HEAD "[net]\nbatch=1\nheight=8\nwidth=8\nchannels=4\n"
 #define CONV "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=leaky\n"
 #define END "[connected]\nbatch_normalize=1\noutput=5\n[connected]\noutput=3\n[softmax]\n"
-static const struct { const char *name, *text; int loads; } nets[] = {
+static const struct {
+    const char *name, *text;
+    int loads;
+} nets[] = {
     {"convolutions", HEAD CONV "[convolutional]\nfilters=4\ngroups=2\nsize=1\n" END, 1},
     {"local, batchnorm", HEAD CONV "[local]\nfilters=2\nsize=3\npad=1\n[batchnorm]\n" END, 1},
     {"dontload", HEAD CONV "dontload=1\n" CONV END, 1},
     {"dontload at the end", HEAD CONV CONV "[connected]\ndontload=1\noutput=3\n[softmax]\n", 1},
     {"numload", HEAD CONV "numload=4\n" CONV END, 1},
-    {"dontloadscales", HEAD CONV "dontloadscales=1\n[connected]\nbatch_normalize=1\ndontloadscales=1\n"
-     "output=5\n[softmax]\n", 1},
+    {"dontloadscales",
+     HEAD CONV "dontloadscales=1\n[connected]\nbatch_normalize=1\ndontloadscales=1\n"
+               "output=5\n[softmax]\n",
+     1},
     {"flipped", HEAD CONV "flipped=1\n[convolutional]\nfilters=3\nsize=3\nflipped=1\n" END, 1},
     {"dontsave", HEAD CONV "dontsave=1\n" CONV "dontsave=1\ndontload=1\n" END, 1},
     /* The host cannot read what it writes of these: it divides by their groups, which are 0. */
-    {"deconvolution", HEAD CONV "[deconvolutional]\nbatch_normalize=1\nfilters=3\nsize=2\nstride=2\n" END, 0},
+    {"deconvolution",
+     HEAD CONV "[deconvolutional]\nbatch_normalize=1\nfilters=3\nsize=2\nstride=2\n" END, 0},
 };
 
-typedef struct { float *p; size_t n; } array;
+typedef struct {
+    float *p;
+    size_t n;
+} array;
 enum { ARRAYS = 5 };
 
 static int arrays_of(const layer *l, array out[ARRAYS]) {
     int conv = l->type == CONVOLUTIONAL || l->type == DECONVOLUTIONAL, local = l->type == LOCAL;
     size_t n = (size_t)(conv ? l->n : l->type == BATCHNORM ? l->c : l->outputs);
-    size_t weights = conv ? (size_t)l->nweights : l->type == CONNECTED ? (size_t)l->inputs * n
-                   : local ? (size_t)(l->size * l->size * l->c) * n : 0;
-    array all[ARRAYS] = {{l->biases, n}, {l->weights, weights}, {l->scales, n}, {l->rolling_mean, n},
+    size_t weights = conv                   ? (size_t)l->nweights
+                     : l->type == CONNECTED ? (size_t)l->inputs * n
+                     : local                ? (size_t)(l->size * l->size * l->c) * n
+                                            : 0;
+    array all[ARRAYS] = {{l->biases, n},
+                         {l->weights, weights},
+                         {l->scales, n},
+                         {l->rolling_mean, n},
                          {l->rolling_variance, n}};
     int k = 0;
-    for (int i = 0; i < ARRAYS; i++) if (all[i].p && all[i].n) out[k++] = all[i];
+    for (int i = 0; i < ARRAYS; i++)
+        if (all[i].p && all[i].n) out[k++] = all[i];
     return conv || local || l->type == CONNECTED || l->type == BATCHNORM ? k : 0;
 }
 
@@ -94,8 +109,10 @@ static void put_file(const network *net, int major, int minor, int more) {
     long long n = more;
     if (!f) exit(1);
     fwrite(version, sizeof version, 1, f);
-    if (major * 10 + minor >= 2 && major < 1000 && minor < 1000) fwrite(&seen, sizeof seen, 1, f);
-    else fwrite(&old, sizeof old, 1, f);
+    if (major * 10 + minor >= 2 && major < 1000 && minor < 1000)
+        fwrite(&seen, sizeof seen, 1, f);
+    else
+        fwrite(&old, sizeof old, 1, f);
     for (int i = 0; i < net->n; i++) n += host_layer_floats(&net->layers[i]);
     rng_stream r = rng_open(rng_key(9, RNG_TEST, 1, 0));
     for (long long k = 0; k < n; k++) {
@@ -109,11 +126,12 @@ static void test_load(const char *name, const char *text, int major, int minor) 
     network *ours = open_text(text, 0), *theirs = open_text(text, 1);
     fill(ours, 5);
     fill(theirs, 5);
-    int more = strstr(text, "dontload=") ? 7 : 0;      /* what such a cfg leaves out may follow */
+    int more = strstr(text, "dontload=") ? 7 : 0; /* what such a cfg leaves out may follow */
     put_file(ours, major, minor, more);
     host_real_load(theirs, file, 0, theirs->n);
     CHECK(!host_load(ours, file, 0, err), "%s %d.%d: %s", name, major, minor, err);
-    CHECK(same_arrays(ours, theirs), "%s %d.%d: read otherwise than by the host", name, major, minor);
+    CHECK(same_arrays(ours, theirs), "%s %d.%d: read otherwise than by the host", name, major,
+          minor);
     host_close(theirs);
     host_close(ours);
 }
@@ -126,7 +144,8 @@ static void refused(network *net, int major, int minor, const char *words) {
 
 static void test_refusals(void) {
     network *net = open_text(HEAD CONV END, 0);
-    refused(net, 1000, 0, "version 1000.0");        /* the host reads `seen` of these in 32 bits, or transposes */
+    refused(net, 1000, 0,
+            "version 1000.0"); /* the host reads `seen` of these in 32 bits, or transposes */
     refused(net, 0, 2000, "version 0.2000");
     refused(net, -1, 2, "version -1.2");
     host_close(net);

@@ -50,10 +50,18 @@ static void fill(trial *t, rng_stream *s) {
 static trial make(rng_stream *s, int k) {
     trial t = {.r = yolo_rule_default()};
     yolo_rule *r = &t.r;
-    t.h = (yolo_head){
-        .batch = 3, .h = 5 + k % 9, .w = 4 + 3 * (k % 8), .classes = 1 + k % 5, .n = 1 + k % 3,
-        .mask = mask, .anchors = 6, .sizes = sizes, .net_h = 160, .net_w = 192,
-        .scale_x_y = k % 4 == 1 ? 1.2f : 1, .new_coords = k % 7 == 3};
+    t.h = (yolo_head){.batch = 3,
+                      .h = 5 + k % 9,
+                      .w = 4 + 3 * (k % 8),
+                      .classes = 1 + k % 5,
+                      .n = 1 + k % 3,
+                      .mask = mask,
+                      .anchors = 6,
+                      .sizes = sizes,
+                      .net_h = 160,
+                      .net_w = 192,
+                      .scale_x_y = k % 4 == 1 ? 1.2f : 1,
+                      .new_coords = k % 7 == 3};
     r->max_boxes = 12;
     r->truth_len = k & 1 ? 5 : 6;
     r->mse = k % 5 == 0;
@@ -66,7 +74,7 @@ static trial make(rng_stream *s, int k) {
     r->objectness_smooth = k % 8 == 6;
     r->focal_loss = k % 9 == 4;
     if (k % 5 == 2) r->label_smooth_eps = 0.1f;
-    if (k % 5 > 2) r->cls_normalizer = 0.5f;     /* these have counters: run() */
+    if (k % 5 > 2) r->cls_normalizer = 0.5f; /* these have counters: run() */
     t.n = yolo_len(&t.h);
     t.raw = malloc(t.n * sizeof *t.raw);
     t.out = malloc(t.n * sizeof *t.out);
@@ -97,7 +105,12 @@ static void drop(trial *t) {
 }
 
 /* The loss with respect to one number of the input, while what each is trained towards stays. */
-typedef struct { const double *raw; const ref_aim *aims; size_t at; double value; } one_number;
+typedef struct {
+    const double *raw;
+    const ref_aim *aims;
+    size_t at;
+    double value;
+} one_number;
 static double loss_of(void *of) {
     one_number *o = of;
     return ref_yolo_loss(&o->value, o->aims + o->at, 1);
@@ -239,26 +252,29 @@ static void odd_truths(void) {
                                    {0.5f, 0.5f, 0.2f, 0.2f, NAN}};
     enum { ODD = sizeof odd / sizeof *odd };
     rng_stream s = rng_open(rng_key(5, RNG_TEST, 3, 0));
-    for (int k = 0; k < 20; k++) for (int i = 0; i < ODD; i++) {
-        trial t = make(&s, k);
-        size_t bad = 0;
-        memset(t.truth, 0, (size_t)(t.h.batch * t.r.max_boxes * t.r.truth_len) * sizeof *t.truth);
-        yolo_figures none = run(&t);
-        for (int b = 0; b < t.h.batch; b++)
-            memcpy(t.truth + b * t.r.max_boxes * t.r.truth_len, odd[i], sizeof odd[i]);
-        yolo_figures f = run(&t);
-        CHECK(f.boxes == 0 && none.boxes == 0, "a true box like number %d trains a cell", i);
-        if (i >= 5)
-            CHECK(!memcmp(&f, &none, sizeof f), "a true box like number %d changes something", i);
-        for (size_t j = 0; j < t.n; j++) t.raw[j] *= 200;
-        for (int b = 0; b < t.h.batch; b++)
-            memcpy(t.truth + b * t.r.max_boxes * t.r.truth_len,
-                   (float[]){0.5f, 0.5f, 0.2f, 0.3f, 0}, 5 * sizeof(float));
-        run(&t);
-        for (size_t j = 0; j < t.n && !t.r.mse; j++) bad += !isfinite(t.delta[j]);
-        CHECK(bad == 0, "round %d: %zu deltas of great inputs are no numbers", k, bad);
-        drop(&t);
-    }
+    for (int k = 0; k < 20; k++)
+        for (int i = 0; i < ODD; i++) {
+            trial t = make(&s, k);
+            size_t bad = 0;
+            memset(t.truth, 0,
+                   (size_t)(t.h.batch * t.r.max_boxes * t.r.truth_len) * sizeof *t.truth);
+            yolo_figures none = run(&t);
+            for (int b = 0; b < t.h.batch; b++)
+                memcpy(t.truth + b * t.r.max_boxes * t.r.truth_len, odd[i], sizeof odd[i]);
+            yolo_figures f = run(&t);
+            CHECK(f.boxes == 0 && none.boxes == 0, "a true box like number %d trains a cell", i);
+            if (i >= 5)
+                CHECK(!memcmp(&f, &none, sizeof f), "a true box like number %d changes something",
+                      i);
+            for (size_t j = 0; j < t.n; j++) t.raw[j] *= 200;
+            for (int b = 0; b < t.h.batch; b++)
+                memcpy(t.truth + b * t.r.max_boxes * t.r.truth_len,
+                       (float[]){0.5f, 0.5f, 0.2f, 0.3f, 0}, 5 * sizeof(float));
+            run(&t);
+            for (size_t j = 0; j < t.n && !t.r.mse; j++) bad += !isfinite(t.delta[j]);
+            CHECK(bad == 0, "round %d: %zu deltas of great inputs are no numbers", k, bad);
+            drop(&t);
+        }
 }
 
 /* Three boxes by hand: the second lies on the first (IoU 0.818), the third touches neither. Class 1

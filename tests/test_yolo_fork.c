@@ -145,7 +145,8 @@ static void views(void) {
 static int row_wide;
 static int by_row(const void *p, const void *q) {
     const float *a = p, *b = q;
-    for (int i = 0; i < row_wide; i++) if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
+    for (int i = 0; i < row_wide; i++)
+        if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
     return 0;
 }
 
@@ -159,8 +160,8 @@ static void one_suppression(char *f[]) {
     char name[512];
     snprintf(name, sizeof name, "C_yolo_inference/%s", f[4]);
     float *want = fork_floats(name, 0, &have),
-          *rows =
-              named("C_yolo_inference", f[0], strcmp(f[0], "nms_in") ? ".boxes.bin" : ".bin", have);
+          *rows = named("C_yolo_inference", f[0], strcmp(f[0], "nms_in") ? ".boxes.bin" : ".bin",
+                        have);
     size_t *order = malloc(n * sizeof *order), per = have / n;
     nms(rows, n, (int)per - 5, &(nms_rule){(nms_kind)kind, (float)atof(f[2]), (float)atof(f[3])},
         order);

@@ -28,7 +28,8 @@ static inline double case_number(const char *cfg, const char *key, double none) 
 
 static inline box_measure case_measure(const char *name) {
     static const char *const names[] = {"iou", "giou", "diou", "ciou"};
-    for (int m = BOX_IOU; m <= BOX_CIOU; m++) if (!strcmp(names[m], name)) return (box_measure)m;
+    for (int m = BOX_IOU; m <= BOX_CIOU; m++)
+        if (!strcmp(names[m], name)) return (box_measure)m;
     return BOX_IOU;
 }
 
@@ -55,7 +56,9 @@ static inline void case_read(yolo_case *c, const char *cfg, int batch) {
     r->mse = !strcmp(loss, "mse");
     r->measure = case_measure(loss);
     r->shape = case_measure(fork_key(cfg, "iou_thresh_kind", "iou"));
-    const struct { const char *key; float *to;
+    const struct {
+        const char *key;
+        float *to;
     } numbers[] = {
         {"iou_normalizer", &r->iou_normalizer}, {"obj_normalizer", &r->obj_normalizer},
         {"cls_normalizer", &r->cls_normalizer}, {"ignore_thresh", &r->ignore_thresh},

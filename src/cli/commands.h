@@ -5,11 +5,17 @@
 
 enum { ANY_NUMBER = 1 << 30 };
 
-/* name "": the group is the command. min, max: of arguments that are no options. id: CMD_... of options.h.
- * writes: which of them it writes, as digits. */
-typedef struct { const char *group, *name, *usage, *what; unsigned id; int min, max; const char *writes; } command;
+/* name "": the group is the command. min, max: of arguments that are no options. id: CMD_... of
+ * options.h. writes: which of them it writes, as digits. */
+typedef struct {
+    const char *group, *name, *usage, *what;
+    unsigned id;
+    int min, max;
+    const char *writes;
+} command;
 
-/* The command that argv[1], or argv[1] and argv[2], name; *words: how many of argv are its own, the program's name among them. NULL. */
+/* The command that argv[1], or argv[1] and argv[2], name; *words: how many of argv are its own, the
+ * program's name among them. NULL. */
 const command *commands_find(int argc, char **argv, int *words);
 /* All commands, for --help; what one of them takes. */
 void commands_list(FILE *f);

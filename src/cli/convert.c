@@ -1,7 +1,7 @@
 /* convert.c - see convert.h. */
 #include "cli/convert.h"
 #include "host/cfg_attach.h"
-#include "host/files.h"
+#include "base/files.h"
 #include "host/weights_info.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,17 +1,18 @@
-/* host_main.c - metaperturb-host: the commands that need Darknet's library and ours. main.c starts it. */
+/* host_main.c - metaperturb-host: the commands that need Darknet's library and ours. main.c starts
+ * it. */
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "host/cfg_memory.h"
 #include "engine/engine.h"
-#include "train/attack.h"
-#include "train/bench.h"
+#include "study/attack.h"
+#include "study/bench.h"
 #include "train/classifier.h"
-#include "train/compare.h"
+#include "study/compare.h"
 #include "train/detector.h"
-#include "train/fold.h"
+#include "tools/fold.h"
 #include "train/meta.h"
-#include "train/phi_tool.h"
+#include "tools/phi_tool.h"
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,23 @@
 
 static classifier_args classifier_args_of(const options *o) {
     return (classifier_args){
-        .data = o->positional[0], .cfg = o->positional[1], .weights = o->positional[2], .image = o->positional[3],
-        .images = o->positional + 3, .n_images = o->n_positional > 3 ? o->n_positional - 3 : 0,
+        .data = o->positional[0],
+        .cfg = o->positional[1],
+        .weights = o->positional[2],
+        .image = o->positional[3],
+        .images = o->positional + 3,
+        .n_images = o->n_positional > 3 ? o->n_positional - 3 : 0,
         .out = o->out,
-        .phi = o->phi, .backup = o->backup, .json = o->json, .seed = o->seed, .seed_given = o->seed_given,
-        .threads = o->threads, .clear = o->clear, .skip_bad = o->skip_bad, .samples = o->samples, .every = o->every,
+        .phi = o->phi,
+        .backup = o->backup,
+        .json = o->json,
+        .seed = o->seed,
+        .seed_given = o->seed_given,
+        .threads = o->threads,
+        .clear = o->clear,
+        .skip_bad = o->skip_bad,
+        .samples = o->samples,
+        .every = o->every,
         .top = o->top,
     };
 }
@@ -45,28 +58,54 @@ static int run_predict(const options *o, char *err) {
 
 static int run_attack(const options *o, char *err) {
     attack_args a = {
-        .c = classifier_args_of(o), .norm = o->norm, .eps = o->eps, .transfer = o->transfer, .transfer_weights = o->transfer_weights,
-        .plot = o->plot, .beside = o->beside, .steps = o->steps, .images = o->images, .check = o->check, .step = o->step,
+        .c = classifier_args_of(o),
+        .norm = o->norm,
+        .eps = o->eps,
+        .transfer = o->transfer,
+        .transfer_weights = o->transfer_weights,
+        .plot = o->plot,
+        .beside = o->beside,
+        .steps = o->steps,
+        .images = o->images,
+        .check = o->check,
+        .step = o->step,
     };
     return classifier_attack(&a, err);
 }
 
 static int run_meta(const options *o, char *err) {
     meta_args a = {
-        .meta = o->positional[0], .json = o->json, .out = o->out, .seed = o->seed, .seed_given = o->seed_given,
-        .threads = o->threads, .skip_bad = o->skip_bad, .steps = o->steps, .resume = o->resume,
+        .meta = o->positional[0],
+        .json = o->json,
+        .out = o->out,
+        .seed = o->seed,
+        .seed_given = o->seed_given,
+        .threads = o->threads,
+        .skip_bad = o->skip_bad,
+        .steps = o->steps,
+        .resume = o->resume,
     };
     return meta_train(&a, err);
 }
 
 static int run_compare(const options *o, char *err) {
-    compare_args a = {.suite = o->positional[0], .cell = o->cell, .plot = o->plot, .list = o->list, .table = o->table};
+    compare_args a = {.suite = o->positional[0],
+                      .cell = o->cell,
+                      .plot = o->plot,
+                      .list = o->list,
+                      .table = o->table};
     return compare(&a, err);
 }
 
 static bench_args bench_args_of(const options *o) {
-    return (bench_args){.cfg = o->positional[0], .data = o->data, .json = o->json, .batch = o->batch, .steps = o->steps,
-                        .host = o->host, .threads = o->threads, .seed = o->seed};
+    return (bench_args){.cfg = o->positional[0],
+                        .data = o->data,
+                        .json = o->json,
+                        .batch = o->batch,
+                        .steps = o->steps,
+                        .host = o->host,
+                        .threads = o->threads,
+                        .seed = o->seed};
 }
 
 static int run_bench_step(const options *o, char *err) {
@@ -92,11 +131,18 @@ static int run_bench_data(const options *o, char *err) {
 }
 
 /* fork: where -like says nothing. */
-static int detector_args_of(const options *o, double thresh, int fork, detector_args *a, char *err) {
+static int detector_args_of(const options *o, double thresh, int fork, detector_args *a,
+                            char *err) {
     *a = (detector_args){
-        .c = classifier_args_of(o), .thresh = (float)(o->thresh < 0 ? thresh : o->thresh), .nms = (float)o->nms,
+        .c = classifier_args_of(o),
+        .thresh = (float)(o->thresh < 0 ? thresh : o->thresh),
+        .nms = (float)o->nms,
         .iou = o->iou_thresh,
-        .points = o->points, .fork = fork, .negatives = o->negatives, .map = o->map, .out = o->out,
+        .points = o->points,
+        .fork = fork,
+        .negatives = o->negatives,
+        .map = o->map,
+        .out = o->out,
     };
     if (o->like) a->fork = !strcmp(o->like, "alexeyab");
     if (o->like && !a->fork && strcmp(o->like, "darknet")) {
@@ -149,19 +195,33 @@ static int run_phi_plot(const options *o, char *err) {
     return phi_args(o, &a, err) ? -1 : phi_plot(&a, o->out, err);
 }
 
-static int run_phi_import(const options *o, char *err) { return phi_convert(o->positional[0], o->positional[1], err); }
+static int run_phi_import(const options *o, char *err) {
+    return phi_convert(o->positional[0], o->positional[1], err);
+}
 
 static int run_fold(const options *o, char *err) {
     fold_args a = {
-        .cfg = o->positional[0], .weights = o->positional[1], .out_cfg = o->positional[2], .out_weights = o->positional[3],
-        .data = o->calibrate, .json = o->json, .seed = o->seed, .images = o->images ? o->images : 1000,
-        .samples = o->samples, .threads = o->threads, .skip_bad = o->skip_bad,
-        .negatives = o->negatives, .distill = o->distill,
+        .cfg = o->positional[0],
+        .weights = o->positional[1],
+        .out_cfg = o->positional[2],
+        .out_weights = o->positional[3],
+        .data = o->calibrate,
+        .json = o->json,
+        .seed = o->seed,
+        .images = o->images ? o->images : 1000,
+        .samples = o->samples,
+        .threads = o->threads,
+        .skip_bad = o->skip_bad,
+        .negatives = o->negatives,
+        .distill = o->distill,
     };
     return fold(&a, err);
 }
 
-static const struct { unsigned id; int (*run)(const options *o, char *err); } runs[] = {
+static const struct {
+    unsigned id;
+    int (*run)(const options *o, char *err);
+} runs[] = {
     {CMD_TRAIN, run_train},
     {CMD_VALID, run_valid},
     {CMD_PREDICT, run_predict},
@@ -190,29 +250,37 @@ static int choose_device(const options *o, char *err) {
         return -1;
     }
     if (!engine_has_gpu() && (o->gpu >= 0 || o->tf32)) {
-        snprintf(err, ERR_LEN, "%s: this build runs on the CPU alone: `make GPU=1` builds one for CUDA", o->gpu >= 0 ? "-i" : "-tf32");
+        snprintf(err, ERR_LEN,
+                 "%s: this build runs on the CPU alone: `make GPU=1` builds one for CUDA",
+                 o->gpu >= 0 ? "-i" : "-tf32");
         return -1;
     }
     if (o->tf32) setenv("METAPERTURB_TF32", "1", 1);
-    if (o->nogpu) engine_use_gpu(-1);
-    else if (o->gpu >= 0) engine_use_gpu(o->gpu);
-    else if (engine_has_gpu() && !getenv("METAPERTURB_GPU")) engine_use_gpu(ENGINE_ANY_GPU);
+    if (o->nogpu)
+        engine_use_gpu(-1);
+    else if (o->gpu >= 0)
+        engine_use_gpu(o->gpu);
+    else if (engine_has_gpu() && !getenv("METAPERTURB_GPU"))
+        engine_use_gpu(ENGINE_ANY_GPU);
     return 0;
 }
 
 /* What the launcher has checked is in order here too. */
 int main(int argc, char **argv) {
     char err[ERR_LEN] = "";
-    static options o;       /* held to the end of the program, with what it points to */
+    static options o; /* held to the end of the program, with what it points to */
     int words, at = 0;
     output_checked();
     const command *c = commands_find(argc, argv, &words);
     while (c && at < RUNS && runs[at].id != c->id) at++;
     if (!c || at == RUNS) {
-        fprintf(stderr, "metaperturb: call build/metaperturb, which starts this program for what needs it\n");
+        fprintf(
+            stderr,
+            "metaperturb: call build/metaperturb, which starts this program for what needs it\n");
         return 2;
     }
-    if (options_parse(&o, c->id, c->min, c->max, argc - words, argv + words, err) || choose_device(&o, err)) {
+    if (options_parse(&o, c->id, c->min, c->max, argc - words, argv + words, err) ||
+        choose_device(&o, err)) {
         fprintf(stderr, "metaperturb: %s\n", err);
         return 2;
     }
@@ -221,6 +289,6 @@ int main(int argc, char **argv) {
     cfg_memory_limit(o.memory);
     if (!output_possible(&o, c->id, err) && !runs[at].run(&o, err)) return 0;
     fflush(stdout);
-    if (err[0]) fprintf(stderr, "metaperturb: %s\n", err);     /* empty: another rank says it */
+    if (err[0]) fprintf(stderr, "metaperturb: %s\n", err); /* empty: another rank says it */
     return 1;
 }

@@ -1,21 +1,27 @@
-/* main.c - metaperturb: reads the command line, runs what needs no network itself, and starts metaperturb-host for the rest.
+/* main.c - metaperturb: reads the command line, runs what needs no network itself, and starts
+ * metaperturb-host for the rest.
  *
- * Darknet's library brings OpenCV, and that 250 libraries more, half a second's work for the loader: too much for --help. And
- * libgomp reads its settings when it is loaded: they must be there before the program that computes begins. */
+ * Darknet's library brings OpenCV, and that 250 libraries more, half a second's work for the
+ * loader: too much for --help. And libgomp reads its settings when it is loaded: they must be there
+ * before the program that computes begins. */
 #include "cli/commands.h"
 #include "cli/convert.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "host/cfg_memory.h"
-#include "train/commit.h"
+#include "base/commit.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const struct { unsigned id; int (*run)(const options *o, char *err); } runs[] = {
-    {CMD_CFG_ATTACH, convert_attach}, {CMD_CFG_DETACH, convert_detach}, {CMD_CFG_CHECK, convert_check},
-    {CMD_W_INFO, convert_info}, {CMD_W_PARTIAL, convert_partial},
+static const struct {
+    unsigned id;
+    int (*run)(const options *o, char *err);
+} runs[] = {
+    {CMD_CFG_ATTACH, convert_attach}, {CMD_CFG_DETACH, convert_detach},
+    {CMD_CFG_CHECK, convert_check},   {CMD_W_INFO, convert_info},
+    {CMD_W_PARTIAL, convert_partial},
 };
 enum { RUNS = sizeof runs / sizeof *runs };
 
@@ -24,8 +30,8 @@ static int is(const char *s, const char *word) {
     return !strcmp(s, word);
 }
 
-/* Threads that spin between parallel loops take the time of those they wait for as soon as anything else computes: a step is
- * then several times slower. */
+/* Threads that spin between parallel loops take the time of those they wait for as soon as anything
+ * else computes: a step is then several times slower. */
 static int start_host(char **argv, char *err) {
     static const char name[] = "metaperturb-host";
     char path[4096];
@@ -33,20 +39,24 @@ static int start_host(char **argv, char *err) {
     path[n > 0 ? n : 0] = 0;
     char *slash = strrchr(path, '/');
     strcpy(slash ? slash + 1 : path, name);
-    if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "5000", 1);
+    if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY"))
+        setenv("GOMP_SPINCOUNT", "5000", 1);
     execv(path, argv);
-    snprintf(err, ERR_LEN, "%.800s: %s: this command needs it, beside metaperturb: `make` builds both", path, strerror(errno));
+    snprintf(err, ERR_LEN,
+             "%.800s: %s: this command needs it, beside metaperturb: `make` builds both", path,
+             strerror(errno));
     return -1;
 }
 
 static int run(const command *c, const options *o, char **argv, char *err) {
-    for (int i = 0; i < RUNS; i++) if (runs[i].id == c->id) return runs[i].run(o, err);
+    for (int i = 0; i < RUNS; i++)
+        if (runs[i].id == c->id) return runs[i].run(o, err);
     return start_host(argv, err);
 }
 
 int main(int argc, char **argv) {
     char err[ERR_LEN] = "";
-    static options o;       /* held to the end of the program, with what it points to */
+    static options o; /* held to the end of the program, with what it points to */
     int words;
     output_checked();
     if (argc < 2 || is(argv[1], "-help") || is(argv[1], "-h")) {

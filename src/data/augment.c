@@ -1,9 +1,10 @@
-/* augment.c - the random choices behind one training image. Each image has a stream of its own, so the order
- * here is free, but once published it must stay: it decides what a seed means. */
+/* augment.c - the random choices behind one training image. Each image has a stream of its own, so
+ * the order here is free, but once published it must stay: it decides what a seed means. */
 #include "data/sample.h"
 #include <math.h>
 
-/* Between 1 and s, or its inverse, as likely; s = 0 counts as 1: no change. Stock cfgs say aspect=.75. */
+/* Between 1 and s, or its inverse, as likely; s = 0 counts as 1: no change. Stock cfgs say
+ * aspect=.75. */
 static float random_factor(rng_stream *rng, float s) {
     float to = s > 0 ? s : 1, f = rng_uniform(rng, to < 1 ? to : 1, to < 1 ? 1 : to);
     return rng_u32(rng) & 1 ? f : 1 / f;
@@ -31,12 +32,14 @@ static sample_turn random_turn(const raster *r, const augment *a, rng_stream *rn
     return t;
 }
 
-void sample_random_colours(float *X, size_t n, int c, float most_hue, float most_saturation, float most_exposure,
-                           rng_stream *rng) {
+void sample_random_colours(float *X, size_t n, int c, float most_hue, float most_saturation,
+                           float most_exposure, rng_stream *rng) {
     float hue = rng_uniform(rng, -most_hue, most_hue);
-    float saturation = random_factor(rng, most_saturation), exposure = random_factor(rng, most_exposure);
+    float saturation = random_factor(rng, most_saturation),
+          exposure = random_factor(rng, most_exposure);
     if (c == 3) {
-        if (hue != 0 || saturation != 1 || exposure != 1) sample_distort(X, n, hue, saturation, exposure);
+        if (hue != 0 || saturation != 1 || exposure != 1)
+            sample_distort(X, n, hue, saturation, exposure);
     } else {
         for (size_t i = 0; i < n * (size_t)c; i++) X[i] = fminf(X[i] * exposure, 1);
     }
@@ -56,13 +59,16 @@ void sample_augment(float *X, const raster *r, const unsigned char *small, const
     sample_turn t = random_turn(&shape, a, rng);
     int flip = a->flip && (rng_u32(rng) & 1);
     sample_rotate_crop(X, r, t, a->w, a->h, a->c, flip);
-    sample_random_colours(X, (size_t)a->w * (size_t)a->h, a->c, a->hue, a->saturation, a->exposure, rng);
+    sample_random_colours(X, (size_t)a->w * (size_t)a->h, a->c, a->hue, a->saturation, a->exposure,
+                          rng);
 }
 
 void sample_cutout(float *X, int w, int h, int c, int side, rng_stream *rng) {
-    int left = (int)rng_below(rng, (uint32_t)w) - side / 2, top = (int)rng_below(rng, (uint32_t)h) - side / 2;
+    int left = (int)rng_below(rng, (uint32_t)w) - side / 2,
+        top = (int)rng_below(rng, (uint32_t)h) - side / 2;
     int right = left + side < w ? left + side : w, low = top + side < h ? top + side : h;
     for (int k = 0; k < c; k++)
         for (int y = top > 0 ? top : 0; y < low; y++)
-            for (int x = left > 0 ? left : 0; x < right; x++) X[((size_t)k * (size_t)h + (size_t)y) * (size_t)w + (size_t)x] = 0.5f;
+            for (int x = left > 0 ? left : 0; x < right; x++)
+                X[((size_t)k * (size_t)h + (size_t)y) * (size_t)w + (size_t)x] = 0.5f;
 }

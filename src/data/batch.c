@@ -13,7 +13,9 @@ int batch_room_make(batch_room *room, const batch_plan *p) {
     int mixes = batch_mixes(&p->a);
     if (mixes) {
         room->partner = malloc((size_t)p->batch * sizeof *room->partner);
-        room->kept = malloc(((size_t)p->a.w * (size_t)p->a.h * (size_t)p->a.c + (size_t)p->s->classes) * sizeof *room->kept);
+        room->kept = malloc(
+            ((size_t)p->a.w * (size_t)p->a.h * (size_t)p->a.c + (size_t)p->s->classes) *
+            sizeof *room->kept);
     }
     if (room->order && room->picture && (!mixes || (room->partner && room->kept))) return 0;
     batch_room_free(room);
@@ -50,11 +52,13 @@ static const unsigned char *small_picture(const batch_plan *p, batch_room *room,
     const augment *a = &p->a;
     int whole = a->fit != FIT_CENTRE || r->w == r->h;
     if (whole && r->w == a->w && r->h == a->h && r->c == a->c) return r->px;
-    unsigned char *kept = p->small ? atomic_load_explicit(&p->small[i], memory_order_acquire) : NULL, *made;
+    unsigned char *kept = p->small ? atomic_load_explicit(&p->small[i], memory_order_acquire)
+                                   : NULL,
+                  *made;
     if (kept) return kept;
     made = p->small ? malloc((size_t)a->w * (size_t)a->h * (size_t)a->c) : NULL;
     sample_fit_bytes(made ? made : room->picture, r, a->fit, a->w, a->h, a->c);
-    if (!made) return room->picture;        /* no memory to keep it: then it is made again next time */
+    if (!made) return room->picture; /* no memory to keep it: then it is made again next time */
     if (atomic_compare_exchange_strong_explicit(&p->small[i], &kept, made, memory_order_acq_rel,
                                                 memory_order_acquire))
         return made;
@@ -68,7 +72,8 @@ static void set_truth(const dataset *s, int label, float smooth, float *truth, i
     if (to) *to = label;
 }
 
-void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth, int *labels) {
+void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth,
+                int *labels) {
     const augment *a = &p->a;
     size_t inputs = (size_t)a->w * (size_t)a->h * (size_t)a->c, n = (size_t)p->s->n;
     for (size_t b = 0; b < (size_t)p->batch; b++) {
@@ -77,7 +82,8 @@ void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, flo
         uint32_t i = room->order[place % n];
         const sample *s = &p->s->items[i];
         rng_stream rng = rng_open(rng_key(p->seed, RNG_AUGMENT, place, 0));
-        sample_augment(X + b * inputs, &s->img, a->crop_pad >= 0 ? small_picture(p, room, i) : NULL, a, &rng);
+        sample_augment(X + b * inputs, &s->img, a->crop_pad >= 0 ? small_picture(p, room, i) : NULL,
+                       a, &rng);
         if (a->cutout > 0) sample_cutout(X + b * inputs, a->w, a->h, a->c, a->cutout, &rng);
         set_truth(p->s, s->label, a->label_smooth, truth ? truth + b * (size_t)p->s->classes : NULL,
                   labels ? labels + b : NULL);
@@ -95,14 +101,15 @@ int batch_train(const dataset *s, const augment *a, uint64_t seed, uint64_t k, i
     return 0;
 }
 
-void batch_test(const dataset *s, image_fit fit, int w, int h, int c, int first, int n, float *X, float *truth,
-                int *labels) {
+void batch_test(const dataset *s, image_fit fit, int w, int h, int c, int first, int n, float *X,
+                float *truth, int *labels) {
     size_t plane = (size_t)w * (size_t)h;
     for (int b = 0; b < n; b++) {
         const sample *t = &s->items[first + b];
         size_t at = (size_t)b;
         image_fitted(&t->img, fit, w, h, c, X + at * plane * (size_t)c);
-        set_truth(s, t->label, 0, truth ? truth + at * (size_t)s->classes : NULL, labels ? labels + b : NULL);
+        set_truth(s, t->label, 0, truth ? truth + at * (size_t)s->classes : NULL,
+                  labels ? labels + b : NULL);
     }
 }
 
@@ -110,7 +117,8 @@ void image_letterbox(const raster *r, int w, int h, int c, float *X) {
     size_t plane = (size_t)w * (size_t)h;
     sample_box at = sample_letterboxed(r, w, h);
     for (size_t i = 0; i < plane * (size_t)c; i++) X[i] = 0.5f;
-    sample_resize(X + (size_t)at.y * (size_t)w + (size_t)at.x, plane, (size_t)w, r, sample_whole(r), at.w, at.h, c);
+    sample_resize(X + (size_t)at.y * (size_t)w + (size_t)at.x, plane, (size_t)w, r, sample_whole(r),
+                  at.w, at.h, c);
 }
 
 void image_stretch(const raster *r, int w, int h, int c, float *X) {
@@ -118,7 +126,10 @@ void image_stretch(const raster *r, int w, int h, int c, float *X) {
 }
 
 void image_fitted(const raster *r, image_fit fit, int w, int h, int c, float *X) {
-    if (fit == FIT_LETTERBOX) image_letterbox(r, w, h, c, X);
-    else if (fit == FIT_STRETCH) image_stretch(r, w, h, c, X);
-    else sample_resize(X, (size_t)w * (size_t)h, (size_t)w, r, sample_centre_square(r), w, h, c);
+    if (fit == FIT_LETTERBOX)
+        image_letterbox(r, w, h, c, X);
+    else if (fit == FIT_STRETCH)
+        image_stretch(r, w, h, c, X);
+    else
+        sample_resize(X, (size_t)w * (size_t)h, (size_t)w, r, sample_centre_square(r), w, h, c);
 }

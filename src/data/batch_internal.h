@@ -15,26 +15,32 @@ typedef struct {
     augment a;
     uint64_t seed;
     int batch;
-    batch_small *small;         /* (s->n), or NULL: resize anew each time */
+    batch_small *small; /* (s->n), or NULL: resize anew each time */
 } batch_plan;
 
 /* What one thread needs: the order of one epoch, and a resized picture. */
 typedef struct {
-    uint32_t *order;            /* (s->n) */
-    uint64_t epoch;             /* whose order it is; UINT64_MAX: nobody's yet */
-    unsigned char *picture;     /* (h, w, c) */
-    uint32_t *partner;          /* (batch); this and kept only with mixup or cutmix */
-    float *kept;                /* (c, h, w) and (classes): a picture and its truth before they were mixed */
+    uint32_t *order;        /* (s->n) */
+    uint64_t epoch;         /* whose order it is; UINT64_MAX: nobody's yet */
+    unsigned char *picture; /* (h, w, c) */
+    uint32_t *partner;      /* (batch); this and kept only with mixup or cutmix */
+    float *kept; /* (c, h, w) and (classes): a picture and its truth before they were mixed */
 } batch_room;
 
-int batch_room_make(batch_room *room, const batch_plan *p);     /* -1: no memory */
+int batch_room_make(batch_room *room, const batch_plan *p); /* -1: no memory */
 void batch_room_free(batch_room *room);
-void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth, int *labels);
+void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth,
+                int *labels);
 
-/* mix.c. Is there anything to mix? / How batch k is mixed, and with whom: partner (batch) (=). / The same done to X and truth
- * (may be NULL). */
-typedef struct { int box, x0, x1, y0, y1; float lambda; } batch_mixing;     /* the box: columns x0 .. x1-1, rows y0 .. y1-1 */
+/* mix.c. Is there anything to mix? / How batch k is mixed, and with whom: partner (batch) (=). /
+ * The same done to X and truth (may be NULL). */
+typedef struct {
+    int box, x0, x1, y0, y1;
+    float lambda;
+} batch_mixing; /* the box: columns x0 .. x1-1, rows y0 .. y1-1 */
 int batch_mixes(const augment *a);
-batch_mixing batch_mixing_draw(const augment *a, uint64_t seed, uint64_t k, uint32_t *partner, int batch);
-void batch_mix(const augment *a, uint64_t seed, uint64_t k, const batch_room *room, int batch, int classes, float *X, float *truth);
+batch_mixing batch_mixing_draw(const augment *a, uint64_t seed, uint64_t k, uint32_t *partner,
+                               int batch);
+void batch_mix(const augment *a, uint64_t seed, uint64_t k, const batch_room *room, int batch,
+               int classes, float *X, float *truth);
 #endif

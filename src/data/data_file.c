@@ -10,7 +10,12 @@
 #include <string.h>
 
 typedef enum { KEY_PATH, KEY_INT, KEY_SEED, KEY_SPLIT, KEY_EVAL, KEY_IGNORED } key_kind;
-typedef struct { const char *name; key_kind kind; size_t at; int lo, hi; } data_key;
+typedef struct {
+    const char *name;
+    key_kind kind;
+    size_t at;
+    int lo, hi;
+} data_key;
 
 #define AT(field) offsetof(data_file, field)
 static const data_key keys[] = {
@@ -27,12 +32,14 @@ static const data_key keys[] = {
     {"images_per_class", KEY_INT, AT(images_per_class), 1, INT_MAX},
     {"seed", KEY_SEED, AT(seed), 0, 0},
     /* Darknet's, for other commands. */
-    {"test", KEY_IGNORED, 0, 0, 0}, {"map", KEY_IGNORED, 0, 0, 0}, {"accepted", KEY_IGNORED, 0, 0, 0},
+    {"test", KEY_IGNORED, 0, 0, 0},
+    {"map", KEY_IGNORED, 0, 0, 0},
+    {"accepted", KEY_IGNORED, 0, 0, 0},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
-/* Letters to insert, delete, replace or swap with their neighbour to get from a to b; names longer than 31
- * count as far away. */
+/* Letters to insert, delete, replace or swap with their neighbour to get from a to b; names longer
+ * than 31 count as far away. */
 static int edits(const char *a, const char *b) {
     int n = (int)strlen(a), m = (int)strlen(b), d[33][33];
     if (n > 31 || m > 31) return 99;
@@ -45,8 +52,8 @@ static int edits(const char *a, const char *b) {
             int best = d[i - 1][j - 1] + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
             if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
             if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
-                && d[i - 2][j - 2] + 1 < best) {
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < best) {
                 best = d[i - 2][j - 2] + 1;
             }
             d[i][j] = best;
@@ -56,8 +63,12 @@ static int edits(const char *a, const char *b) {
 }
 
 /* Where a message points: "FILE:LINE". */
-typedef struct { const char *path; int line; char *err; } place;
-static int fail(const place *p, const char *what, const char *text) {
+typedef struct {
+    const char *path;
+    int line;
+    char *err;
+} place;
+static int complain(const place *p, const char *what, const char *text) {
     snprintf(p->err, ERR_LEN, "%s:%d: %s%.300s", data_tail(p->path), p->line, what, text);
     return -1;
 }
@@ -75,9 +86,11 @@ static int fail_key(const place *p, const char *name) {
         size_t n = strlen(known);
         snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", keys[i].name);
     }
-    if (best <= 2) snprintf(text, sizeof text, "\"%.60s\"; did you mean \"%s\"?", name, nearest);
-    else snprintf(text, sizeof text, "\"%.60s\"; known: %s", name, known);
-    return fail(p, "unknown key ", text);
+    if (best <= 2)
+        snprintf(text, sizeof text, "\"%.60s\"; did you mean \"%s\"?", name, nearest);
+    else
+        snprintf(text, sizeof text, "\"%.60s\"; known: %s", name, known);
+    return complain(p, "unknown key ", text);
 }
 
 static int set_number(const place *p, const data_key *k, const char *val, void *to) {
@@ -86,17 +99,18 @@ static int set_number(const place *p, const data_key *k, const char *val, void *
     if (k->kind == KEY_SEED) {
         unsigned long long v = strtoull(val, &end, 10);
         if (!isdigit((unsigned char)*val) || *end || errno) {
-            snprintf(text, sizeof text, "%s=%.60s: must be a whole number from 0 to 2^64-1", k->name, val);
-            return fail(p, "", text);
+            snprintf(text, sizeof text, "%s=%.60s: must be a whole number from 0 to 2^64-1",
+                     k->name, val);
+            return complain(p, "", text);
         }
         *(uint64_t *)to = v;
         return 0;
     }
     long v = strtol(val, &end, 10);
     if (end == val || *end || errno || v < k->lo || v > k->hi) {
-        snprintf(text, sizeof text, "%s=%.60s: must be a whole number from %d to %d", k->name, val, k->lo,
-                 k->hi);
-        return fail(p, "", text);
+        snprintf(text, sizeof text, "%s=%.60s: must be a whole number from %d to %d", k->name, val,
+                 k->lo, k->hi);
+        return complain(p, "", text);
     }
     *(int *)to = (int)v;
     return 0;
@@ -111,27 +125,26 @@ static int no_such(const place *p, const char *val) {
 
 static int set_value(const place *p, const data_key *k, char *val, data_file *d) {
     char *to = (char *)d + k->at;
-    if (!*val) return fail(p, "no value behind ", k->name);
+    if (!*val) return complain(p, "no value behind ", k->name);
     switch (k->kind) {
     case KEY_INT:
-    case KEY_SEED:
-        return set_number(p, k, val, to);
+    case KEY_SEED: return set_number(p, k, val, to);
     case KEY_SPLIT:
         if (strcmp(val, "half0") && strcmp(val, "half1"))
-            return fail(p, "split must be half0 or half1, not ", val);
+            return complain(p, "split must be half0 or half1, not ", val);
         *(data_split *)(void *)to = strcmp(val, "half0") ? SPLIT_HALF1 : SPLIT_HALF0;
         return 0;
     case KEY_EVAL:
         if (strcmp(val, "voc") && strcmp(val, "coco"))
-            return fail(p, "eval must be voc (a text file for each class) or coco (one JSON file), not ", val);
+            return complain(
+                p, "eval must be voc (a text file for each class) or coco (one JSON file), not ",
+                val);
         strcpy(to, val);
         return 0;
     case KEY_PATH:
-        if (!data_find(to, val, p->path, NULL) && strchr(val, '\\'))
-            return no_such(p, val);
+        if (!data_find(to, val, p->path, NULL) && strchr(val, '\\')) return no_such(p, val);
         return 0;
-    case KEY_IGNORED:
-        break;
+    case KEY_IGNORED: break;
     }
     return 0;
 }
@@ -139,7 +152,7 @@ static int set_value(const place *p, const data_key *k, char *val, data_file *d)
 /* Cuts "key = value" in place. */
 static int parse_line(const place *p, char *line, data_file *d, int *seen) {
     char *eq = strchr(line, '='), *key_end = eq, *val;
-    if (!eq) return fail(p, "no \"key=value\": ", line);
+    if (!eq) return complain(p, "no \"key=value\": ", line);
     while (key_end > line && isspace((unsigned char)key_end[-1])) key_end--;
     for (val = eq + 1; isspace((unsigned char)*val);) val++;
     *key_end = 0;
@@ -148,7 +161,7 @@ static int parse_line(const place *p, char *line, data_file *d, int *seen) {
         if (seen[i]) {
             char text[64];
             snprintf(text, sizeof text, "\"%s\", given in line %d already", line, seen[i]);
-            return fail(p, "second ", text);
+            return complain(p, "second ", text);
         }
         seen[i] = p->line;
         return set_value(p, &keys[i], val, d);
@@ -167,12 +180,13 @@ static int parse(data_file *d, char *err) {
     data_text_free(&t);
     if (bad) return -1;
     if (!d->classes) {
-        snprintf(err, ERR_LEN, "%s: no classes=: say how many classes there are", data_tail(d->path));
+        snprintf(err, ERR_LEN, "%s: no classes=: say how many classes there are",
+                 data_tail(d->path));
         return -1;
     }
     if (d->top > d->classes) {
-        snprintf(err, ERR_LEN, "%s: top=%d, but there are only %d classes", data_tail(d->path), d->top,
-                 d->classes);
+        snprintf(err, ERR_LEN, "%s: top=%d, but there are only %d classes", data_tail(d->path),
+                 d->top, d->classes);
         return -1;
     }
     return 0;
@@ -195,11 +209,12 @@ static char **read_words(const data_file *d, const char *path, const char *key, 
     if (data_text_read(path, &t, err)) return NULL;
     char **w = NULL;
     if (t.n < d->classes) {
-        snprintf(err, ERR_LEN, "%s has %d names, but %s says classes=%d: change one of them", data_tail(path),
-                 t.n, data_tail(d->path), d->classes);
+        snprintf(err, ERR_LEN, "%s has %d names, but %s says classes=%d: change one of them",
+                 data_tail(path), t.n, data_tail(d->path), d->classes);
     } else {
         if (t.n > d->classes) {
-            fprintf(stderr, "warning: %s has %d names, %s uses the first %d\n", path, t.n, key, d->classes);
+            fprintf(stderr, "warning: %s has %d names, %s uses the first %d\n", path, t.n, key,
+                    d->classes);
         }
         w = calloc((size_t)d->classes, sizeof *w);
         int i = 0;

@@ -8,16 +8,16 @@
 
 typedef struct {
     const data_file *d;
-    const char *path;           /* of the list */
+    const char *path; /* of the list */
     data_text text;
     int *labels;
     unsigned char *keep;
-    int c, skip_bad, wanted;    /* wanted: lines with keep set */
-    int most;                   /* > 0: so many lines drawn by the seed, whatever their class */
+    int c, skip_bad, wanted; /* wanted: lines with keep set */
+    int most;                /* > 0: so many lines drawn by the seed, whatever their class */
     uint64_t seed;
-    int *line;                  /* (wanted) which line an item comes from */
-    char **why;                 /* (wanted) with skip_bad: why an item is left out, or NULL */
-    sample *items;              /* (wanted) */
+    int *line;     /* (wanted) which line an item comes from */
+    char **why;    /* (wanted) with skip_bad: why an item is left out, or NULL */
+    sample *items; /* (wanted) */
 } list;
 
 static int no_memory(const char *path, char *err) {
@@ -82,7 +82,7 @@ static int read_list(list *l, int threads, char *err) {
 
 /* Line i is kept with probability (still wanted) / (lines left). */
 static int draw(list *l) {
-    rng_stream r = rng_open(rng_key(l->seed, RNG_SPLIT, 0, 2));     /* 2: select.c has 0 and 1 */
+    rng_stream r = rng_open(rng_key(l->seed, RNG_SPLIT, 0, 2)); /* 2: select.c has 0 and 1 */
     int n = l->text.n, left = l->most < n ? l->most : n;
     for (int i = 0, wanted = left; i < n; i++) {
         l->keep[i] = (int)rng_below(&r, (uint32_t)(n - i)) < wanted;
@@ -93,16 +93,20 @@ static int draw(list *l) {
 
 static int choose(list *l, data_part part, char *err) {
     int n = l->text.n;
-    if (l->most) l->wanted = draw(l);
-    else if (part == DATA_VALID) memset(l->keep, 1, (size_t)(l->wanted = n));
-    else l->wanted = data_select(l->d, l->labels, n, part == DATA_TRAIN_OTHER_HALF, l->keep);
+    if (l->most)
+        l->wanted = draw(l);
+    else if (part == DATA_VALID)
+        memset(l->keep, 1, (size_t)(l->wanted = n));
+    else
+        l->wanted = data_select(l->d, l->labels, n, part == DATA_TRAIN_OTHER_HALF, l->keep);
     if (l->wanted < 0) return no_memory(l->path, err);
     size_t room = (size_t)l->wanted + 1;
     l->line = malloc(room * sizeof *l->line);
     l->why = calloc(room, sizeof *l->why);
     l->items = calloc(room, sizeof *l->items);
     if (!l->line || !l->why || !l->items) return no_memory(l->path, err);
-    for (int i = 0, k = 0; i < n; i++) if (l->keep[i]) l->line[k++] = i;
+    for (int i = 0, k = 0; i < n; i++)
+        if (l->keep[i]) l->line[k++] = i;
     return 0;
 }
 
@@ -144,7 +148,8 @@ static void free_list(list *l) {
     data_text_free(&l->text);
 }
 
-static dataset *load(const data_file *d, data_part part, int most, uint64_t seed, int c, int threads, int skip_bad, char *err) {
+static dataset *load(const data_file *d, data_part part, int most, uint64_t seed, int c,
+                     int threads, int skip_bad, char *err) {
     const char *path = part == DATA_VALID ? d->valid : d->train,
                *key = part == DATA_VALID ? "valid" : "train";
     if (!path[0] || (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE)) {
@@ -152,9 +157,10 @@ static dataset *load(const data_file *d, data_part part, int most, uint64_t seed
         return NULL;
     }
     if (c != 1 && c != 3) {
-        snprintf(err, ERR_LEN,
-                 "%s: images with %d channels are not possible, only 1 or 3: change channels= in [net]",
-                 data_tail(d->path), c);
+        snprintf(
+            err, ERR_LEN,
+            "%s: images with %d channels are not possible, only 1 or 3: change channels= in [net]",
+            data_tail(d->path), c);
         return NULL;
     }
     dataset *s = calloc(1, sizeof *s);
@@ -172,7 +178,8 @@ static dataset *load(const data_file *d, data_part part, int most, uint64_t seed
         free_list(&l);
     }
     if (!bad && !s->n) {
-        snprintf(err, ERR_LEN, "%s: split= leaves no image of %s", data_tail(d->path), data_tail(path));
+        snprintf(err, ERR_LEN, "%s: split= leaves no image of %s", data_tail(d->path),
+                 data_tail(path));
         bad = -1;
     }
     if (!bad) return s;
@@ -180,11 +187,13 @@ static dataset *load(const data_file *d, data_part part, int most, uint64_t seed
     return NULL;
 }
 
-dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad, char *err) {
+dataset *dataset_load(const data_file *d, data_part part, int c, int threads, int skip_bad,
+                      char *err) {
     return load(d, part, 0, 0, c, threads, skip_bad, err);
 }
 
-dataset *dataset_load_images(const data_file *d, int most, uint64_t seed, int c, int threads, int skip_bad, char *err) {
+dataset *dataset_load_images(const data_file *d, int most, uint64_t seed, int c, int threads,
+                             int skip_bad, char *err) {
     return load(d, DATA_TRAIN, most, seed, c, threads, skip_bad, err);
 }
 void dataset_free(dataset *s) {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { SCALE_STEPS = 10, SCALE_GRAIN = 32 };
-enum { DRAW_PICTURE, DRAW_SCALE };      /* two draws under one key must not share numbers */
+enum { DRAW_PICTURE, DRAW_SCALE }; /* two draws under one key must not share numbers */
 static const double scale_range = 1.4;
 
 /* A side in whole grains, at least one. */
@@ -19,7 +19,8 @@ static int grains(double side) {
 }
 
 static int widths(const det_augment *a, int *least) {
-    int lo = (int)ceil(a->w / scale_range / SCALE_GRAIN), hi = (int)(a->w * scale_range / SCALE_GRAIN);
+    int lo = (int)ceil(a->w / scale_range / SCALE_GRAIN),
+        hi = (int)(a->w * scale_range / SCALE_GRAIN);
     *least = (lo > 0 ? lo : 1) * SCALE_GRAIN;
     return hi >= lo ? hi - lo + 1 : 1;
 }
@@ -49,14 +50,18 @@ void det_largest(const det_augment *a, int *w, int *h) {
     if (mh > *h) *h = mh;
 }
 
-typedef struct { int left, top, w, h, flip; } placing;
+typedef struct {
+    int left, top, w, h, flip;
+} placing;
 
 static placing draw_placing(const raster *r, const det_augment *a, int w, int h, rng_stream *rng) {
-    float rw = (float)(a->stretch ? w : r->w), rh = (float)(a->stretch ? h : r->h), dw = a->jitter * rw, dh = a->jitter * rh;
+    float rw = (float)(a->stretch ? w : r->w), rh = (float)(a->stretch ? h : r->h),
+          dw = a->jitter * rw, dh = a->jitter * rh;
     float across = rw + rng_uniform(rng, -dw, dw), down = rh + rng_uniform(rng, -dh, dh);
     float aspect = across / down;
     int wide = aspect * (float)h >= (float)w;
-    placing p = {.w = wide ? w : (int)((float)h * aspect), .h = wide ? (int)((float)w / aspect) : h};
+    placing p = {.w = wide ? w : (int)((float)h * aspect),
+                 .h = wide ? (int)((float)w / aspect) : h};
     p.w = p.w < 1 ? 1 : p.w > w ? w : p.w;
     p.h = p.h < 1 ? 1 : p.h > h ? h : p.h;
     p.left = (int)rng_below(rng, (uint32_t)(w - p.w) + 1);
@@ -69,7 +74,8 @@ static placing draw_placing(const raster *r, const det_augment *a, int w, int h,
 static const float least_side = 0.001f;
 
 static int moved_box(float out[5], const det_box *b, const placing *p, int w, int h) {
-    float x = (b->box.x * (float)p->w + (float)p->left) / (float)w, y = (b->box.y * (float)p->h + (float)p->top) / (float)h;
+    float x = (b->box.x * (float)p->w + (float)p->left) / (float)w,
+          y = (b->box.y * (float)p->h + (float)p->top) / (float)h;
     float bw = b->box.w * (float)p->w / (float)w, bh = b->box.h * (float)p->h / (float)h;
     if (bw < least_side || bh < least_side) return 0;
     out[0] = p->flip ? 1 - x : x;
@@ -80,9 +86,10 @@ static int moved_box(float out[5], const det_box *b, const placing *p, int w, in
     return 1;
 }
 
-/* In random order, as in Darknet: the head learns the last of several boxes that fall into one cell. */
-static void fill_truth(float *truth, const det_item *it, const placing *p, const det_augment *a, int w, int h, uint32_t *order,
-                       rng_stream *rng) {
+/* In random order, as in Darknet: the head learns the last of several boxes that fall into one
+ * cell. */
+static void fill_truth(float *truth, const det_item *it, const placing *p, const det_augment *a,
+                       int w, int h, uint32_t *order, rng_stream *rng) {
     uint32_t n = (uint32_t)it->n;
     int k = 0;
     memset(truth, 0, (size_t)a->boxes * 5 * sizeof *truth);
@@ -96,7 +103,7 @@ static void fill_truth(float *truth, const det_item *it, const placing *p, const
 }
 
 typedef struct {
-    uint32_t *order, *boxes;    /* of one epoch; of one picture's boxes */
+    uint32_t *order, *boxes; /* of one epoch; of one picture's boxes */
     uint64_t epoch;
 } room;
 
@@ -121,7 +128,8 @@ static int room_make(room *r, const det_set *s) {
     return r->order && r->boxes ? 0 : -1;
 }
 
-static int fill_one(const plan *p, room *r, uint64_t place, int w, int h, float *X, float *truth, char *err) {
+static int fill_one(const plan *p, room *r, uint64_t place, int w, int h, float *X, float *truth,
+                    char *err) {
     const det_augment *a = &p->a;
     uint64_t n = (uint64_t)p->s->n;
     if (r->epoch != place / n) batch_epoch_order(r->order, (uint32_t)n, p->seed, place / n);
@@ -145,17 +153,21 @@ static int fill(const plan *p, room *r, uint64_t k, det_batch *b, char *err) {
     det_size(&p->a, p->seed, k, &b->w, &b->h);
     size_t inputs = (size_t)b->w * (size_t)b->h * (size_t)p->a.c, truths = 5 * (size_t)p->a.boxes;
     for (size_t i = 0; i < (size_t)p->batch && !bad; i++) {
-        bad = fill_one(p, r, k * (uint64_t)p->batch + i, b->w, b->h, b->X + i * inputs, b->truth + i * truths, err);
+        bad = fill_one(p, r, k * (uint64_t)p->batch + i, b->w, b->h, b->X + i * inputs,
+                       b->truth + i * truths, err);
     }
     return bad;
 }
 
-int det_batch_train(const det_set *s, const det_augment *a, uint64_t seed, uint64_t k, int batch, det_batch *out, char *err) {
+int det_batch_train(const det_set *s, const det_augment *a, uint64_t seed, uint64_t k, int batch,
+                    det_batch *out, char *err) {
     plan p = {s, *a, seed, batch};
     room r = {0};
     int bad = room_make(&r, s);
-    if (bad) snprintf(err, ERR_LEN, "not enough memory for a batch");
-    else bad = fill(&p, &r, k, out, err);
+    if (bad)
+        snprintf(err, ERR_LEN, "not enough memory for a batch");
+    else
+        bad = fill(&p, &r, k, out, err);
     room_free(&r);
     return bad;
 }
@@ -176,7 +188,8 @@ static int make(void *arg, int thread, int slot, uint64_t k, char *err) {
 static int make_slots(det_loader *l) {
     int w, h, slots = prefetch_slots(l->threads);
     det_largest(&l->p.a, &w, &h);
-    size_t x = (size_t)l->p.batch * (size_t)w * (size_t)h * (size_t)l->p.a.c, t = (size_t)l->p.batch * 5 * (size_t)l->p.a.boxes;
+    size_t x = (size_t)l->p.batch * (size_t)w * (size_t)h * (size_t)l->p.a.c,
+           t = (size_t)l->p.batch * 5 * (size_t)l->p.a.boxes;
     l->slot = calloc((size_t)slots, sizeof *l->slot);
     l->rooms = calloc((size_t)l->threads, sizeof *l->rooms);
     if (!l->slot || !l->rooms) return -1;
@@ -185,11 +198,13 @@ static int make_slots(det_loader *l) {
         l->slot[i].truth = malloc(t * sizeof(float));
         if (!l->slot[i].X || !l->slot[i].truth) return -1;
     }
-    for (int i = 0; i < l->threads; i++) if (room_make(&l->rooms[i], l->p.s)) return -1;
+    for (int i = 0; i < l->threads; i++)
+        if (room_make(&l->rooms[i], l->p.s)) return -1;
     return 0;
 }
 
-det_loader *det_loader_new(const det_set *s, const det_augment *a, uint64_t seed, uint64_t first, int batch, int threads) {
+det_loader *det_loader_new(const det_set *s, const det_augment *a, uint64_t seed, uint64_t first,
+                           int batch, int threads) {
     det_loader *l = calloc(1, sizeof *l);
     if (!l) return NULL;
     l->p = (plan){s, *a, seed, batch};

@@ -8,12 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* path with the `skip` bytes at `at` replaced by `to`, its ending by .txt. 0: they reach into the ending, or it is too long. */
+/* path with the `skip` bytes at `at` replaced by `to`, its ending by .txt. 0: they reach into the
+ * ending, or it is too long. */
 static int renamed(char out[4096], const char *path, const char *at, size_t skip, const char *to) {
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     if (!dot || (slash && dot < slash)) dot = path + strlen(path);
     if (at + skip > dot) return 0;
-    int n = snprintf(out, 4096, "%.*s%s%.*s.txt", (int)(at - path), path, to, (int)(dot - at - (long)skip), at + skip);
+    int n = snprintf(out, 4096, "%.*s%s%.*s.txt", (int)(at - path), path, to,
+                     (int)(dot - at - (long)skip), at + skip);
     return n > 0 && n < 4096;
 }
 
@@ -37,17 +39,20 @@ int det_label_path(char *out, const char *picture) {
     }
     int beside = renamed(out, picture, picture, 0, "");
     if (beside && !access(out, F_OK)) return 1;
-    if (first[0]) strcpy(out, first);
-    else if (!beside) snprintf(out, 4096, "%s", picture);
+    if (first[0])
+        strcpy(out, first);
+    else if (!beside)
+        snprintf(out, 4096, "%s", picture);
     return 0;
 }
 
-static int fail(char *err, const char *path, int line, const char *what) {
+static int complain(char *err, const char *path, int line, const char *what) {
     snprintf(err, ERR_LEN, "%s:%d: %s", data_tail(path), line, what);
     return -1;
 }
 
-/* Cuts [centre - size/2, centre + size/2] to [0,1]; -1 if it lies too far outside. *cut: it had to be cut. */
+/* Cuts [centre - size/2, centre + size/2] to [0,1]; -1 if it lies too far outside. *cut: it had to
+ * be cut. */
 static int clip_axis(double *centre, double *size, int *cut) {
     double lo = *centre - *size / 2, hi = *centre + *size / 2, tolerance = (double)DET_TOLERANCE;
     if (lo < -tolerance || hi > 1 + tolerance) return -1;
@@ -63,38 +68,44 @@ static int clip_axis(double *centre, double *size, int *cut) {
 
 static int set_box(det_box *b, const double v[4], int *cut) {
     double x = v[0], y = v[1], w = v[2], h = v[3];
-    if (clip_axis(&x, &w, cut) || clip_axis(&y, &h, cut) || !((float)w > 0 && (float)h > 0)) return -1;
+    if (clip_axis(&x, &w, cut) || clip_axis(&y, &h, cut) || !((float)w > 0 && (float)h > 0))
+        return -1;
     b->box = (box_rect){(float)x, (float)y, (float)w, (float)h};
     return 0;
 }
 
-static int parse_line(const char *path, int line, const char *text, int classes, det_box *b, size_t *clipped, char *err) {
+static int parse_line(const char *path, int line, const char *text, int classes, det_box *b,
+                      size_t *clipped, char *err) {
     char what[512], *end;
     double v[4];
     errno = 0;
     long cls = strtol(text, &end, 10);
     if (end == text || (*end && !strchr(" \t", *end)) || errno) {
-        snprintf(what, sizeof what, "a label is CLASS X Y W H, and the class a whole number: \"%.60s\"", text);
-        return fail(err, path, line, what);
+        snprintf(what, sizeof what,
+                 "a label is CLASS X Y W H, and the class a whole number: \"%.60s\"", text);
+        return complain(err, path, line, what);
     }
     if (cls < 0 || cls >= classes) {
-        snprintf(what, sizeof what, "class %ld, but there are only classes 0 to %d (classes=%d)", cls, classes - 1, classes);
-        return fail(err, path, line, what);
+        snprintf(what, sizeof what, "class %ld, but there are only classes 0 to %d (classes=%d)",
+                 cls, classes - 1, classes);
+        return complain(err, path, line, what);
     }
     for (int k = 0; k < 4; k++) {
         const char *at = end;
         v[k] = strtod(at, &end);
         if (end != at && isfinite(v[k])) continue;
         snprintf(what, sizeof what, "%d of the 5 numbers CLASS X Y W H: \"%.60s\"", k + 1, text);
-        return fail(err, path, line, what);
+        return complain(err, path, line, what);
     }
     if (strspn(end, " \t") != strlen(end)) {
-        snprintf(what, sizeof what, "something behind the 5 numbers CLASS X Y W H: \"%.60s\"", end + strspn(end, " \t"));
-        return fail(err, path, line, what);
+        snprintf(what, sizeof what, "something behind the 5 numbers CLASS X Y W H: \"%.60s\"",
+                 end + strspn(end, " \t"));
+        return complain(err, path, line, what);
     }
-    if (!((float)v[2] > 0 && (float)v[3] > 0)) {      /* 1e-50 is nothing in single precision */
-        snprintf(what, sizeof what, "the box is %g wide and %g high: both must be above 0", v[2], v[3]);
-        return fail(err, path, line, what);
+    if (!((float)v[2] > 0 && (float)v[3] > 0)) { /* 1e-50 is nothing in single precision */
+        snprintf(what, sizeof what, "the box is %g wide and %g high: both must be above 0", v[2],
+                 v[3]);
+        return complain(err, path, line, what);
     }
     int cut = 0;
     b->cls = (int)cls;
@@ -107,7 +118,7 @@ static int parse_line(const char *path, int line, const char *text, int classes,
                  v[0] > 2 || v[1] > 2 || v[2] > 2 || v[3] > 2
                      ? ": are these pixels? divide by width and height"
                      : "");
-        return fail(err, path, line, what);
+        return complain(err, path, line, what);
     }
     *clipped += (size_t)cut;
     return 0;
@@ -144,7 +155,7 @@ int det_read_labels(const char *path, int classes, det_box **box, int *n, size_t
     *n = 0;
     if (data_text_read(path, &t, err)) return -1;
     det_box *b = malloc(((size_t)t.n + 1) * sizeof *b);
-    int bad = b ? 0 : fail(err, path, 1, "not enough memory for its boxes");
+    int bad = b ? 0 : complain(err, path, 1, "not enough memory for its boxes");
     if (b) bad = parse_lines(path, &t, classes, b, clipped, f, err);
     if (bad) {
         free(b);

@@ -9,13 +9,13 @@
 
 typedef struct {
     const data_file *d;
-    const char *path;           /* of the list */
+    const char *path; /* of the list */
     data_text text;
     int c, flags;
     size_t keep_bytes;
-    det_item *items;            /* (text.n) */
-    size_t *clipped;            /* (text.n) */
-    det_faults *bad;            /* (text.n) what is wrong with a picture */
+    det_item *items; /* (text.n) */
+    size_t *clipped; /* (text.n) */
+    det_faults *bad; /* (text.n) what is wrong with a picture */
 } list;
 
 static int no_memory(const char *path, char *err) {
@@ -68,7 +68,8 @@ static int decode_item(void *arg, int i, char *err) {
     }
     it->w = it->img.w;
     it->h = it->img.h;
-    if ((size_t)it->w * (size_t)it->h * (size_t)l->c > l->keep_bytes / (size_t)l->text.n) raster_free(&it->img);
+    if ((size_t)it->w * (size_t)it->h * (size_t)l->c > l->keep_bytes / (size_t)l->text.n)
+        raster_free(&it->img);
     return 0;
 }
 
@@ -143,7 +144,8 @@ static int hand_over(list *l, det_set *s, char *err) {
             data_tail(l->path), s->clipped, (double)DET_TOLERANCE);
     }
     if (s->n) return 0;
-    snprintf(err, ERR_LEN, "%s: none of its %d pictures can be used", data_tail(l->path), l->text.n);
+    snprintf(err, ERR_LEN, "%s: none of its %d pictures can be used", data_tail(l->path),
+             l->text.n);
     return -1;
 }
 
@@ -176,15 +178,19 @@ static void free_list(list *l) {
     data_text_free(&l->text);
 }
 
-det_set *det_load(const data_file *d, data_part part, int c, int threads, int flags, size_t keep_bytes, char *err) {
+det_set *det_load(const data_file *d, data_part part, int c, int threads, int flags,
+                  size_t keep_bytes, char *err) {
     const char *path = part == DATA_VALID ? d->valid : d->train;
     if (!path[0]) {
-        snprintf(err, ERR_LEN, "%s: no %s=: which pictures?", data_tail(d->path), part == DATA_VALID ? "valid" : "train");
+        snprintf(err, ERR_LEN, "%s: no %s=: which pictures?", data_tail(d->path),
+                 part == DATA_VALID ? "valid" : "train");
         return NULL;
     }
     if (c != 1 && c != 3) {
-        snprintf(err, ERR_LEN, "%s: pictures with %d channels are not possible, only 1 or 3: change channels= in [net]",
-                 data_tail(d->path), c);
+        snprintf(
+            err, ERR_LEN,
+            "%s: pictures with %d channels are not possible, only 1 or 3: change channels= in [net]",
+            data_tail(d->path), c);
         return NULL;
     }
     det_set *s = calloc(1, sizeof *s);
@@ -218,7 +224,11 @@ const raster *det_picture(const det_item *it, int c, raster *tmp, char *err) {
     return NULL;
 }
 
-typedef struct { const det_set *s; int first, w, h, c, stretch; float *X; } test_batch;
+typedef struct {
+    const det_set *s;
+    int first, w, h, c, stretch;
+    float *X;
+} test_batch;
 
 static int test_item(void *arg, int i, char *err) {
     test_batch *b = arg;
@@ -226,13 +236,16 @@ static int test_item(void *arg, int i, char *err) {
     float *X = b->X + (size_t)i * (size_t)b->w * (size_t)b->h * (size_t)b->c;
     const raster *r = det_picture(&b->s->items[b->first + i], b->c, &tmp, err);
     if (!r) return -1;
-    if (b->stretch) image_stretch(r, b->w, b->h, b->c, X);
-    else image_letterbox(r, b->w, b->h, b->c, X);
+    if (b->stretch)
+        image_stretch(r, b->w, b->h, b->c, X);
+    else
+        image_letterbox(r, b->w, b->h, b->c, X);
     raster_free(&tmp);
     return 0;
 }
 
-int det_test_batch(const det_set *s, int first, int n, int w, int h, int c, int stretch, int threads, float *X, char *err) {
+int det_test_batch(const det_set *s, int first, int n, int w, int h, int c, int stretch,
+                   int threads, float *X, char *err) {
     test_batch b = {s, first, w, h, c, stretch, X};
     return data_parallel(n, threads, test_item, &b, err) < 0 ? 0 : -1;
 }

@@ -3,10 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { const unsigned char *p; size_t len; int big; } tiff;
+typedef struct {
+    const unsigned char *p;
+    size_t len;
+    int big;
+} tiff;
 
 static unsigned get16(const tiff *t, size_t at) {
-    return t->big ? (unsigned)(t->p[at] << 8 | t->p[at + 1]) : (unsigned)(t->p[at + 1] << 8 | t->p[at]);
+    return t->big ? (unsigned)(t->p[at] << 8 | t->p[at + 1])
+                  : (unsigned)(t->p[at + 1] << 8 | t->p[at]);
 }
 
 static uint32_t get32(const tiff *t, size_t at) {
@@ -18,12 +23,15 @@ int raster_exif_orientation(const unsigned char *p, size_t len) {
     enum { ORIENTATION = 0x112, SHORT = 3, ENTRY = 12 };
     tiff t = {p, len, 0};
     if (len < 8) return 1;
-    if (!memcmp(p, "MM", 2)) t.big = 1;
-    else if (memcmp(p, "II", 2)) return 1;
+    if (!memcmp(p, "MM", 2))
+        t.big = 1;
+    else if (memcmp(p, "II", 2))
+        return 1;
     uint32_t ifd = get32(&t, 4);
     if (get16(&t, 2) != 42 || ifd > len - 2) return 1;
     size_t n = get16(&t, ifd);
-    for (size_t i = 0, at = (size_t)ifd + 2; i < n && len >= ENTRY && at <= len - ENTRY; i++, at += ENTRY) {
+    for (size_t i = 0, at = (size_t)ifd + 2; i < n && len >= ENTRY && at <= len - ENTRY;
+         i++, at += ENTRY) {
         if (get16(&t, at) != ORIENTATION) continue;
         unsigned v = get16(&t, at + 8);
         return get16(&t, at + 2) == SHORT && v >= 1 && v <= 8 ? (int)v : 1;
@@ -39,8 +47,8 @@ int raster_orient(raster *r, int orientation, char *why) {
     for (int y = 0; y < h; y++) {
         for (int x = 0; x < w; x++) {
             int sx = swap ? y : x, sy = swap ? x : y;
-            /* 2 3 mirror x of the source, 3 4 its y; 5 = transposed, 6 = turned right, 7 = other diagonal, 8
-             * = turned left. */
+            /* 2 3 mirror x of the source, 3 4 its y; 5 = transposed, 6 = turned right, 7 = other
+             * diagonal, 8 = turned left. */
             if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
                 sx = r->w - 1 - sx;
             if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)

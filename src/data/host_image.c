@@ -1,5 +1,5 @@
-/* host_image.c - stands before the host's load_image_cv, which hands the name of an unreadable image to a
- * shell and goes on with a black picture. */
+/* host_image.c - stands before the host's load_image_cv, which hands the name of an unreadable
+ * image to a shell and goes on with a black picture. */
 #include "data/dataset.h"
 #include <darknet.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ image load_image_cv(char *filename, int channels) {
     raster r;
     int c = channels ? channels : 3;
     if (c != 1 && c != 3) {
-        snprintf(err, sizeof err, "%.500s with %d channels: only 1 or 3 are possible", filename, channels);
+        snprintf(err, sizeof err, "%.500s with %d channels: only 1 or 3 are possible", filename,
+                 channels);
         stop(err);
     }
     if (raster_read(filename, c, &r, err)) stop(err);

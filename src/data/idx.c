@@ -9,9 +9,13 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-typedef struct { gzFile f; const char *path; uint32_t dim[3]; } idx;
+typedef struct {
+    gzFile f;
+    const char *path;
+    uint32_t dim[3];
+} idx;
 
-static int fail(const char *path, const char *what, char *err) {
+static int complain(const char *path, const char *what, char *err) {
     snprintf(err, ERR_LEN, "%s: %s", data_tail(path), what);
     return -1;
 }
@@ -21,16 +25,17 @@ int data_is_idx(const char *path) {
     const char *name = strrchr(path, '/');
     if (strstr(name ? name : path, "idx3-ubyte")) return 1;
     struct stat st;
-    if (stat(path, &st) || !S_ISREG(st.st_mode)) return 0;      /* a look would take the first bytes of a pipe */
-    gzFile f = gzopen(path, "rb");          /* reads plain files too */
+    if (stat(path, &st) || !S_ISREG(st.st_mode))
+        return 0;                  /* a look would take the first bytes of a pipe */
+    gzFile f = gzopen(path, "rb"); /* reads plain files too */
     if (!f) return 0;
-    int idx_like = gzread(f, b, 2) == 2 && !b[0] && !b[1];     /* no text file starts so */
+    int idx_like = gzread(f, b, 2) == 2 && !b[0] && !b[1]; /* no text file starts so */
     gzclose(f);
     return idx_like;
 }
 
-/* Whether a file of this length can hold n bytes: exactly for plain ones, for .gz by the best possible ratio.
- * Keeps a wrong header from asking for all the memory there is. */
+/* Whether a file of this length can hold n bytes: exactly for plain ones, for .gz by the best
+ * possible ratio. Keeps a wrong header from asking for all the memory there is. */
 static int can_hold(gzFile f, const char *path, uint64_t n) {
     struct stat st;
     if (stat(path, &st)) return 0;
@@ -45,14 +50,17 @@ static int idx_open(idx *x, const char *path, int dims, char *err) {
     struct stat st;
     memset(x, 0, sizeof *x);
     x->path = path;
-    if (stat(path, &st)) return fail(path, "no such file", err);
-    if (!S_ISREG(st.st_mode) || !(x->f = gzopen(path, "rb"))) return fail(path, "cannot be read", err);
-    if (gzread(x->f, b, want) != (int)want) return fail(path, "too short for the header of an idx file", err);
+    if (stat(path, &st)) return complain(path, "no such file", err);
+    if (!S_ISREG(st.st_mode) || !(x->f = gzopen(path, "rb")))
+        return complain(path, "cannot be read", err);
+    if (gzread(x->f, b, want) != (int)want)
+        return complain(path, "too short for the header of an idx file", err);
     if (b[0] || b[1] || b[2] != 8 || b[3] != dims) {
-        snprintf(text, sizeof text,
-                 "no idx%d file of bytes: its first bytes are %02x %02x %02x %02x, not 00 00 08 %02x", dims,
-                 b[0], b[1], b[2], b[3], dims);
-        return fail(path, text, err);
+        snprintf(
+            text, sizeof text,
+            "no idx%d file of bytes: its first bytes are %02x %02x %02x %02x, not 00 00 08 %02x",
+            dims, b[0], b[1], b[2], b[3], dims);
+        return complain(path, text, err);
     }
     uint64_t total = 1;
     for (int i = 0; i < dims; i++) {
@@ -60,19 +68,20 @@ static int idx_open(idx *x, const char *path, int dims, char *err) {
         x->dim[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
         total = total > UINT64_MAX / 2 / (x->dim[i] + 1ull) ? UINT64_MAX / 4 : total * x->dim[i];
     }
-    if (x->dim[0] > INT_MAX / 2) return fail(path, "more images than are possible", err);
+    if (x->dim[0] > INT_MAX / 2) return complain(path, "more images than are possible", err);
     if (can_hold(x->f, path, total + want)) return 0;
-    snprintf(text, sizeof text,
-             "its header promises %u items, and the file's length does not fit: truncated or damaged",
-             x->dim[0]);
-    return fail(path, text, err);
+    snprintf(
+        text, sizeof text,
+        "its header promises %u items, and the file's length does not fit: truncated or damaged",
+        x->dim[0]);
+    return complain(path, text, err);
 }
 
 static int idx_read(idx *x, unsigned char *to, size_t n, char *err) {
     while (n) {
         unsigned k = n > 1u << 30 ? 1u << 30 : (unsigned)n;
         if (gzread(x->f, to, k) != (int)k)
-            return fail(x->path, "truncated or damaged: it ends too early", err);
+            return complain(x->path, "truncated or damaged: it ends too early", err);
         to += k;
         n -= k;
     }
@@ -84,8 +93,8 @@ static int idx_end(idx *x, char *err) {
     unsigned char b;
     int more = gzread(x->f, &b, 1), bad = gzclose(x->f);
     x->f = NULL;
-    if (more > 0) return fail(x->path, "longer than its header says", err);
-    return more < 0 || bad ? fail(x->path, "damaged: its checksum is wrong", err) : 0;
+    if (more > 0) return complain(x->path, "longer than its header says", err);
+    return more < 0 || bad ? complain(x->path, "damaged: its checksum is wrong", err) : 0;
 }
 
 /* .../train-images-idx3-ubyte.gz -> .../train-labels-idx1-ubyte.gz, and with a dot. */
@@ -100,8 +109,9 @@ static int labels_path(char *out, const char *path, char *err) {
         snprintf(out, 4096, "%.*s%s%s", (int)(hit - path), path, to[i], hit + strlen(from[i]));
         return 0;
     }
-    return fail(path, "its name must hold \"images-idx3\", so that the labels can be found (labels-idx1)",
-                err);
+    return complain(
+        path, "its name must hold \"images-idx3\", so that the labels can be found (labels-idx1)",
+        err);
 }
 
 static int read_labels(const char *path, uint32_t n, int classes, int *labels, char *err) {
@@ -111,14 +121,14 @@ static int read_labels(const char *path, uint32_t n, int classes, int *labels, c
     int bad = idx_open(&x, path, 1, err);
     if (!bad && x.dim[0] != n) {
         snprintf(text, sizeof text, "%u labels, but the images are %u", x.dim[0], n);
-        bad = fail(path, text, err);
+        bad = complain(path, text, err);
     }
     for (uint32_t i = 0; i < n && !bad; i++) {
         bad = idx_read(&x, &b, 1, err);
         labels[i] = b;
         if (!bad && b >= classes) {
             snprintf(text, sizeof text, "label %u is %d, but classes=%d", i, b, classes);
-            bad = fail(path, text, err);
+            bad = complain(path, text, err);
         }
     }
     if (!bad) bad = idx_end(&x, err);
@@ -126,26 +136,27 @@ static int read_labels(const char *path, uint32_t n, int classes, int *labels, c
     return bad;
 }
 
-static int add_sample(const idx *x, uint32_t i, int label, int c, const unsigned char *bytes, dataset *s,
-                      char *err) {
+static int add_sample(const idx *x, uint32_t i, int label, int c, const unsigned char *bytes,
+                      dataset *s, char *err) {
     sample *to = &s->items[s->n];
     char why[RASTER_WHY], name[4200];
-    if (raster_make(&to->img, (long)x->dim[2], (long)x->dim[1], c, why)) return fail(x->path, why, err);
+    if (raster_make(&to->img, (long)x->dim[2], (long)x->dim[1], c, why))
+        return complain(x->path, why, err);
     s->n++;
     size_t n = (size_t)x->dim[1] * (size_t)x->dim[2];
     for (size_t k = 0; k < n; k++) memset(to->img.px + (size_t)c * k, bytes[k], (size_t)c);
     to->label = label;
     snprintf(name, sizeof name, "%s#%u", x->path, i);
     to->path = strdup(name);
-    return to->path ? 0 : fail(x->path, "not enough memory", err);
+    return to->path ? 0 : complain(x->path, "not enough memory", err);
 }
 
-static int read_images(idx *x, const int *labels, const unsigned char *keep, int kept, int c, dataset *s,
-                       char *err) {
+static int read_images(idx *x, const int *labels, const unsigned char *keep, int kept, int c,
+                       dataset *s, char *err) {
     size_t n = (size_t)x->dim[1] * (size_t)x->dim[2];
     unsigned char *bytes = malloc(n + 1);
     s->items = calloc((size_t)kept + 1, sizeof *s->items);
-    int bad = bytes && s->items ? 0 : fail(x->path, "not enough memory", err);
+    int bad = bytes && s->items ? 0 : complain(x->path, "not enough memory", err);
     for (uint32_t i = 0; i < x->dim[0] && !bad; i++) {
         bad = idx_read(x, bytes, n, err);
         if (!bad && keep[i]) bad = add_sample(x, i, labels[i], c, bytes, s, err);
@@ -154,25 +165,27 @@ static int read_images(idx *x, const int *labels, const unsigned char *keep, int
     return bad ? -1 : idx_end(x, err);
 }
 
-int data_load_idx(const data_file *d, const char *path, data_part part, int c, dataset *s, char *err) {
+int data_load_idx(const data_file *d, const char *path, data_part part, int c, dataset *s,
+                  char *err) {
     idx x;
     char beside[4096];
     int bad = idx_open(&x, path, 3, err), kept = 0, n = (int)x.dim[0];
     int *labels = NULL;
     unsigned char *keep = NULL;
     if (!bad && (uint64_t)x.dim[1] * x.dim[2] > RASTER_MAX_PIXELS)
-        bad = fail(path, "its pictures are too large", err);
-    if (!bad && (!n || !x.dim[1] || !x.dim[2])) bad = fail(path, "it holds no images", err);
+        bad = complain(path, "its pictures are too large", err);
+    if (!bad && (!n || !x.dim[1] || !x.dim[2])) bad = complain(path, "it holds no images", err);
     if (!bad) {
         labels = malloc((size_t)n * sizeof *labels);
         keep = malloc((size_t)n);
-        if (!labels || !keep) bad = fail(path, "not enough memory for its labels", err);
+        if (!labels || !keep) bad = complain(path, "not enough memory for its labels", err);
     }
     if (!bad) bad = labels_path(beside, path, err);
     if (!bad) bad = read_labels(beside, (uint32_t)n, d->classes, labels, err);
-    if (!bad && part == DATA_VALID) memset(keep, 1, (size_t)(kept = n));
+    if (!bad && part == DATA_VALID)
+        memset(keep, 1, (size_t)(kept = n));
     else if (!bad && (kept = data_select(d, labels, n, part == DATA_TRAIN_OTHER_HALF, keep)) < 0) {
-        bad = fail(path, "not enough memory", err);
+        bad = complain(path, "not enough memory", err);
     }
     if (!bad) bad = read_images(&x, labels, keep, kept, c, s, err);
     if (x.f) gzclose(x.f);

@@ -23,7 +23,8 @@ static int covered(const char *path, const char *small, const char *large) {
 static int hidden(const char *path, char *const *label, int classes, int k) {
     size_t n = strlen(label[k]);
     for (int i = 0; i < classes; i++) {
-        if (strlen(label[i]) > n && strstr(path, label[i]) && covered(path, label[k], label[i])) return 1;
+        if (strlen(label[i]) > n && strstr(path, label[i]) && covered(path, label[k], label[i]))
+            return 1;
     }
     return 0;
 }
@@ -34,7 +35,7 @@ typedef enum { INSIDE, PART_OF_FOLDER, NUMBER_OF_FILE, WHOLE } strength;
 
 typedef struct {
     strength strength;
-    const char *name;           /* the folder's or file's name that holds it: its first letter */
+    const char *name; /* the folder's or file's name that holds it: its first letter */
 } place;
 
 static int separates(char c) { return !c || strchr("/_-. ", c); }
@@ -54,8 +55,10 @@ static place place_of(const char *path, const char *at, size_t n) {
     while (p.name > path && p.name[-1] != '/') p.name--;
     char before = from > path ? from[-1] : '/';
     if (from == to || !separates(before) || !separates(*to)) return p;
-    if (from >= file) p.strength = all_digits(from, to) ? NUMBER_OF_FILE : WHOLE;
-    else p.strength = before == '/' && *to == '/' ? WHOLE : PART_OF_FOLDER;
+    if (from >= file)
+        p.strength = all_digits(from, to) ? NUMBER_OF_FILE : WHOLE;
+    else
+        p.strength = before == '/' && *to == '/' ? WHOLE : PART_OF_FOLDER;
     return p;
 }
 
@@ -65,7 +68,7 @@ static place best_place(const char *path, const char *label) {
     for (const char *at = path; (at = strstr(at, label)); at++) {
         place p = place_of(path, at, strlen(label));
         if (!best.name || p.strength > best.strength) best = p;
-        if (!*at) break;        /* an empty label occurs at the very end too */
+        if (!*at) break; /* an empty label occurs at the very end too */
     }
     return best;
 }
@@ -115,7 +118,9 @@ int data_label_of(const char *path, char *const *label, int classes, char *err) 
     return second < 0 ? found : two_labels(path, label[found], label[second], err);
 }
 
-static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 int data_labels_differ(const data_file *d, char *err) {
     char **sorted = malloc((size_t)d->classes * sizeof *sorted);

@@ -6,8 +6,8 @@
 struct loader {
     batch_plan plan;
     int threads;
-    batch_t *slot;              /* prefetch_slots(threads) of them */
-    batch_room *rooms;          /* one for each thread */
+    batch_t *slot;     /* prefetch_slots(threads) of them */
+    batch_room *rooms; /* one for each thread */
     prefetch *ahead;
 };
 
@@ -32,7 +32,8 @@ static int make_slots(loader *l) {
         b->labels = malloc(batch * sizeof *b->labels);
         if (!b->X || !b->truth || !b->labels) return -1;
     }
-    for (int i = 0; i < l->threads; i++) if (batch_room_make(&l->rooms[i], &l->plan)) return -1;
+    for (int i = 0; i < l->threads; i++)
+        if (batch_room_make(&l->rooms[i], &l->plan)) return -1;
     return 0;
 }
 
@@ -57,7 +58,7 @@ loader *loader_new(const dataset *s, const augment *a, uint64_t seed, uint64_t f
 
 const batch_t *loader_next(loader *l) {
     char err[ERR_LEN];
-    return &l->slot[prefetch_next(l->ahead, err)];      /* batch_fill cannot fail */
+    return &l->slot[prefetch_next(l->ahead, err)]; /* batch_fill cannot fail */
 }
 
 void loader_free(loader *l) {

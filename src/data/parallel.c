@@ -6,14 +6,16 @@
 
 typedef struct {
     pthread_mutex_t lock;
-    int n, next, bad;           /* bad: lowest failed item, n: none */
+    int n, next, bad; /* bad: lowest failed item, n: none */
     int (*fn)(void *, int, char *);
     void *arg;
     char *err;
 } job;
 
 static void *work(void *p) {
-    enum { CHUNK = 8 }; /* of neighbouring items, so that tiny ones do not spend their time at the lock */
+    enum {
+        CHUNK = 8
+    }; /* of neighbouring items, so that tiny ones do not spend their time at the lock */
     job *j = p;
     char err[ERR_LEN];
     for (;;) {
@@ -45,11 +47,11 @@ int data_parallel(int n, int threads, int (*fn)(void *, int, char *), void *arg,
     /* Signals are for the main thread, which knows how to stop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (started < threads - 1 && started < MAX && started < n
-           && !pthread_create(&t[started], NULL, work, &j))
+    while (started < threads - 1 && started < MAX && started < n &&
+           !pthread_create(&t[started], NULL, work, &j))
         started++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    work(&j);                   /* this thread helps; without any other it does all */
+    work(&j); /* this thread helps; without any other it does all */
     for (int i = 0; i < started; i++) pthread_join(t[i], NULL);
     pthread_mutex_destroy(&j.lock);
     return j.bad < n ? j.bad : -1;

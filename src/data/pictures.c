@@ -12,7 +12,8 @@
 
 static int ends_with(const char *path, const char *const *ending, size_t n) {
     const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < n; i++) if (!strcasecmp(dot + 1, ending[i])) return 1;
+    for (size_t i = 0; dot && i < n; i++)
+        if (!strcasecmp(dot + 1, ending[i])) return 1;
     return 0;
 }
 
@@ -113,10 +114,14 @@ int pictures_find(picture_list *l, const char *const *arg, int n, char *err) {
     for (int i = 0; i < n && !bad; i++) {
         int from_stdin = !strcmp(arg[i], "-"), folder = !from_stdin && is_folder(arg[i]);
         l->many |= from_stdin || folder || is_list(arg[i]);
-        if (from_stdin) bad = add_stdin(l, err);
-        else if (folder) bad = add_folder(l, arg[i], err);
-        else if (is_list(arg[i])) bad = add_list(l, arg[i], err);
-        else bad = add(l, arg[i], NULL, err);
+        if (from_stdin)
+            bad = add_stdin(l, err);
+        else if (folder)
+            bad = add_folder(l, arg[i], err);
+        else if (is_list(arg[i]))
+            bad = add_list(l, arg[i], err);
+        else
+            bad = add(l, arg[i], NULL, err);
     }
     if (bad) pictures_free(l);
     return bad;

@@ -8,9 +8,9 @@
 #include "data/dataset.h"
 
 typedef struct {
-    int n, room, many;          /* many: they were not named by one picture's path alone */
+    int n, room, many; /* many: they were not named by one picture's path alone */
     char **path;
-    const char **list;          /* (n) the list that names a picture, or NULL */
+    const char **list; /* (n) the list that names a picture, or NULL */
 } picture_list;
 
 /* 0, or -1 and err, the list empty: no such list or folder, one without pictures, nothing to read

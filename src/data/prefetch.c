@@ -5,14 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { int ready, bad; char err[ERR_LEN]; } slot;
+typedef struct {
+    int ready, bad;
+    char err[ERR_LEN];
+} slot;
 
 struct prefetch {
     prefetch_make make;
     void *arg;
     pthread_mutex_t lock;
     pthread_cond_t ready, room;
-    uint64_t claimed, next;     /* the next thing to be made, to be given out */
+    uint64_t claimed, next; /* the next thing to be made, to be given out */
     int holds, stop, slots, threads, handed;
     slot *slot;
     pthread_t *thread;
@@ -58,7 +61,9 @@ prefetch *prefetch_new(prefetch_make make, void *arg, uint64_t first, int thread
     /* Signals are for the main thread, which knows how to stop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (p->slot && p->thread && p->threads < threads && !pthread_create(&p->thread[p->threads], NULL, work, p)) p->threads++;
+    while (p->slot && p->thread && p->threads < threads &&
+           !pthread_create(&p->thread[p->threads], NULL, work, p))
+        p->threads++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (p->threads) return p;
     prefetch_free(p);

@@ -1,7 +1,7 @@
 /* raster.c - files into pixels: which decoder, size limits, EXIF orientation. */
 #include "data/raster_internal.h"
 #include "data/text.h"
-#include "host/files.h"
+#include "base/files.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@ typedef struct {
     void (*skip)(void *user, int n);
     int (*eof)(void *user);
 } stbi_io_callbacks;
-unsigned char *stbi_load_from_callbacks(const stbi_io_callbacks *io, void *user, int *x, int *y, int *comp,
-                                        int req_comp);
+unsigned char *stbi_load_from_callbacks(const stbi_io_callbacks *io, void *user, int *x, int *y,
+                                        int *comp, int req_comp);
 int stbi_info_from_memory(const unsigned char *buffer, int len, int *x, int *y, int *comp);
 const char *stbi_failure_reason(void);
 void stbi_image_free(void *p);
@@ -56,12 +56,17 @@ void raster_to_gray(raster *r) {
     r->c = 1;
 }
 
-/* It takes bytes behind the end of a file for zeros: so the bytes are handed to it one by one, and the end
- * watched. */
-typedef struct { const unsigned char *at, *end; int beyond; } source;
+/* It takes bytes behind the end of a file for zeros: so the bytes are handed to it one by one, and
+ * the end watched. */
+typedef struct {
+    const unsigned char *at, *end;
+    int beyond;
+} source;
 
 static int on_read(void *user, char *to, int n) {
-    enum { REFILL = 128 }; /* reads of this size are made ahead: these may come back short, but not empty */
+    enum {
+        REFILL = 128
+    }; /* reads of this size are made ahead: these may come back short, but not empty */
     source *s = user;
     int left = (int)(s->end - s->at), k = n < left ? n : left;
     if (k < n && (!k || n != REFILL)) s->beyond = 1;
@@ -81,8 +86,8 @@ static int on_eof(void *user) {
     return s->at == s->end;
 }
 
-/* Could a file of this length hold so many pixels? GIF packs up to 4096 of them into a code of 12 bits, the
- * plain formats 8 into a byte. A damaged header must not cost gigabytes. */
+/* Could a file of this length hold so many pixels? GIF packs up to 4096 of them into a code of 12
+ * bits, the plain formats 8 into a byte. A damaged header must not cost gigabytes. */
 static int too_short(const unsigned char *bytes, size_t len, int w, int h) {
     int plain = (bytes[0] == 'B' && len > 1 && bytes[1] == 'M') || bytes[0] == 'P';
     return (uint64_t)w * (uint64_t)h > (plain ? 8 : 4096) * (uint64_t)len;
@@ -105,31 +110,39 @@ static int decode_stb(const unsigned char *bytes, size_t len, int c, raster *out
         snprintf(why, RASTER_WHY, "damaged: too short for %d x %d pixels", w, h);
     } else if (!raster_make(out, w, h, 3, why)) {
         px = stbi_load_from_callbacks(&io, &from, &w, &h, &comp, 3);
-        if (!px) snprintf(why, RASTER_WHY, "damaged: %s", stbi_failure_reason());
-        else if (from.beyond) snprintf(why, RASTER_WHY, "damaged: the file ends too early");
+        if (!px)
+            snprintf(why, RASTER_WHY, "damaged: %s", stbi_failure_reason());
+        else if (from.beyond)
+            snprintf(why, RASTER_WHY, "damaged: the file ends too early");
         else if (w != out->w || h != out->h)
             snprintf(why, RASTER_WHY, "damaged: its size is not what it says");
-        else bad = 0;
+        else
+            bad = 0;
     }
     pthread_mutex_unlock(&stb_lock);
-    if (!bad) memcpy(out->px, px, 3 * (size_t)w * (size_t)h);
-    else raster_free(out);
+    if (!bad)
+        memcpy(out->px, px, 3 * (size_t)w * (size_t)h);
+    else
+        raster_free(out);
     stbi_image_free(px);
     if (!bad && c == 1) raster_to_gray(out);
     return bad;
 }
 
-int raster_decode(const unsigned char *bytes, size_t len, const char *name, int c, raster *out, char *err) {
+int raster_decode(const unsigned char *bytes, size_t len, const char *name, int c, raster *out,
+                  char *err) {
     char why[RASTER_WHY];
     int bad = -1;
     memset(out, 0, sizeof *out);
-    if (!len) snprintf(why, sizeof why, "the file is empty");
-    else switch (raster_kind_of(bytes, len, why)) {
-    case RASTER_JPEG: bad = raster_jpeg(bytes, len, c, out, why); break;
-    case RASTER_PNG: bad = raster_png(bytes, len, c, out, why); break;
-    case RASTER_STB: bad = decode_stb(bytes, len, c, out, why); break;
-    default: break;
-    }
+    if (!len)
+        snprintf(why, sizeof why, "the file is empty");
+    else
+        switch (raster_kind_of(bytes, len, why)) {
+        case RASTER_JPEG: bad = raster_jpeg(bytes, len, c, out, why); break;
+        case RASTER_PNG: bad = raster_png(bytes, len, c, out, why); break;
+        case RASTER_STB: bad = decode_stb(bytes, len, c, out, why); break;
+        default: break;
+        }
     if (bad) snprintf(err, ERR_LEN, "%s: %s", data_tail(name), why);
     return bad;
 }

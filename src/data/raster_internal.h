@@ -10,7 +10,8 @@ enum { RASTER_MAX_PIXELS = 1 << 30, RASTER_WHY = 256 };
 typedef enum { RASTER_JPEG, RASTER_PNG, RASTER_STB, RASTER_BMP, RASTER_OTHER } raster_kind;
 raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why);
 
-/* c = 1 or 3 bytes a pixel, into out. 0, or -1 and the reason in why (RASTER_WHY bytes), out empty. */
+/* c = 1 or 3 bytes a pixel, into out. 0, or -1 and the reason in why (RASTER_WHY bytes), out empty.
+ */
 int raster_jpeg(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
 int raster_png(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
 
@@ -19,7 +20,8 @@ int raster_make(raster *r, long w, long h, int c, char *why);
 /* RGB to gray in place, as OpenCV: .299 R + .587 G + .114 B in 14 bits, rounded. */
 void raster_to_gray(raster *r);
 
-/* EXIF: orientation 1..8 from the TIFF structure (behind "Exif\0\0"); 1 where it is missing or damaged. */
+/* EXIF: orientation 1..8 from the TIFF structure (behind "Exif\0\0"); 1 where it is missing or
+ * damaged. */
 int raster_exif_orientation(const unsigned char *tiff, size_t len);
 /* Turns and mirrors r as the orientation says. 0, or -1: no memory (why). */
 int raster_orient(raster *r, int orientation, char *why);

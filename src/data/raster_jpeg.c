@@ -1,5 +1,5 @@
-/* raster_jpeg.c - JPEG by libjpeg. Damaged data is an error: libjpeg alone would fill the rest with gray and
- * go on. */
+/* raster_jpeg.c - JPEG by libjpeg. Damaged data is an error: libjpeg alone would fill the rest with
+ * gray and go on. */
 #include "data/raster_internal.h"
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,9 +10,9 @@
 
 typedef struct {
     struct jpeg_decompress_struct d;
-    struct jpeg_error_mgr mgr;      /* d.err points here */
+    struct jpeg_error_mgr mgr; /* d.err points here */
     jmp_buf back;
-    unsigned char *row;             /* of a CMYK picture */
+    unsigned char *row; /* of a CMYK picture */
     int orientation;
     size_t len;
     char *why;
@@ -26,8 +26,8 @@ static void on_error(j_common_ptr info) {
     longjmp(j->back, 1);
 }
 
-/* Of libjpeg's warnings these mean that pixels are lost; others (bytes between markers, odd headers) are
- * harmless. */
+/* Of libjpeg's warnings these mean that pixels are lost; others (bytes between markers, odd
+ * headers) are harmless. */
 static void on_message(j_common_ptr info, int level) {
     if (level >= 0) return;
     switch (info->err->msg_code) {
@@ -37,8 +37,7 @@ static void on_message(j_common_ptr info, int level) {
     case JWRN_MUST_RESYNC:
     case JWRN_NOT_SEQUENTIAL:
     case JWRN_ARITH_BAD_CODE:
-    case JWRN_BOGUS_PROGRESSION:
-        on_error(info);
+    case JWRN_BOGUS_PROGRESSION: on_error(info);
     }
 }
 
@@ -54,7 +53,8 @@ static int orientation_of(const jpeg *j) {
 /* Adobe's CMYK is stored inverted, so that channel times black is the light that is left. */
 static void from_cmyk(unsigned char *rgb, const unsigned char *cmyk, int w) {
     for (int x = 0; x < w; x++, cmyk += 4, rgb += 3) {
-        for (int k = 0; k < 3; k++) rgb[k] = (unsigned char)(cmyk[3] - ((255 - cmyk[k]) * cmyk[3] >> 8));
+        for (int k = 0; k < 3; k++)
+            rgb[k] = (unsigned char)(cmyk[3] - ((255 - cmyk[k]) * cmyk[3] >> 8));
     }
 }
 
@@ -62,16 +62,17 @@ static int read_rows(jpeg *j, int c, raster *out) {
     struct jpeg_decompress_struct *d = &j->d;
     int cmyk = d->num_components == 4;
     d->out_color_space = cmyk ? JCS_CMYK : c == 3 ? JCS_RGB : JCS_GRAYSCALE;
-    /* Even an empty 8x8 block takes a bit, except with arithmetic coding: a damaged size must not cost
-     * gigabytes. */
+    /* Even an empty 8x8 block takes a bit, except with arithmetic coding: a damaged size must not
+     * cost gigabytes. */
     uint64_t pixels = (uint64_t)d->image_width * d->image_height;
-    if (!d->arith_code && pixels <= RASTER_MAX_PIXELS
-        && (uint64_t)(d->image_width / 8) * (d->image_height / 8) > 8 * (uint64_t)j->len) {
+    if (!d->arith_code && pixels <= RASTER_MAX_PIXELS &&
+        (uint64_t)(d->image_width / 8) * (d->image_height / 8) > 8 * (uint64_t)j->len) {
         snprintf(j->why, RASTER_WHY, "damaged JPEG: too short for %u x %u pixels", d->image_width,
                  d->image_height);
         return -1;
     }
-    if (raster_make(out, (long)d->image_width, (long)d->image_height, cmyk ? 3 : c, j->why)) return -1;
+    if (raster_make(out, (long)d->image_width, (long)d->image_height, cmyk ? 3 : c, j->why))
+        return -1;
     jpeg_start_decompress(d);
     if (cmyk && !(j->row = malloc(4 * (size_t)d->output_width))) {
         snprintf(j->why, RASTER_WHY, "not enough memory");
@@ -88,14 +89,15 @@ static int read_rows(jpeg *j, int c, raster *out) {
     return 0;
 }
 
-/* A function of its own: what changes between setjmp and longjmp must not live in this frame's registers. */
+/* A function of its own: what changes between setjmp and longjmp must not live in this frame's
+ * registers. */
 static int decode(jpeg *j, const unsigned char *bytes, size_t len, int c, raster *out) {
     if (setjmp(j->back)) return -1;
     jpeg_create_decompress(&j->d);
     jpeg_mem_src(&j->d, bytes, (unsigned long)len);
     jpeg_save_markers(&j->d, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&j->d, TRUE);
-    j->orientation = orientation_of(j);     /* now: the end of decompression frees the markers */
+    j->orientation = orientation_of(j); /* now: the end of decompression frees the markers */
     return read_rows(j, c, out);
 }
 

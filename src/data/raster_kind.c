@@ -5,35 +5,57 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct { raster_kind kind; int at, len; const char *magic, *name; } signature;
+typedef struct {
+    raster_kind kind;
+    int at, len;
+    const char *magic, *name;
+} signature;
 
 #define MARK(kind, at, text, name) {kind, at, sizeof text - 1, text, name}
 static const signature known[] = {
-    MARK(RASTER_JPEG, 0, "\xff\xd8", "JPEG"), MARK(RASTER_PNG, 0, "\x89PNG\r\n\x1a\n", "PNG"),
-    MARK(RASTER_STB, 0, "GIF87a", "GIF"), MARK(RASTER_STB, 0, "GIF89a", "GIF"),
-    MARK(RASTER_STB, 0, "P5", "PNM"), MARK(RASTER_STB, 0, "P6", "PNM"),
-    MARK(RASTER_BMP, 0, "BM", "BMP"), MARK(RASTER_OTHER, 8, "WEBP", "WebP"),
-    MARK(RASTER_OTHER, 0, "II*\0", "TIFF"), MARK(RASTER_OTHER, 0, "MM\0*", "TIFF"),
-    MARK(RASTER_OTHER, 0, "II+\0", "TIFF"), MARK(RASTER_OTHER, 0, "MM\0+", "TIFF"),
-    MARK(RASTER_OTHER, 4, "ftypavif", "AVIF"), MARK(RASTER_OTHER, 4, "ftypavis", "AVIF"),
-    MARK(RASTER_OTHER, 4, "ftyphei", "HEIC"), MARK(RASTER_OTHER, 4, "ftyphev", "HEIC"),
-    MARK(RASTER_OTHER, 4, "ftypmif1", "HEIC"), MARK(RASTER_OTHER, 4, "ftypmsf1", "HEIC"),
-    MARK(RASTER_OTHER, 4, "ftyp", "MP4"), MARK(RASTER_OTHER, 0, "\0\0\0\x0cjP  ", "JPEG 2000"),
-    MARK(RASTER_OTHER, 0, "\xff\x0a", "JPEG XL"), MARK(RASTER_OTHER, 4, "JXL ", "JPEG XL"),
+    MARK(RASTER_JPEG, 0, "\xff\xd8", "JPEG"),
+    MARK(RASTER_PNG, 0, "\x89PNG\r\n\x1a\n", "PNG"),
+    MARK(RASTER_STB, 0, "GIF87a", "GIF"),
+    MARK(RASTER_STB, 0, "GIF89a", "GIF"),
+    MARK(RASTER_STB, 0, "P5", "PNM"),
+    MARK(RASTER_STB, 0, "P6", "PNM"),
+    MARK(RASTER_BMP, 0, "BM", "BMP"),
+    MARK(RASTER_OTHER, 8, "WEBP", "WebP"),
+    MARK(RASTER_OTHER, 0, "II*\0", "TIFF"),
+    MARK(RASTER_OTHER, 0, "MM\0*", "TIFF"),
+    MARK(RASTER_OTHER, 0, "II+\0", "TIFF"),
+    MARK(RASTER_OTHER, 0, "MM\0+", "TIFF"),
+    MARK(RASTER_OTHER, 4, "ftypavif", "AVIF"),
+    MARK(RASTER_OTHER, 4, "ftypavis", "AVIF"),
+    MARK(RASTER_OTHER, 4, "ftyphei", "HEIC"),
+    MARK(RASTER_OTHER, 4, "ftyphev", "HEIC"),
+    MARK(RASTER_OTHER, 4, "ftypmif1", "HEIC"),
+    MARK(RASTER_OTHER, 4, "ftypmsf1", "HEIC"),
+    MARK(RASTER_OTHER, 4, "ftyp", "MP4"),
+    MARK(RASTER_OTHER, 0, "\0\0\0\x0cjP  ", "JPEG 2000"),
+    MARK(RASTER_OTHER, 0, "\xff\x0a", "JPEG XL"),
+    MARK(RASTER_OTHER, 4, "JXL ", "JPEG XL"),
     MARK(RASTER_OTHER, 0, "8BPS", "PSD"),
     MARK(RASTER_OTHER, 0, "\x53\x80\xf6\x34", "Softimage PIC"),
     MARK(RASTER_OTHER, 0, "#?RADIANCE", "Radiance HDR"),
     MARK(RASTER_OTHER, 0, "#?RGBE", "Radiance HDR"),
-    MARK(RASTER_OTHER, 0, "\x76\x2f\x31\x01", "OpenEXR"), MARK(RASTER_OTHER, 0, "P1", "text PNM"),
-    MARK(RASTER_OTHER, 0, "P2", "text PNM"), MARK(RASTER_OTHER, 0, "P3", "text PNM"),
-    MARK(RASTER_OTHER, 0, "P4", "PBM"), MARK(RASTER_OTHER, 0, "<svg", "SVG"),
-    MARK(RASTER_OTHER, 0, "%PDF", "PDF"), MARK(RASTER_OTHER, 0, "\0\0\1\0", "Windows icon"),
-    MARK(RASTER_OTHER, 0, "<!DOCTYPE html", "HTML"), MARK(RASTER_OTHER, 0, "<html", "HTML"),
+    MARK(RASTER_OTHER, 0, "\x76\x2f\x31\x01", "OpenEXR"),
+    MARK(RASTER_OTHER, 0, "P1", "text PNM"),
+    MARK(RASTER_OTHER, 0, "P2", "text PNM"),
+    MARK(RASTER_OTHER, 0, "P3", "text PNM"),
+    MARK(RASTER_OTHER, 0, "P4", "PBM"),
+    MARK(RASTER_OTHER, 0, "<svg", "SVG"),
+    MARK(RASTER_OTHER, 0, "%PDF", "PDF"),
+    MARK(RASTER_OTHER, 0, "\0\0\1\0", "Windows icon"),
+    MARK(RASTER_OTHER, 0, "<!DOCTYPE html", "HTML"),
+    MARK(RASTER_OTHER, 0, "<html", "HTML"),
     MARK(RASTER_OTHER, 0, "version https://git-lfs", "Git LFS"),
 };
 
 /* What makes a picture of it, where that is not ImageMagick's `convert`. */
-static const struct { const char *name, *remedy; } remedies[] = {
+static const struct {
+    const char *name, *remedy;
+} remedies[] = {
     {"WebP", "convert it to PNG or JPEG, as `dwebp x.webp -o x.png` (package webp) does"},
     {"AVIF", "convert it to PNG or JPEG, as `avifdec x.avif x.png` (package libavif-bin) does"},
     {"HEIC",

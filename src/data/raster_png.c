@@ -1,4 +1,5 @@
-/* raster_png.c - PNG by libpng: 16 bits become 8, palettes and few-bit grays are expanded, alpha dropped. */
+/* raster_png.c - PNG by libpng: 16 bits become 8, palettes and few-bit grays are expanded, alpha
+ * dropped. */
 #include "data/raster_internal.h"
 #include <png.h>
 #include <setjmp.h>
@@ -22,7 +23,7 @@ static void on_error(png_structp png, png_const_charp text) {
     longjmp(png_jmpbuf(png), 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text) { }
+static void on_warning(png_structp png, png_const_charp text) {}
 
 static void on_read(png_structp png, png_bytep to, png_size_t n) {
     reader *r = png_get_io_ptr(png);
@@ -39,8 +40,8 @@ static int set_up(reader *r, raster *out) {
     int depth, color;
     png_get_IHDR(png, r->info, &w, &h, &depth, &color, NULL, NULL, NULL);
     /* What compression can reach at most: a damaged size must not cost gigabytes. */
-    if ((uint64_t)w * h <= RASTER_MAX_PIXELS
-        && (uint64_t)w * h / 8 * (uint64_t)depth > 1040 * (uint64_t)(r->left + 1024)) {
+    if ((uint64_t)w * h <= RASTER_MAX_PIXELS &&
+        (uint64_t)w * h / 8 * (uint64_t)depth > 1040 * (uint64_t)(r->left + 1024)) {
         snprintf(r->why, RASTER_WHY, "damaged PNG: too short for %u x %u pixels", w, h);
         return -1;
     }
@@ -73,7 +74,8 @@ static int decode(reader *r, raster *out) {
     png_read_end(r->png, r->info);
     png_uint_32 n = 0;
     png_bytep exif = NULL;
-    if (png_get_eXIf_1(r->png, r->info, &n, &exif) && exif) r->orientation = raster_exif_orientation(exif, n);
+    if (png_get_eXIf_1(r->png, r->info, &n, &exif) && exif)
+        r->orientation = raster_exif_orientation(exif, n);
     return 0;
 }
 
@@ -97,8 +99,10 @@ int raster_png(const unsigned char *bytes, size_t len, int c, raster *out, char 
     if (r.info) bad = decode(&r, out);
     png_destroy_read_struct(&r.png, &r.info, NULL);
     free(r.rows);
-    if (!bad && c == 3 && out->c == 1) bad = gray_to_rgb(out, why);
-    else if (!bad && c == 1 && out->c == 3) raster_to_gray(out);
+    if (!bad && c == 3 && out->c == 1)
+        bad = gray_to_rgb(out, why);
+    else if (!bad && c == 1 && out->c == 3)
+        raster_to_gray(out);
     if (!bad) bad = raster_orient(out, r.orientation, why);
     if (bad) raster_free(out);
     return bad;

@@ -1,6 +1,6 @@
 /* text.c - see text.h. */
 #include "data/text.h"
-#include "host/files.h"
+#include "base/files.h"
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -29,8 +29,8 @@ static int cut(data_text *t, char *at, char *end, const char *path, char *err) {
         char *last = stop;
         while (last > at && isspace((unsigned char)last[-1])) last--;
         if (last - at >= LINE_MAX_LEN) {
-            snprintf(err, ERR_LEN, "%s:%d: a line of %ld bytes; at most %d are possible", data_tail(path),
-                     number, (long)(last - at), LINE_MAX_LEN - 1);
+            snprintf(err, ERR_LEN, "%s:%d: a line of %ld bytes; at most %d are possible",
+                     data_tail(path), number, (long)(last - at), LINE_MAX_LEN - 1);
             return -1;
         }
         if (last > at) {

@@ -1,23 +1,28 @@
-/* text.h - text files of a data set, line by line: lists of images, names, labels, .data files. Inside the
- * room only. */
+/* text.h - text files of a data set, line by line: lists of images, names, labels, .data files.
+ * Inside the room only. */
 #ifndef MP_DATA_TEXT_H
 #define MP_DATA_TEXT_H
 #include "host/cfg.h"
 
-/* Lines without a byte order mark, white space at their ends, and empty lines; number[i] is the line's place
- * in the file. */
-typedef struct { int n; char **line; int *number; char *bytes; } data_text;
+/* Lines without a byte order mark, white space at their ends, and empty lines; number[i] is the
+ * line's place in the file. */
+typedef struct {
+    int n;
+    char **line;
+    int *number;
+    char *bytes;
+} data_text;
 
-/* 0, or -1 and err: no such file, not text (another encoding, a NUL byte), a line of 4096 bytes or more.
- * Empty files are fine. */
+/* 0, or -1 and err: no such file, not text (another encoding, a NUL byte), a line of 4096 bytes or
+ * more. Empty files are fine. */
 int data_text_read(const char *path, data_text *t, char *err);
 void data_text_free(data_text *t);
 
 /* The end of a path that may be too long for a message. */
 const char *data_tail(const char *path);
 
-/* path as it is, else in the folder of `beside` (a file), else in that of `beside2` (may be NULL): the first
- * that exists, else `path` itself. out: 4096 bytes. Returns 1 if it exists, 0 if not. */
+/* path as it is, else in the folder of `beside` (a file), else in that of `beside2` (may be NULL):
+ * the first that exists, else `path` itself. out: 4096 bytes. Returns 1 if it exists, 0 if not. */
 int data_find(char *out, const char *path, const char *beside, const char *beside2);
 /* "PATH: no such WHAT, ..." for one that data_find did not find; backslashes, as in lists made on
  * Windows, are named with the remedy. list: the file that names it. Returns -1. */

@@ -1,7 +1,9 @@
-/* deltas.c - the gradients of nodes' outputs: taken when the first consumer writes one, given back when the node itself has used it.
+/* deltas.c - the gradients of nodes' outputs: taken when the first consumer writes one, given back
+ * when the node itself has used it.
  *
- * So a training step needs as many as are on their way at once, not one a node: half of the memory, and what is written was lately in
- * the cache. Where a node passes its delta on unchanged (a sum), both share one buffer until either changes it. */
+ * So a training step needs as many as are on their way at once, not one a node: half of the memory,
+ * and what is written was lately in the cache. Where a node passes its delta on unchanged (a sum),
+ * both share one buffer until either changes it. */
 #include "engine/backend.h"
 #include <stdlib.h>
 
@@ -44,7 +46,7 @@ float *engine_delta_change(engine *e, node *n, const float **from) {
     *from = n->delta->b.p;
     if (n->delta->users > 1) {
         delta *own = take(e, shape_len(n->s));
-        n->delta->users--;      /* the others hold it: *from stays as it is */
+        n->delta->users--; /* the others hold it: *from stays as it is */
         n->delta = own;
     }
     return n->delta->b.p;

@@ -17,7 +17,9 @@ static int wanted(void) {
     if (asked != UNSAID) return asked;
     if (!text || !*text) return CPU;
     long n = strtol(text, &end, 10);
-    if (end == text || *end || n < CPU || n > 1023) engine_die("METAPERTURB_GPU=%s: must be the number of a CUDA device, or -1 for the CPU", text);
+    if (end == text || *end || n < CPU || n > 1023)
+        engine_die("METAPERTURB_GPU=%s: must be the number of a CUDA device, or -1 for the CPU",
+                   text);
     return (int)n;
 }
 
@@ -27,7 +29,8 @@ static int wanted(void) {
 
 int engine_has_gpu(void) { return 1; }
 
-/* How many devices a process sees, found out without CUDA, which then would not look at the variable any more. */
+/* How many devices a process sees, found out without CUDA, which then would not look at the
+ * variable any more. */
 static int visible(const char *list) {
     int n = 0;
     if (list) {
@@ -41,7 +44,8 @@ static int visible(const char *list) {
     return n;
 }
 
-/* The n-th of CUDA_VISIBLE_DEVICES becomes the only one, so that it is the current device of every thread. */
+/* The n-th of CUDA_VISIBLE_DEVICES becomes the only one, so that it is the current device of every
+ * thread. */
 static void show_only(int n) {
     char name[64];
     const char *list = getenv("CUDA_VISIBLE_DEVICES");
@@ -63,7 +67,7 @@ static const backend *chosen = &engine_cpu;
 static void choose(void) {
     const char *rank = getenv("OMPI_COMM_WORLD_LOCAL_RANK");
     int device = wanted();
-    if (device == ENGINE_ANY_GPU) {     /* ranks of one machine share out its devices */
+    if (device == ENGINE_ANY_GPU) { /* ranks of one machine share out its devices */
         int n = visible(getenv("CUDA_VISIBLE_DEVICES"));
         device = rank && n > 0 ? atoi(rank) % n : 0;
     }
@@ -72,7 +76,8 @@ static void choose(void) {
     int count = 0;
     cudaError_t e = cudaGetDeviceCount(&count);
     if (e != cudaSuccess || count < 1)
-        engine_die("no CUDA device %d (%s): look at nvidia-smi; -nogpu goes without", device, e != cudaSuccess ? cudaGetErrorString(e) : "none is there");
+        engine_die("no CUDA device %d (%s): look at nvidia-smi; -nogpu goes without", device,
+                   e != cudaSuccess ? cudaGetErrorString(e) : "none is there");
     chosen = &engine_cuda;
 }
 
@@ -85,7 +90,8 @@ const backend *engine_backend(void) {
 int engine_has_gpu(void) { return 0; }
 
 const backend *engine_backend(void) {
-    if (wanted() >= 0) engine_die("this build runs on the CPU alone: `make GPU=1` builds one for CUDA");
+    if (wanted() >= 0)
+        engine_die("this build runs on the CPU alone: `make GPU=1` builds one for CUDA");
     return &engine_cpu;
 }
 #endif

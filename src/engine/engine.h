@@ -1,15 +1,16 @@
 /* engine.h - a network as a graph of standard layers, run node by node on well-kept libraries.
  *
- * The engine owns activations and their gradients (NHWC float32, shape.h); parameters belong to the caller and stay
- * in Darknet's plain layout, so files and other programs read them as they are. Nodes are numbered in the order they
- * are added; a node reads only earlier ones. The caller runs forward over 0..n-1 and backward over n-1..0.
+ * The engine owns activations and their gradients (NHWC float32, shape.h); parameters belong to the
+ * caller and stay in Darknet's plain layout, so files and other programs read them as they are.
+ * Nodes are numbered in the order they are added; a node reads only earlier ones. The caller runs
+ * forward over 0..n-1 and backward over n-1..0.
  *
- * Sign: a node's `delta` holds MINUS the gradient of the loss with respect to its output, summed over the batch, as in
- * Darknet; `*_updates` accumulate (+=) minus the gradient of the parameters. Where several nodes read one
- * output, their contributions add up, whatever their kind.
+ * Sign: a node's `delta` holds MINUS the gradient of the loss with respect to its output, summed
+ * over the batch, as in Darknet; `*_updates` accumulate (+=) minus the gradient of the parameters.
+ * Where several nodes read one output, their contributions add up, whatever their kind.
  *
- * Errors of the caller are asserted; errors of oneDNN and lack of memory end the process with one sentence
- * (there is nothing a training run could go on with). */
+ * Errors of the caller are asserted; errors of oneDNN and lack of memory end the process with one
+ * sentence (there is nothing a training run could go on with). */
 #ifndef MP_ENGINE_H
 #define MP_ENGINE_H
 #include "ops/activation.h"
@@ -20,52 +21,57 @@
 
 typedef struct engine engine;
 
-/* Parameters of a conv or connected node, in Darknet's order: weights (filters, channels/groups, size, size) or
- * (outputs, inputs as C,H,W); the rest one per filter. scales .. rolling_variance only with batch norm. */
+/* Parameters of a conv or connected node, in Darknet's order: weights (filters, channels/groups,
+ * size, size) or (outputs, inputs as C,H,W); the rest one per filter. scales .. rolling_variance
+ * only with batch norm. */
 typedef struct {
     float *weights, *biases, *scales, *rolling_mean, *rolling_variance;
     float *weight_updates, *bias_updates, *scale_updates;
 } engine_params;
 
 typedef struct {
-    int filters, size, stride, pad, groups;     /* pad in pixels on each side, as Darknet's l.pad */
+    int filters, size, stride, pad, groups; /* pad in pixels on each side, as Darknet's l.pad */
     int batch_norm;
     act_kind activation;
     engine_params p;
 } engine_conv;
 
 typedef struct {
-    const float *phi;           /* PHI_LEN, shared by all nodes of all networks */
-    double *dphi;               /* PHI_LEN, (+=) MINUS the gradient, as every update here */
-    float *running_mean, *running_var;      /* (C,4) */
+    const float *phi;                  /* PHI_LEN, shared by all nodes of all networks */
+    double *dphi;                      /* PHI_LEN, (+=) MINUS the gradient, as every update here */
+    float *running_mean, *running_var; /* (C,4) */
     float c_norm, h_norm, clip, momentum;
-    int clip_test;              /* clip in inference too */
-    int noise, scale;           /* of [perturb]: a perturb_kind, and the switch */
+    int clip_test;    /* clip in inference too */
+    int noise, scale; /* of [perturb]: a perturb_kind, and the switch */
     act_kind activation;
-    float sd;                   /* of PERTURB_KIND_GAUSSIAN */
+    float sd; /* of PERTURB_KIND_GAUSSIAN */
 } engine_perturb;
 
 /* How to run; the same struct for a forward and its backward. */
 typedef struct {
-    int keep;               /* forward: keep what backward needs */
-    int bn_batch;           /* batch norm uses (and updates the running) batch statistics */
-    int perturb_batch;      /* [perturb] in training mode: batch statistics */
-    perturb_noise noise;    /* SAMPLE or MEAN, of which each node makes what its kind says (perturb_noise_of) */
-    int dropout;            /* dropout is active */
-    float dropblock;        /* 0..1: the share of its probability that DropBlock has come to */
-    int theta_grads;        /* backward fills the parameters' updates */
-    int phi_grads;          /* backward fills dphi */
-    float t;                /* annealing of the perturbation */
-    uint64_t seed, draw;    /* noise of this pass: key = rng_key(seed, RNG_NOISE or RNG_DROPOUT, draw, node) */
+    int keep;          /* forward: keep what backward needs */
+    int bn_batch;      /* batch norm uses (and updates the running) batch statistics */
+    int perturb_batch; /* [perturb] in training mode: batch statistics */
+    perturb_noise
+        noise; /* SAMPLE or MEAN, of which each node makes what its kind says (perturb_noise_of) */
+    int dropout;     /* dropout is active */
+    float dropblock; /* 0..1: the share of its probability that DropBlock has come to */
+    int theta_grads; /* backward fills the parameters' updates */
+    int phi_grads;   /* backward fills dphi */
+    float t;         /* annealing of the perturbation */
+    uint64_t seed,
+        draw; /* noise of this pass: key = rng_key(seed, RNG_NOISE or RNG_DROPOUT, draw, node) */
 } engine_mode;
 
-/* Where the networks of this process run; to be called before the first engine_new: a CUDA device's number, ENGINE_ANY_GPU (device 0, or one
- * a rank where MPI started several), or -1 for the CPU. Where nobody calls it, the variable METAPERTURB_GPU says so (a number; unset: the
- * CPU); METAPERTURB_TF32=1 lets a device round products to TF32. A device that is not there, or a build without CUDA, ends the process at engine_new. */
+/* Where the networks of this process run; to be called before the first engine_new: a CUDA device's
+ * number, ENGINE_ANY_GPU (device 0, or one a rank where MPI started several), or -1 for the CPU.
+ * Where nobody calls it, the variable METAPERTURB_GPU says so (a number; unset: the CPU);
+ * METAPERTURB_TF32=1 lets a device round products to TF32. A device that is not there, or a build
+ * without CUDA, ends the process at engine_new. */
 enum { ENGINE_ANY_GPU = 1 << 20 };
 void engine_use_gpu(int device);
-int engine_has_gpu(void);       /* 1: built with CUDA */
-int engine_on_gpu(void);        /* 1: networks of this process run on a device */
+int engine_has_gpu(void); /* 1: built with CUDA */
+int engine_on_gpu(void);  /* 1: networks of this process run on a device */
 
 engine *engine_new(void);
 void engine_free(engine *e);
@@ -73,79 +79,97 @@ void engine_free(engine *e);
 /* Each returns the number of the new node. */
 int engine_add_input(engine *e, int h, int w, int c);
 int engine_add_conv(engine *e, int in, const engine_conv *d);
-int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a, const engine_params *p);
-int engine_add_maxpool(engine *e, int in, int size, int stride, int padding);   /* Darknet's total padding */
-int engine_add_avgpool(engine *e, int in);                                      /* global */
-/* out = act(alpha * in + beta * from); where shapes differ, as Darknet does: min of the channels, strided sampling or
- * spreading, and where the two do not meet act(in). */
+int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a,
+                         const engine_params *p);
+int engine_add_maxpool(engine *e, int in, int size, int stride,
+                       int padding);       /* Darknet's total padding */
+int engine_add_avgpool(engine *e, int in); /* global */
+/* out = act(alpha * in + beta * from); where shapes differ, as Darknet does: min of the channels,
+ * strided sampling or spreading, and where the two do not meet act(in). */
 int engine_add_shortcut(engine *e, int in, int from, float alpha, float beta, act_kind a);
-int engine_add_route(engine *e, const int *ins, int n);                         /* concatenates channels */
-int engine_add_upsample(engine *e, int in, int stride, float scale);            /* nearest */
+int engine_add_route(engine *e, const int *ins, int n);              /* concatenates channels */
+int engine_add_upsample(engine *e, int in, int stride, float scale); /* nearest */
 int engine_add_dropout(engine *e, int in, float probability);
-/* DropBlock: blocks of block x block pixels, or, where block_rel > 0, of that share of the map's shorter side. */
+/* DropBlock: blocks of block x block pixels, or, where block_rel > 0, of that share of the map's
+ * shorter side. */
 int engine_add_dropblock(engine *e, int in, float probability, int block, float block_rel);
 int engine_add_activation(engine *e, int in, act_kind a);
-int engine_add_batchnorm(engine *e, int in, const engine_params *p);            /* standalone [batchnorm] */
+int engine_add_batchnorm(engine *e, int in, const engine_params *p); /* standalone [batchnorm] */
 int engine_add_perturb(engine *e, int in, const engine_perturb *d);
 /* Softmax over the channels of a 1x1 map; with truth set, delta = truth - p (cross-entropy). */
 int engine_add_softmax(engine *e, int in, float temperature, int noloss);
-/* A layer run by somebody else: reads `ins`, its output and its inputs' deltas are carried by import/export below. */
+/* A layer run by somebody else: reads `ins`, its output and its inputs' deltas are carried by
+ * import/export below. */
 int engine_add_foreign(engine *e, const int *ins, int n, int h, int w, int c);
 /* A foreign layer's output shape has changed (the host resized it): call before engine_plan. */
 void engine_set_foreign(engine *e, int node, int h, int w, int c);
 
-shape4 engine_shape(const engine *e, int node);     /* n is the current batch */
+shape4 engine_shape(const engine *e, int node); /* n is the current batch */
 int engine_nodes(const engine *e);
 
-/* Allocate (again) for `batch` images and input size h x w; parameters, running statistics are untouched.
- * training = 0 allocates nothing that only backward needs. Cheap when nothing has changed.
- * Returns 0, or -1 when the shapes do not fit each other (err says which node). */
+/* Allocate (again) for `batch` images and input size h x w; parameters, running statistics are
+ * untouched. training = 0 allocates nothing that only backward needs. Cheap when nothing has
+ * changed. Returns 0, or -1 when the shapes do not fit each other (err says which node). */
 int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len);
 
-/* Arrays of the caller that nodes or optimizer steps were given (parameters, updates, moments, statistics, phi) may have a newer twin on a
- * device. read: the caller is about to look at `array`, or at all (NULL), which then hold what the engine holds. changed: it has written
- * `array` (its beginning, as it was given), or any of them (NULL; whatever it did not write it has read before). */
+/* Arrays of the caller that nodes or optimizer steps were given (parameters, updates, moments,
+ * statistics, phi) may have a newer twin on a device. read: the caller is about to look at `array`,
+ * or at all (NULL), which then hold what the engine holds. changed: it has written `array` (its
+ * beginning, as it was given), or any of them (NULL; whatever it did not write it has read before).
+ */
 void engine_read(engine *e, const void *array);
 void engine_changed(engine *e, const void *array);
 
 /* One optimizer step of one array, as optim.h has it, where the array lives. */
 void engine_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a, int batch);
-void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
+void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n,
+                 const adam_args *a, int batch);
 
-/* Between these the caller runs a whole step: a forward pass (behind engine_import), perhaps a backward pass and optimizer steps, but looks at nothing.
- * Steps of one kind are the same sequence of calls with the same flags; input, truth, seed, draw, t, dropblock and the rates may differ, as long as none
- * of them becomes or ceases to be 0. A device records a kind that comes often, and then repeats it at one stroke. */
+/* Between these the caller runs a whole step: a forward pass (behind engine_import), perhaps a
+ * backward pass and optimizer steps, but looks at nothing. Steps of one kind are the same sequence
+ * of calls with the same flags; input, truth, seed, draw, t, dropblock and the rates may differ, as
+ * long as none of them becomes or ceases to be 0. A device records a kind that comes often, and
+ * then repeats it at one stroke. */
 void engine_step_begin(engine *e, uint64_t kind);
 void engine_step_end(engine *e);
 
 /* Sum of the squares of all values of n arrays. */
-typedef struct { const float *p; size_t len; } engine_span;
+typedef struct {
+    const float *p;
+    size_t len;
+} engine_span;
 double engine_squares(engine *e, const engine_span *a, int n);
 
 void engine_forward(engine *e, int node, const engine_mode *m);
 void engine_backward(engine *e, int node, const engine_mode *m);
-/* Begin a backward pass: no delta has been written yet. Call before the forward pass whose loss nodes seed it. */
+/* Begin a backward pass: no delta has been written yet. Call before the forward pass whose loss
+ * nodes seed it. */
 void engine_begin(engine *e);
 
-/* Labels of the coming forward, (batch, classes), or NULL. / Sum over the batch of the loss of a softmax node. */
+/* Labels of the coming forward, (batch, classes), or NULL. / Sum over the batch of the loss of a
+ * softmax node. */
 void engine_set_truth(engine *e, const float *truth);
 double engine_loss(engine *e, int node);
 
-/* The perturbation's noise for one node from outside (tests): (N,H,W,C), kept by pointer; NULL: drawn. */
+/* The perturbation's noise for one node from outside (tests): (N,H,W,C), kept by pointer; NULL:
+ * drawn. */
 void engine_set_eps(engine *e, int node, const float *eps);
 
-/* Another activation behind a perturb node; returns the old one. With ACT_LINEAR, a forward of this node alone after a whole
- * pass gives the bare product of its input and its multiplier. */
+/* Another activation behind a perturb node; returns the old one. With ACT_LINEAR, a forward of this
+ * node alone after a whole pass gives the bare product of its input and its multiplier. */
 act_kind engine_perturb_act(engine *e, int node, act_kind a);
 
 /* Carry data across; `nchw` is Darknet's layout, (batch, c, h, w). */
-void engine_import(engine *e, int node, const float *nchw);                     /* output (=) */
-void engine_export(engine *e, int node, float *nchw);                           /* (=) output */
-void engine_import_delta(engine *e, int node, const float *nchw);               /* adds to the node's delta */
-void engine_export_delta(engine *e, int node, float *nchw, int add);    /* (=) or (+=); zeros if unwritten, or used by engine_backward */
-int engine_wants_input_delta(engine *e, int on);    /* compute the delta of node 0 too; returns the old setting */
+void engine_import(engine *e, int node, const float *nchw);       /* output (=) */
+void engine_export(engine *e, int node, float *nchw);             /* (=) output */
+void engine_import_delta(engine *e, int node, const float *nchw); /* adds to the node's delta */
+void engine_export_delta(engine *e, int node, float *nchw,
+                         int add); /* (=) or (+=); zeros if unwritten, or used by engine_backward */
+int engine_wants_input_delta(engine *e,
+                             int on); /* compute the delta of node 0 too; returns the old setting */
 
-const float *engine_output(engine *e, int node);    /* NHWC, for tests and reports; until the next call for this node */
+const float *engine_output(
+    engine *e, int node); /* NHWC, for tests and reports; until the next call for this node */
 
 /* Bytes held now, for reports. */
 size_t engine_bytes(const engine *e);

@@ -21,8 +21,10 @@ float *engine_need(engine *e, buffer *b, size_t len) {
     engine_drop(e, b);
     b->p = e->b->alloc(e, len);
     if (!b->p) {
-        engine_die("out of memory: %.1f MB more on top of %.1f MB for the network; use a smaller batch "
-                   "(more subdivisions) or a smaller picture", len * 4e-6, e->bytes * 1e-6);
+        engine_die(
+            "out of memory: %.1f MB more on top of %.1f MB for the network; use a smaller batch "
+            "(more subdivisions) or a smaller picture",
+            len * 4e-6, e->bytes * 1e-6);
     }
     b->len = len;
     e->bytes += len * sizeof(float);
@@ -106,11 +108,17 @@ int engine_add_conv(engine *e, int in, const engine_conv *d) {
     return n->id;
 }
 
-int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a, const engine_params *p) {
+int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a,
+                         const engine_params *p) {
     assert(outputs > 0);
     node *n = add(e, NODE_CONNECTED, &in, 1);
-    n->d.conv = (engine_conv){.filters = outputs, .size = 1, .stride = 1, .groups = 1,
-                              .batch_norm = batch_norm, .activation = a, .p = *p};
+    n->d.conv = (engine_conv){.filters = outputs,
+                              .size = 1,
+                              .stride = 1,
+                              .groups = 1,
+                              .batch_norm = batch_norm,
+                              .activation = a,
+                              .p = *p};
     return n->id;
 }
 
@@ -213,7 +221,8 @@ int engine_nodes(const engine *e) { return e->n; }
 int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len) {
     assert(e->n > 0 && batch > 0);
     shape4 in = e->nodes[0].s;
-    if (e->planned && in.n == batch && in.h == h && in.w == w && (e->training || !training)) return 0;
+    if (e->planned && in.n == batch && in.h == h && in.w == w && (e->training || !training))
+        return 0;
     unplan(e);
     for (int i = 0; i < e->n; i++) {
         node *n = &e->nodes[i];
@@ -253,7 +262,8 @@ void engine_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a,
     e->b->sgd(e, w, update, n, a, batch);
 }
 
-void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch) {
+void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n,
+                 const adam_args *a, int batch) {
     e->version++;
     e->b->adam(e, w, update, m, v, n, a, batch);
 }
@@ -274,8 +284,9 @@ void engine_forward(engine *e, int i, const engine_mode *m) {
     if (e->b->node[n->kind].forward) e->b->node[n->kind].forward(e, n, m);
 }
 
-/* A delta that nobody has written is zero, and everything it leads to is zero too. One that was used is needed no more, but for those
- * that the caller takes out: the input's, and a foreign layer's. */
+/* A delta that nobody has written is zero, and everything it leads to is zero too. One that was
+ * used is needed no more, but for those that the caller takes out: the input's, and a foreign
+ * layer's. */
 void engine_backward(engine *e, int i, const engine_mode *m) {
     assert(e->planned && e->training && m->keep && i >= 0 && i < e->n);
     node *n = &e->nodes[i];
@@ -327,8 +338,10 @@ void engine_import_delta(engine *e, int i, const float *nchw) {
 void engine_export_delta(engine *e, int i, float *nchw, int add_to) {
     assert(e->planned && i >= 0 && i < e->n);
     const node *n = &e->nodes[i];
-    if (n->delta) e->b->to_nchw(e, nchw, n->delta->b.p, n->s, add_to);
-    else if (!add_to) memset(nchw, 0, shape_len(n->s) * sizeof *nchw);
+    if (n->delta)
+        e->b->to_nchw(e, nchw, n->delta->b.p, n->s, add_to);
+    else if (!add_to)
+        memset(nchw, 0, shape_len(n->s) * sizeof *nchw);
 }
 
 int engine_wants_input_delta(engine *e, int on) {

@@ -4,25 +4,34 @@
 #include <omp.h>
 
 static const act_kind act_of_host[] = {
-    [LOGISTIC] = ACT_LOGISTIC, [RELU] = ACT_RELU, [RELIE] = ACT_RELIE, [LINEAR] = ACT_LINEAR, [RAMP] = ACT_RAMP,
-    [TANH] = ACT_TANH, [PLSE] = ACT_PLSE, [LEAKY] = ACT_LEAKY, [ELU] = ACT_ELU, [LOGGY] = ACT_LOGGY,
-    [STAIR] = ACT_STAIR, [HARDTAN] = ACT_HARDTAN, [LHTAN] = ACT_LHTAN, [SELU] = ACT_SELU,
+    [LOGISTIC] = ACT_LOGISTIC, [RELU] = ACT_RELU,   [RELIE] = ACT_RELIE, [LINEAR] = ACT_LINEAR,
+    [RAMP] = ACT_RAMP,         [TANH] = ACT_TANH,   [PLSE] = ACT_PLSE,   [LEAKY] = ACT_LEAKY,
+    [ELU] = ACT_ELU,           [LOGGY] = ACT_LOGGY, [STAIR] = ACT_STAIR, [HARDTAN] = ACT_HARDTAN,
+    [LHTAN] = ACT_LHTAN,       [SELU] = ACT_SELU,
 };
 
 static engine_params params_of(const layer *l) {
     return (engine_params){
-        .weights = l->weights, .biases = l->biases, .scales = l->scales,
-        .rolling_mean = l->rolling_mean, .rolling_variance = l->rolling_variance,
-        .weight_updates = l->weight_updates, .bias_updates = l->bias_updates, .scale_updates = l->scale_updates,
+        .weights = l->weights,
+        .biases = l->biases,
+        .scales = l->scales,
+        .rolling_mean = l->rolling_mean,
+        .rolling_variance = l->rolling_variance,
+        .weight_updates = l->weight_updates,
+        .bias_updates = l->bias_updates,
+        .scale_updates = l->scale_updates,
     };
 }
 
 /* Shape of a layer's output as the host sees it; types without a picture give a vector. */
 static void shape_of(const layer *l, int *h, int *w, int *c) {
     if ((long long)l->out_h * l->out_w * l->out_c == l->outputs) {
-        *h = l->out_h; *w = l->out_w; *c = l->out_c;
+        *h = l->out_h;
+        *w = l->out_w;
+        *c = l->out_c;
     } else {
-        *h = *w = 1; *c = l->outputs;
+        *h = *w = 1;
+        *c = l->outputs;
     }
 }
 
@@ -40,8 +49,14 @@ static int add_foreign(host_net *h, const network *net, int i) {
 
 static int add_conv(host_net *h, const layer *l, int in) {
     engine_conv d = {
-        .filters = l->n, .size = l->size, .stride = l->stride, .pad = l->pad, .groups = l->groups ? l->groups : 1,
-        .batch_norm = l->batch_normalize, .activation = act_of_host[l->activation], .p = params_of(l),
+        .filters = l->n,
+        .size = l->size,
+        .stride = l->stride,
+        .pad = l->pad,
+        .groups = l->groups ? l->groups : 1,
+        .batch_norm = l->batch_normalize,
+        .activation = act_of_host[l->activation],
+        .p = params_of(l),
     };
     return engine_add_conv(h->e, in, &d);
 }
@@ -68,15 +83,26 @@ static int add_perturb(host_net *h, const network *net, const cfg_perturb *p, in
     for (size_t k = 0; k < n; k++) hp->var[k] = 1;
     int act = act_from_name(p->activation);
     engine_perturb d = {
-        .phi = h->phi, .dphi = h->dphi, .running_mean = hp->mean, .running_var = hp->var,
-        .c_norm = h->shared.c_norm, .h_norm = h->shared.h_norm, .clip = h->shared.clip, .clip_test = h->shared.clip_test,
-        .momentum = h->shared.momentum, .noise = p->noise, .scale = p->scale, .activation = (act_kind)act, .sd = p->sd,
+        .phi = h->phi,
+        .dphi = h->dphi,
+        .running_mean = hp->mean,
+        .running_var = hp->var,
+        .c_norm = h->shared.c_norm,
+        .h_norm = h->shared.h_norm,
+        .clip = h->shared.clip,
+        .clip_test = h->shared.clip_test,
+        .momentum = h->shared.momentum,
+        .noise = p->noise,
+        .scale = p->scale,
+        .activation = (act_kind)act,
+        .sd = p->sd,
     };
     return engine_add_perturb(h->e, in, &d);
 }
 
 /* The engine's node for layer i, or that of a foreign layer. -1: no memory. */
-static int add_layer(host_net *h, const network *net, const cfg_file *c, int i, const cfg_perturb *p) {
+static int add_layer(host_net *h, const network *net, const cfg_file *c, int i,
+                     const cfg_perturb *p) {
     const layer *l = &net->layers[i];
     cfg_dropblock b;
     int in = node_of(h, i - 1);
@@ -84,39 +110,44 @@ static int add_layer(host_net *h, const network *net, const cfg_file *c, int i, 
     engine_params ps = params_of(l);
     if (p) return add_perturb(h, net, p, in);
     switch (l->type) {
-    case CONVOLUTIONAL:
-        return l->xnor ? add_foreign(h, net, i) : add_conv(h, l, in);
+    case CONVOLUTIONAL: return l->xnor ? add_foreign(h, net, i) : add_conv(h, l, in);
     case CONNECTED: return engine_add_connected(h->e, in, l->outputs, l->batch_normalize, a, &ps);
     case BATCHNORM: return engine_add_batchnorm(h->e, in, &ps);
-    case MAXPOOL:   return engine_add_maxpool(h->e, in, l->size, l->stride, l->pad);
-    case AVGPOOL:   return engine_add_avgpool(h->e, in);
-    case SHORTCUT:  return engine_add_shortcut(h->e, in, node_of(h, l->index), l->alpha, l->beta, a);
-    case ROUTE:     return add_route(h, l);
+    case MAXPOOL: return engine_add_maxpool(h->e, in, l->size, l->stride, l->pad);
+    case AVGPOOL: return engine_add_avgpool(h->e, in);
+    case SHORTCUT: return engine_add_shortcut(h->e, in, node_of(h, l->index), l->alpha, l->beta, a);
+    case ROUTE: return add_route(h, l);
     case UPSAMPLE:
-        return l->reverse ? add_foreign(h, net, i) : engine_add_upsample(h->e, in, l->stride, l->scale);
+        return l->reverse ? add_foreign(h, net, i)
+                          : engine_add_upsample(h->e, in, l->stride, l->scale);
     case DROPOUT:
-        return cfg_get_dropblock(c, i, &b) ? engine_add_dropblock(h->e, in, l->probability, b.abs, b.rel)
-                                           : engine_add_dropout(h->e, in, l->probability);
-    case ACTIVE:    return engine_add_activation(h->e, in, a);
+        return cfg_get_dropblock(c, i, &b)
+                   ? engine_add_dropblock(h->e, in, l->probability, b.abs, b.rel)
+                   : engine_add_dropout(h->e, in, l->probability);
+    case ACTIVE: return engine_add_activation(h->e, in, a);
     case SOFTMAX: {
-        /* The engine's softmax runs over the channels of one pixel; groups, trees and maps stay with the host. */
+        /* The engine's softmax runs over the channels of one pixel; groups, trees and maps stay
+         * with the host. */
         int oh = 1, ow = 1, oc = 0;
         if (i > 0) shape_of(&net->layers[i - 1], &oh, &ow, &oc);
-        if (l->groups != 1 || l->softmax_tree || l->spatial || oh * ow != 1) return add_foreign(h, net, i);
+        if (l->groups != 1 || l->softmax_tree || l->spatial || oh * ow != 1)
+            return add_foreign(h, net, i);
         return engine_add_softmax(h->e, in, l->temperature, l->noloss);
     }
     default: return add_foreign(h, net, i);
     }
 }
 
-/* The host clears every delta before each forward pass and stores each output; what no stock layer touches needs neither.
- * A [dropout] shares its buffers with the layer before it, so they stay or go together. */
+/* The host clears every delta before each forward pass and stores each output; what no stock layer
+ * touches needs neither. A [dropout] shares its buffers with the layer before it, so they stay or
+ * go together. */
 void host_drop_deltas(host_net *h, network *net) {
     for (int i = net->n - 1; i >= 0; i--) {
         layer *l = &net->layers[i];
         host_layer *hl = &h->layers[i];
         int keep = hl->stock || hl->reads_host;
-        if (i + 1 < net->n && net->layers[i + 1].type == DROPOUT && net->layers[i + 1].delta) keep = 1;
+        if (i + 1 < net->n && net->layers[i + 1].type == DROPOUT && net->layers[i + 1].delta)
+            keep = 1;
         if (keep) continue;
         if (l->type != DROPOUT) free(l->delta);
         l->delta = NULL;
@@ -140,12 +171,14 @@ static void mark_borders(host_net *h, network *net) {
         const layer *l = &net->layers[i];
         if (h->layers[i].stock) continue;
         if (l->type == SHORTCUT) h->layers[l->index].feeds_engine = 1;
-        if (l->type == ROUTE) for (int k = 0; k < l->n; k++) h->layers[l->input_layers[k]].feeds_engine = 1;
+        if (l->type == ROUTE)
+            for (int k = 0; k < l->n; k++) h->layers[l->input_layers[k]].feeds_engine = 1;
         if (l->type != ROUTE && i > 0) h->layers[i - 1].feeds_engine = 1;
     }
 }
 
-/* 0 in c_norm: the largest channel count of any [perturb]; in h_norm: the height of the network's input. */
+/* 0 in c_norm: the largest channel count of any [perturb]; in h_norm: the height of the network's
+ * input. */
 static void derive_norms(host_net *h, const network *net, const cfg_perturb *p, int n) {
     if (h->shared.c_norm <= 0) {
         for (int k = 0; k < n; k++) {
@@ -198,7 +231,8 @@ static void take_over(host_net *h, network *net) {
         host_tensor t[3];
         if (!hl->stock && (host_tensors(l, t) || i == phi_owner)) l->update = host_run_update;
         /* The host starts at 0, and a fresh network in test mode then multiplies by a million. */
-        if (l->rolling_variance) for (int k = 0; k < l->out_c; k++) l->rolling_variance[k] = 1;
+        if (l->rolling_variance)
+            for (int k = 0; k < l->out_c; k++) l->rolling_variance[k] = 1;
     }
 }
 

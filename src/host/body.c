@@ -1,9 +1,11 @@
-/* body.c - the weights that fine-tuning begins with: a stock file's, the last layer's only where they fit; see net.h */
-#include "host/files.h"
+/* body.c - the weights that fine-tuning begins with: a stock file's, the last layer's only where
+ * they fit; see net.h */
+#include "base/files.h"
 #include "host/net_internal.h"
 #include "host/weights_file.h"
 
-/* The last layer that has weights, a [convolutional] or [connected]; -1: another, none, or weights that cannot be counted. */
+/* The last layer that has weights, a [convolutional] or [connected]; -1: another, none, or weights
+ * that cannot be counted. */
 static int last_with_weights(const network *net) {
     int last = -1;
     for (int i = 0; i < net->n; i++) {
@@ -21,8 +23,10 @@ static size_t bytes_before(const network *net, const weights_head *head, int n) 
     return (size_t)k;
 }
 
-/* How many outputs the file's last layer has: what lies behind it is nothing, or a sound trailer. -1: no number does. */
-static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each, const char *path) {
+/* How many outputs the file's last layer has: what lies behind it is nothing, or a sound trailer.
+ * -1: no number does. */
+static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each,
+                            const char *path) {
     char ignored[ERR_LEN];
     for (long long k = 0; at <= len; k++, at += each) {
         if (!weights_trailer_chunks(p + at, len - at, path, NULL, NULL, ignored)) return k;
@@ -30,8 +34,14 @@ static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each
     return -1;
 }
 
-/* A file and its last layer, that of the network too: outputs there (-1: the rest does not fit) and here. */
-typedef struct { unsigned char *p; size_t len; int head; long long found, own; } body;
+/* A file and its last layer, that of the network too: outputs there (-1: the rest does not fit) and
+ * here. */
+typedef struct {
+    unsigned char *p;
+    size_t len;
+    int head;
+    long long found, own;
+} body;
 
 static int read_body(const network *net, const char *path, body *b, char *err) {
     weights_head begin;
@@ -41,7 +51,8 @@ static int read_body(const network *net, const char *path, body *b, char *err) {
     if (b->head < 0) return 0;
     const layer *l = &net->layers[b->head];
     b->own = l->type == CONVOLUTIONAL ? l->n : l->outputs;
-    b->found = outputs_of(b->p, b->len, bytes_before(net, &begin, b->head), (size_t)(4 * host_layer_floats(l) / b->own), path);
+    b->found = outputs_of(b->p, b->len, bytes_before(net, &begin, b->head),
+                          (size_t)(4 * host_layer_floats(l) / b->own), path);
     return 0;
 }
 
@@ -61,13 +72,17 @@ int host_load_body(network *net, const char *path, char *err) {
     }
     if (b.found < 0) {
         free(b.p);
-        snprintf(err, ERR_LEN, "%s: its layers do not fit this network (only the outputs of the last one may be others): weights of another "
-                 "network, or a file cut short", path);
+        snprintf(
+            err, ERR_LEN,
+            "%s: its layers do not fit this network (only the outputs of the last one may be others): weights of another "
+            "network, or a file cut short",
+            path);
         return -1;
     }
     weights_head begin;
     int layers = b.found == b.own ? net->n : b.head;
-    if (weights_head_read(b.p, b.len, path, &begin, err) || weights_finite(b.p, begin.bytes, bytes_before(net, &begin, layers), path, err)) {
+    if (weights_head_read(b.p, b.len, path, &begin, err) ||
+        weights_finite(b.p, begin.bytes, bytes_before(net, &begin, layers), path, err)) {
         free(b.p);
         return -1;
     }

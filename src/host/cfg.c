@@ -1,28 +1,34 @@
-/* cfg.c - see cfg.h: reading, accessors and the text for the host. The checks are in cfg_check.c. */
+/* cfg.c - see cfg.h: reading, accessors and the text for the host. The checks are in cfg_check.c.
+ */
 #include "host/cfg.h"
 #include "host/cfg_keys.h"
 #include "host/cfg_memory.h"
-#include "host/files.h"
+#include "base/files.h"
 #include "ops/perturb.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest cfg in use has 300 sections, the longest section of ours 30 keys; each key is compared with all before it. */
+/* The largest cfg in use has 300 sections, the longest section of ours 30 keys; each key is
+ * compared with all before it. */
 enum { MAX_BYTES = 16 << 20, MAX_SECTIONS = 10000, MAX_KEYS = 200 };
 
 typedef struct {
     cfg_file *c;
     char *err;
-    int line, capacity, plain, again, comments; /* plain: sections and keys of another kind of file; again: no warnings */
-    const cfg_kind *kind;                   /* of the section under way, NULL before the first and in an unknown one */
-    FILE *all;                              /* tell every problem there and go on */
-    int found, lost;                        /* problems; sections among them, so that layers cannot be counted */
-    unsigned char warned[CFG_S_COUNT][80];  /* by place in the table of keys */
+    int line, capacity, plain, again,
+        comments; /* plain: sections and keys of another kind of file; again: no warnings */
+    const cfg_kind
+        *kind;       /* of the section under way, NULL before the first and in an unknown one */
+    FILE *all;       /* tell every problem there and go on */
+    int found, lost; /* problems; sections among them, so that layers cannot be counted */
+    unsigned char warned[CFG_S_COUNT][80]; /* by place in the table of keys */
 } reader;
 
-static int no_memory(char *err, const cfg_file *c) { return cfg_fail(err, c, 0, "no memory to read the cfg"); }
+static int no_memory(char *err, const cfg_file *c) {
+    return cfg_fail(err, c, 0, "no memory to read the cfg");
+}
 
 /* The host drops every blank of a line; a file name of ours keeps those inside it. */
 static void squeeze(char *s, int inner) {
@@ -36,7 +42,8 @@ static void squeeze(char *s, int inner) {
 }
 
 size_t cfg_comment(const char *s, size_t len) {
-    for (size_t i = 1; i < len; i++) if (s[i] == '#' && isspace((unsigned char)s[i - 1])) return i;
+    for (size_t i = 1; i < len; i++)
+        if (s[i] == '#' && isspace((unsigned char)s[i - 1])) return i;
     return len;
 }
 
@@ -46,8 +53,11 @@ static void cut_comment(reader *r, char *s) {
     if (at == len) return;
     s[at] = 0;
     if (!r->again && !r->comments++)
-        fprintf(stderr, "%s:%d: warning: what stands behind a blank and # is taken for a comment, here and below; Darknet itself only knows "
-                "lines of comment\n", r->c->path, r->line);
+        fprintf(
+            stderr,
+            "%s:%d: warning: what stands behind a blank and # is taken for a comment, here and below; Darknet itself only knows "
+            "lines of comment\n",
+            r->c->path, r->line);
 }
 
 static int add_section(reader *r, char *s) {
@@ -58,7 +68,8 @@ static int add_section(reader *r, char *s) {
     s[len - 1] = 0;
     const cfg_kind *k = cfg_kind_find(s + 1);
     if (!k && !r->plain) return cfg_fail_section(r->err, c, r->line, s + 1);
-    if (c->n == MAX_SECTIONS) return cfg_fail(r->err, c, r->line, "more than %d sections", MAX_SECTIONS);
+    if (c->n == MAX_SECTIONS)
+        return cfg_fail(r->err, c, r->line, "more than %d sections", MAX_SECTIONS);
     if (c->n == r->capacity) {
         int want = r->capacity ? 2 * r->capacity : 64;
         cfg_section *p = realloc(c->sections, (size_t)want * sizeof *p);
@@ -67,7 +78,8 @@ static int add_section(reader *r, char *s) {
         r->capacity = want;
     }
     cfg_section *n = &c->sections[c->n];
-    *n = (cfg_section){.type = strdup(k && !r->plain ? k->name : s + 1), .line = r->line, .last = r->line};
+    *n = (cfg_section){
+        .type = strdup(k && !r->plain ? k->name : s + 1), .line = r->line, .last = r->line};
     if (!n->type) return no_memory(r->err, c);
     c->n++;
     r->kind = k;
@@ -96,31 +108,41 @@ static void warn_idle(reader *r, const cfg_key *key, const cfg_option *o) {
     cfg_warn_idle(r->c, r->kind, key, o);
 }
 
-/* Stock cfgs do: batch= for tests and again for training in [net], a value and a later one in [region]. Darknet goes by the first. */
+/* Stock cfgs do: batch= for tests and again for training in [net], a value and a later one in
+ * [region]. Darknet goes by the first. */
 static int given_twice(reader *r, const cfg_section *sec, const cfg_option *first) {
     if (r->plain)
-        return cfg_fail(r->err, r->c, r->line, "[%s] %s is given twice, first in line %d; remove one of them", sec->type, first->key,
-                        first->line);
+        return cfg_fail(r->err, r->c, r->line,
+                        "[%s] %s is given twice, first in line %d; remove one of them", sec->type,
+                        first->key, first->line);
     if (!r->again)
-        fprintf(stderr, "%s:%d: warning: [%s] %s is given twice: Darknet goes by the first, %s=%s in line %d\n", r->c->path, r->line,
-                sec->type, first->key, first->key, first->val, first->line);
+        fprintf(
+            stderr,
+            "%s:%d: warning: [%s] %s is given twice: Darknet goes by the first, %s=%s in line %d\n",
+            r->c->path, r->line, sec->type, first->key, first->key, first->val, first->line);
     return 0;
 }
 
 static int add_option(reader *r, char *s) {
     cfg_file *c = r->c;
     char *eq = strchr(s, '=');
-    if (!eq) return cfg_fail(r->err, c, r->line, "a line must be [section], key=value or a #comment; '=' is missing");
+    if (!eq)
+        return cfg_fail(r->err, c, r->line,
+                        "a line must be [section], key=value or a #comment; '=' is missing");
     *eq = 0;
     char *key = s, *val = eq + 1;
     squeeze(key, 0);
     squeeze(val, r->plain || !strcmp(key, "phi"));
-    if (!c->n) return cfg_fail(r->err, c, r->line, "an option stands before the first section; start with [%s]", r->plain ? "meta" : "net");
+    if (!c->n)
+        return cfg_fail(r->err, c, r->line,
+                        "an option stands before the first section; start with [%s]",
+                        r->plain ? "meta" : "net");
     const cfg_key *k = r->plain ? NULL : cfg_key_find(r->kind, key);
     if (!k && !r->plain) return cfg_fail_key(r->err, c, r->line, r->kind, key);
     cfg_section *sec = &c->sections[c->n - 1];
     if (!*val) return cfg_fail(r->err, c, r->line, "[%s] %s has no value", sec->type, key);
-    if (sec->n == MAX_KEYS) return cfg_fail(r->err, c, r->line, "more than %d keys in one section", MAX_KEYS);
+    if (sec->n == MAX_KEYS)
+        return cfg_fail(r->err, c, r->line, "more than %d keys in one section", MAX_KEYS);
     sec->last = r->line;
     for (int i = 0; i < sec->n; i++) {
         if (!strcmp(sec->options[i].key, key)) return given_twice(r, sec, &sec->options[i]);
@@ -138,15 +160,17 @@ static int refuse(reader *r, int section) {
     fprintf(r->all, "%s\n", r->err);
     r->found++;
     r->lost += section;
-    if (section) r->kind = NULL;
-    else if (r->c->n) r->c->sections[r->c->n - 1].refused++;
+    if (section)
+        r->kind = NULL;
+    else if (r->c->n)
+        r->c->sections[r->c->n - 1].refused++;
     return 0;
 }
 
 static int add_line(reader *r, char *s) {
     cut_comment(r, s);
     if (*s == '[') return add_section(r, s) ? refuse(r, 1) : 0;
-    if (r->all && !r->kind && r->found) return 0;       /* of a section that was refused */
+    if (r->all && !r->kind && r->found) return 0; /* of a section that was refused */
     cfg_section *sec = r->c->n ? &r->c->sections[r->c->n - 1] : NULL;
     int n = sec ? sec->n : 0;
     if (!add_option(r, s)) return 0;
@@ -165,7 +189,8 @@ static int read_lines(reader *r, char *text, size_t len) {
         next = memchr(s, '\n', (size_t)(text + len - s));
         char *end = next ? next : text + len;
         if (memchr(s, 0, (size_t)(end - s)))
-            return cfg_fail(r->err, r->c, r->line, "a byte of value 0: this is no cfg, or no 8-bit text (UTF-16?)");
+            return cfg_fail(r->err, r->c, r->line,
+                            "a byte of value 0: this is no cfg, or no 8-bit text (UTF-16?)");
         if (next) *next++ = 0;
         while (isspace((unsigned char)*s)) s++;
         if (!*s || *s == '#' || *s == ';') continue;
@@ -178,7 +203,8 @@ static int read_lines(reader *r, char *text, size_t len) {
 static char *slurp(reader *r, const char *path, size_t *len) {
     char *text = (char *)file_slurp_most(path, MAX_BYTES, len, r->err);
     if (!text && *len > MAX_BYTES)
-        cfg_fail(r->err, r->c, 0, "more than %d bytes are too many for a cfg; is it a weights file?", MAX_BYTES);
+        cfg_fail(r->err, r->c, 0,
+                 "more than %d bytes are too many for a cfg; is it a weights file?", MAX_BYTES);
     return text;
 }
 
@@ -186,7 +212,7 @@ static int read_into(reader *r, const char *path, const char *given, char **kept
     size_t len = given ? strlen(given) : 0;
     char *text = given ? strdup(given) : slurp(r, path, &len);
     if (!text) return given ? no_memory(r->err, r->c) : -1;
-    if (kept && !(*kept = strdup(text))) {      /* read_lines cuts it into pieces */
+    if (kept && !(*kept = strdup(text))) { /* read_lines cuts it into pieces */
         free(text);
         return no_memory(r->err, r->c);
     }
@@ -247,8 +273,12 @@ int cfg_problems(const char *path, FILE *out, char *err) {
 }
 
 cfg_file *cfg_read(const char *path, char *err) { return read_file(path, NULL, NULL, 0, err); }
-cfg_file *cfg_read_plain(const char *path, char *err) { return read_file(path, NULL, NULL, 1, err); }
-cfg_file *cfg_read_text(const char *name, const char *text, char *err) { return read_file(name, text, NULL, 0, err); }
+cfg_file *cfg_read_plain(const char *path, char *err) {
+    return read_file(path, NULL, NULL, 1, err);
+}
+cfg_file *cfg_read_text(const char *name, const char *text, char *err) {
+    return read_file(name, text, NULL, 0, err);
+}
 
 cfg_file *cfg_read_keep(const char *path, char **text, char *err) {
     *text = NULL;
@@ -302,9 +332,12 @@ double cfg_get_num(const cfg_file *c, int section, const char *key, double def) 
     return v ? strtod(v, NULL) : def;
 }
 
-static int is(const cfg_file *c, int section, const char *type) { return !strcmp(c->sections[section].type, type); }
+static int is(const cfg_file *c, int section, const char *type) {
+    return !strcmp(c->sections[section].type, type);
+}
 
-/* A path of the cfg, seen from the cfg's own folder. Too long: cut, which cfg_check has refused before. */
+/* A path of the cfg, seen from the cfg's own folder. Too long: cut, which cfg_check has refused
+ * before. */
 static void resolve(char out[4096], const char *cfg, const char *path) {
     const char *slash = strrchr(cfg, '/');
     size_t dir = *path != '/' && slash ? (size_t)(slash - cfg) + 1 : 0, len = strlen(path);
@@ -315,7 +348,8 @@ static void resolve(char out[4096], const char *cfg, const char *path) {
 }
 
 cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
-    cfg_meta_shared m = {.clip_test = 1, .clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
+    cfg_meta_shared m = {
+        .clip_test = 1, .clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
     for (int i = 1; i < c->n; i++) {
         if (!is(c, i, "meta_shared")) continue;
         m.present = 1;
@@ -342,9 +376,12 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
         if (is(c, i, "perturb") && n++ < max) {
             const char *a = cfg_get(c, i, "activation"), *noise = cfg_get(c, i, "noise");
             cfg_perturb *p = &out[n - 1];
-            *p = (cfg_perturb){.layer = layer, .noise = PERTURB_KIND_PAPER, .scale = (int)cfg_get_num(c, i, "scale", 1),
+            *p = (cfg_perturb){.layer = layer,
+                               .noise = PERTURB_KIND_PAPER,
+                               .scale = (int)cfg_get_num(c, i, "scale", 1),
                                .sd = (float)cfg_get_num(c, i, "sd", 0.6)};
-            for (int k = 0; noise && cfg_noises[k]; k++) if (!strcmp(noise, cfg_noises[k])) p->noise = k;
+            for (int k = 0; noise && cfg_noises[k]; k++)
+                if (!strcmp(noise, cfg_noises[k])) p->noise = k;
             snprintf(p->activation, sizeof p->activation, "%s", a ? a : "linear");
         }
         layer++;
@@ -354,9 +391,11 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
 
 int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out) {
     int i = 1;
-    for (int at = 0; i < c->n; i++) if (!is(c, i, "meta_shared") && at++ == layer) break;
+    for (int at = 0; i < c->n; i++)
+        if (!is(c, i, "meta_shared") && at++ == layer) break;
     if (i == c->n || !is(c, i, "dropout") || cfg_get_num(c, i, "dropblock", 0) == 0) return 0;
-    *out = (cfg_dropblock){(int)cfg_get_num(c, i, "dropblock_size_abs", 7), (float)cfg_get_num(c, i, "dropblock_size_rel", 0)};
+    *out = (cfg_dropblock){(int)cfg_get_num(c, i, "dropblock_size_abs", 7),
+                           (float)cfg_get_num(c, i, "dropblock_size_rel", 0)};
     return 1;
 }
 
@@ -364,33 +403,45 @@ cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
     int mixup = cfg_get_num(c, 0, "mixup", 0) != 0, cutmix = cfg_get_num(c, 0, "cutmix", 0) != 0;
     const char *epsilon = cfg_get(c, 0, "bn_epsilon");
     return (cfg_net_extra){
-        .epsilon = !epsilon ? CFG_EPSILON_HEADER : !strcmp(epsilon, "alexeyab") ? CFG_EPSILON_ALEXEYAB : CFG_EPSILON_DARKNET,
+        .epsilon = !epsilon                       ? CFG_EPSILON_HEADER
+                   : !strcmp(epsilon, "alexeyab") ? CFG_EPSILON_ALEXEYAB
+                                                  : CFG_EPSILON_DARKNET,
         .letter_box = (int)cfg_get_num(c, 0, "letter_box", -1),
-        .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1), .flip = (int)cfg_get_num(c, 0, "flip", 1),
-        .cutout = (int)cfg_get_num(c, 0, "cutout", 0), .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
-        .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0), .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
+        .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1),
+        .flip = (int)cfg_get_num(c, 0, "flip", 1),
+        .cutout = (int)cfg_get_num(c, 0, "cutout", 0),
+        .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
+        .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0),
+        .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
         .cutmix = cutmix ? (float)cfg_get_num(c, 0, "cutmix_alpha", 1) : 0,
     };
 }
 
 static int keeps_channels(cfg_section_id id) {
-    return id == CFG_S_AVGPOOL || id == CFG_S_MAXPOOL || id == CFG_S_DROPOUT || id == CFG_S_ACTIVATION
-        || id == CFG_S_BATCHNORM || id == CFG_S_PERTURB || id == CFG_S_META_SHARED;
+    return id == CFG_S_AVGPOOL || id == CFG_S_MAXPOOL || id == CFG_S_DROPOUT ||
+           id == CFG_S_ACTIVATION || id == CFG_S_BATCHNORM || id == CFG_S_PERTURB ||
+           id == CFG_S_META_SHARED;
 }
 
 int cfg_set_classes(cfg_file *c, int classes, char *err) {
     int i = c->n - 1;
     while (i > 0 && !is(c, i, "softmax")) i--;
-    if (i == 0) return cfg_fail(err, c, 0, "no [softmax]: the number of classes cannot be set for this network");
+    if (i == 0)
+        return cfg_fail(err, c, 0,
+                        "no [softmax]: the number of classes cannot be set for this network");
     if (cfg_get(c, i, "tree"))
-        return cfg_fail(err, c, c->sections[i].line, "[softmax] has a tree, which fixes the number of classes");
+        return cfg_fail(err, c, c->sections[i].line,
+                        "[softmax] has a tree, which fixes the number of classes");
     while (--i > 0 && keeps_channels(cfg_kind_find(c->sections[i].type)->id)) {}
     int conn = i > 0 && is(c, i, "connected"), conv = i > 0 && is(c, i, "convolutional");
     if (!conn && !conv)
-        return cfg_fail(err, c, i > 0 ? c->sections[i].line : 0,
-                        "the layer that feeds [softmax] is neither [connected] nor [convolutional]: "
-                        "the number of classes cannot be set");
-    if (classes < 1) return cfg_fail(err, c, c->sections[i].line, "%d classes: there must be at least 1", classes);
+        return cfg_fail(
+            err, c, i > 0 ? c->sections[i].line : 0,
+            "the layer that feeds [softmax] is neither [connected] nor [convolutional]: "
+            "the number of classes cannot be set");
+    if (classes < 1)
+        return cfg_fail(err, c, c->sections[i].line, "%d classes: there must be at least 1",
+                        classes);
     char n[16];
     snprintf(n, sizeof n, "%d", classes);
     if (cfg_set(c, i, conn ? "output" : "filters", n)) return no_memory(err, c);
@@ -416,7 +467,8 @@ static void put_section(FILE *f, const cfg_section *s) {
     fprintf(f, "[%s]\n", s->type);
     for (int i = 0; i < s->n; i++) {
         const cfg_key *key = cfg_key_find(k, s->options[i].key);
-        if (key && key->owner == CFG_HOST) fprintf(f, "%s=%s\n", s->options[i].key, s->options[i].val);
+        if (key && key->owner == CFG_HOST)
+            fprintf(f, "%s=%s\n", s->options[i].key, s->options[i].val);
     }
 }
 

@@ -6,31 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Stands above an activation=linear that attaching had to add, as the layer relied on the host's default. */
+/* Stands above an activation=linear that attaching had to add, as the layer relied on the host's
+ * default. */
 static const char given[] = "# no activation= was given: logistic";
 
-static cfg_section_id id_of(const cfg_file *c, int section) { return cfg_kind_find(c->sections[section].type)->id; }
+static cfg_section_id id_of(const cfg_file *c, int section) {
+    return cfg_kind_find(c->sections[section].type)->id;
+}
 
 /* The layer's activation, with the host's default; NULL: it has none. */
 static const char *activation_of(const cfg_file *c, int section) {
     const char *a = cfg_get(c, section, "activation");
     switch (id_of(c, section)) {
-    case CFG_S_CONVOLUTIONAL: case CFG_S_DECONVOLUTIONAL: case CFG_S_CONNECTED: case CFG_S_LOCAL:
-        return a ? a : "logistic";
+    case CFG_S_CONVOLUTIONAL:
+    case CFG_S_DECONVOLUTIONAL:
+    case CFG_S_CONNECTED:
+    case CFG_S_LOCAL: return a ? a : "logistic";
     case CFG_S_SHORTCUT: return a ? a : "linear";
     default: return NULL;
     }
 }
 
 static int is_head(cfg_section_id id) {
-    return id == CFG_S_YOLO || id == CFG_S_REGION || id == CFG_S_DETECTION || id == CFG_S_ISEG || id == CFG_S_SOFTMAX
-        || id == CFG_S_LOGISTIC || id == CFG_S_L2NORM || id == CFG_S_COST;
+    return id == CFG_S_YOLO || id == CFG_S_REGION || id == CFG_S_DETECTION || id == CFG_S_ISEG ||
+           id == CFG_S_SOFTMAX || id == CFG_S_LOGISTIC || id == CFG_S_L2NORM || id == CFG_S_COST;
 }
 
-/* ---- which layers ---------------------------------------------------------------------------------------------- */
+/* ---- which layers
+ * ---------------------------------------------------------------------------------------------- */
 
 static int any(const cfg_file *c, cfg_section_id id, const char *key) {
-    for (int i = 1; i < c->n; i++) if (id_of(c, i) == id && (!key || cfg_get_num(c, i, key, 0) != 0)) return 1;
+    for (int i = 1; i < c->n; i++)
+        if (id_of(c, i) == id && (!key || cfg_get_num(c, i, key, 0) != 0)) return 1;
     return 0;
 }
 
@@ -40,41 +47,58 @@ static void choose_kind(const cfg_file *c, int residual, int conv, char *chosen)
         cfg_section_id id = id_of(c, i);
         if (residual && id == CFG_S_SHORTCUT) chosen[i] = 1;
         if (!conv || id != CFG_S_CONVOLUTIONAL) continue;
-        chosen[i] = norm ? cfg_get_num(c, i, "batch_normalize", 0) != 0 : strcmp(activation_of(c, i), "linear") != 0;
+        chosen[i] = norm ? cfg_get_num(c, i, "batch_normalize", 0) != 0
+                         : strcmp(activation_of(c, i), "linear") != 0;
     }
 }
 
-static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *where, char *chosen, char *err) {
+static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *where, char *chosen,
+                          char *err) {
     for (const char *s = where; *s;) {
         char *end;
         long v = strtol(s, &end, 10);
         if (end == s || (*end && *end != ',') || v < 0 || (*end && !end[1]))
-            return cfg_fail(err, c, 0, "-where %.100s: neither residual, conv or all nor a list of layers such as 2,5,8", where);
+            return cfg_fail(
+                err, c, 0,
+                "-where %.100s: neither residual, conv or all nor a list of layers such as 2,5,8",
+                where);
         int i = 1;
         while (i < c->n && cfg_edit_layer(e, i) != v) i++;
         if (i == c->n)
-            return cfg_fail(err, c, 0, "-where %.100s: there is no layer %ld, only 0 to %d", where, v, cfg_layer_count(c) - 1);
+            return cfg_fail(err, c, 0, "-where %.100s: there is no layer %ld, only 0 to %d", where,
+                            v, cfg_layer_count(c) - 1);
         if (is_head(id_of(c, i)) || id_of(c, i) == CFG_S_ACTIVATION)
-            return cfg_fail(err, c, c->sections[i].line, "layer %ld is [%s]: %s", v, c->sections[i].type,
-                            is_head(id_of(c, i)) ? "outputs and losses are not perturbed"
-                                                 : "perturb the layer before it, which the activation then follows");
+            return cfg_fail(err, c, c->sections[i].line, "layer %ld is [%s]: %s", v,
+                            c->sections[i].type,
+                            is_head(id_of(c, i))
+                                ? "outputs and losses are not perturbed"
+                                : "perturb the layer before it, which the activation then follows");
         chosen[i] = 1;
         s = *end ? end + 1 : end;
     }
     return 0;
 }
 
-static int choose(const cfg_file *c, const cfg_edit *e, const char *where, char *chosen, char *err) {
+static int choose(const cfg_file *c, const cfg_edit *e, const char *where, char *chosen,
+                  char *err) {
     if (!where) where = any(c, CFG_S_SHORTCUT, NULL) ? "residual" : "conv";
-    int all = !strcmp(where, "all"), residual = all || !strcmp(where, "residual"), conv = all || !strcmp(where, "conv"), n = 0;
-    if (residual || conv) choose_kind(c, residual, conv, chosen);
-    else if (choose_numbers(c, e, where, chosen, err)) return -1;
+    int all = !strcmp(where, "all"), residual = all || !strcmp(where, "residual"),
+        conv = all || !strcmp(where, "conv"), n = 0;
+    if (residual || conv)
+        choose_kind(c, residual, conv, chosen);
+    else if (choose_numbers(c, e, where, chosen, err))
+        return -1;
     for (int i = 1; i < c->n; i++) n += chosen[i];
     if (n) return n;
-    return cfg_fail(err, c, 0, "-where %.100s: it has no such layer; give residual, conv, all or the layers' numbers", where);
+    return cfg_fail(
+        err, c, 0,
+        "-where %.100s: it has no such layer; give residual, conv, all or the layers' numbers",
+        where);
 }
 
-/* ---- attaching ------------------------------------------------------------------------------------------------- */
+/* ---- attaching
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void attach_layer(cfg_edit *e, int i) {
     const cfg_file *c = cfg_edit_cfg(e);
@@ -82,8 +106,10 @@ static void attach_layer(cfg_edit *e, int i) {
     char text[128];
     snprintf(text, sizeof text, "%s\nactivation=linear\n", given);
     if (a && strcmp(a, "linear")) {
-        if (cfg_get(c, i, "activation")) cfg_edit_set(e, i, "activation", "linear");
-        else cfg_edit_append(e, i, text);
+        if (cfg_get(c, i, "activation"))
+            cfg_edit_set(e, i, "activation", "linear");
+        else
+            cfg_edit_append(e, i, text);
     }
     snprintf(text, sizeof text, "[perturb]\nactivation=%s\n", a ? a : "linear");
     cfg_edit_insert(e, i, text, 1);
@@ -93,9 +119,11 @@ static int attachable(const cfg_file *c, char *err) {
     for (int i = 1; i < c->n; i++) {
         cfg_section_id id = id_of(c, i);
         if (id == CFG_S_PERTURB || id == CFG_S_META_SHARED)
-            return cfg_fail(err, c, c->sections[i].line, "[%s] is there already; detach first", c->sections[i].type);
+            return cfg_fail(err, c, c->sections[i].line, "[%s] is there already; detach first",
+                            c->sections[i].type);
         if (id == CFG_S_RNN || id == CFG_S_GRU || id == CFG_S_LSTM || id == CFG_S_CRNN)
-            return cfg_fail(err, c, c->sections[i].line, "[%s]: recurrent networks cannot be perturbed", c->sections[i].type);
+            return cfg_fail(err, c, c->sections[i].line,
+                            "[%s]: recurrent networks cannot be perturbed", c->sections[i].type);
     }
     return 0;
 }
@@ -111,7 +139,8 @@ static int proved(const char *path, const char *new, const char *old, char *err)
     if (back && !same) {
         int line = 1;
         for (size_t k = 0; back[k] && back[k] == old[k]; k++) line += old[k] == '\n';
-        cfg_fail(err, cfg_edit_cfg(e), line, "this line could not be restored by detaching; write it in Darknet's usual way");
+        cfg_fail(err, cfg_edit_cfg(e), line,
+                 "this line could not be restored by detaching; write it in Darknet's usual way");
     }
     free(back);
     cfg_edit_free(e);
@@ -123,11 +152,14 @@ char *cfg_attach(const char *path, const char *where, const char *phi, int *coun
     if (!e) return NULL;
     const cfg_file *c = cfg_edit_cfg(e);
     char *chosen = calloc((size_t)c->n, 1), *text = NULL, shared[4200];
-    if (!chosen) cfg_fail(err, c, 0, "no memory to change the cfg");
+    if (!chosen)
+        cfg_fail(err, c, 0, "no memory to change the cfg");
     else if (!attachable(c, err) && (*count = choose(c, e, where, chosen, err)) > 0) {
-        snprintf(shared, sizeof shared, "[meta_shared]\n%s%.4096s%s", phi ? "phi=" : "", phi ? phi : "", phi ? "\n" : "");
+        snprintf(shared, sizeof shared, "[meta_shared]\n%s%.4096s%s", phi ? "phi=" : "",
+                 phi ? phi : "", phi ? "\n" : "");
         cfg_edit_insert(e, 0, shared, 0);
-        for (int i = 1; i < c->n; i++) if (chosen[i]) attach_layer(e, i);
+        for (int i = 1; i < c->n; i++)
+            if (chosen[i]) attach_layer(e, i);
         text = cfg_edit_text(e, err);
     }
     if (text && proved(path, text, cfg_edit_original(e), err)) {
@@ -139,14 +171,16 @@ char *cfg_attach(const char *path, const char *where, const char *phi, int *coun
     return text;
 }
 
-/* ---- detaching ------------------------------------------------------------------------------------------------- */
+/* ---- detaching
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void restore(cfg_edit *e, int i, const char *activation) {
     const cfg_file *c = cfg_edit_cfg(e);
     const cfg_section *s = &c->sections[i];
     int line = s->n ? s->options[s->n - 1].line : s->line;
-    if (!strcmp(activation, "logistic") && !strcmp(s->options[s->n - 1].key, "activation")
-        && cfg_edit_unset_line(e, line - 1, given)) {
+    if (!strcmp(activation, "logistic") && !strcmp(s->options[s->n - 1].key, "activation") &&
+        cfg_edit_unset_line(e, line - 1, given)) {
         cfg_edit_unset(e, i, "activation");
         return;
     }
@@ -166,8 +200,10 @@ static int detach_layer(cfg_edit *e, int p, char *err) {
         restore(e, i, a);
         return 0;
     }
-    return cfg_fail(err, c, c->sections[p].line, "[perturb] activation=%s cannot go back: the [%s] before it %s", a,
-                    c->sections[i].type, activation_of(c, i) ? "must say activation=linear" : "has no activation of its own");
+    return cfg_fail(
+        err, c, c->sections[p].line,
+        "[perturb] activation=%s cannot go back: the [%s] before it %s", a, c->sections[i].type,
+        activation_of(c, i) ? "must say activation=linear" : "has no activation of its own");
 }
 
 static char *detach(cfg_edit *e, int *count, char *err) {

@@ -1,6 +1,6 @@
-/* cfg_check.c - what takes more than one value: required keys, references between layers, and the shape of every layer,
- * followed from [net] to the end by the host's own arithmetic. Shapes and the size of the weights file come from the same
- * walk. */
+/* cfg_check.c - what takes more than one value: required keys, references between layers, and the
+ * shape of every layer, followed from [net] to the end by the host's own arithmetic. Shapes and the
+ * size of the weights file come from the same walk. */
 #include "host/cfg_keys.h"
 #include "host/cfg_named.h"
 #include <limits.h>
@@ -9,19 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { long long w, h, c, outputs; int picture, guess, section; long long floats; } shape;  /* guess: behind a layer with a problem */
+typedef struct {
+    long long w, h, c, outputs;
+    int picture, guess, section;
+    long long floats;
+} shape; /* guess: behind a layer with a problem */
 
 typedef struct {
     const cfg_file *c;
     char *err;
-    shape *shapes;              /* of the layers so far */
-    int layer, sec;             /* Darknet's index, index in c->sections */
+    shape *shapes;  /* of the layers so far */
+    int layer, sec; /* Darknet's index, index in c->sections */
     shape in;
-    double minibatch;           /* pictures (times time steps) that the host allocates for */
-    long long floats, own;      /* of the weights so far, and of this layer; -1: unknown */
-    int recurrent, perturbs, meta, dropblock;   /* the last three: the section where the first one stands */
-    FILE *all;                  /* tell every problem there and go on */
-    int found, outside, guesses;    /* problems told; this one is a reference to no layer; layers with a guessed shape */
+    double minibatch;      /* pictures (times time steps) that the host allocates for */
+    long long floats, own; /* of the weights so far, and of this layer; -1: unknown */
+    int recurrent, perturbs, meta,
+        dropblock;               /* the last three: the section where the first one stands */
+    FILE *all;                   /* tell every problem there and go on */
+    int found, outside, guesses; /* problems told; this one is a reference to no layer; layers with
+                                    a guessed shape */
 } walk;
 
 static long long num(const walk *x, const char *key, double def) {
@@ -30,16 +36,20 @@ static long long num(const walk *x, const char *key, double def) {
 
 static const cfg_section *section(const walk *x) { return &x->c->sections[x->sec]; }
 
-#define FAIL(key, fmt, ...) cfg_fail(x->err, x->c, key ? cfg_key_line(x->c, x->sec, key) : section(x)->line, \
-                                     "[%s] (layer %d) " fmt, section(x)->type, x->layer, __VA_ARGS__)
+#define FAIL(key, fmt, ...)                                                          \
+    cfg_fail(x->err, x->c, key ? cfg_key_line(x->c, x->sec, key) : section(x)->line, \
+             "[%s] (layer %d) " fmt, section(x)->type, x->layer, __VA_ARGS__)
 
 static int take_net(walk *x) {
     cfg_input in = {0};
-    int bad = cfg_check_net(x->c, &in, x->err);     /* what it found before a problem holds: the walk may go on */
+    int bad = cfg_check_net(x->c, &in,
+                            x->err); /* what it found before a problem holds: the walk may go on */
     x->minibatch = in.minibatch;
-    /* No side is ever 0, as layers divide by them: not of a plain vector, and not of what a refused [net] leaves open. */
+    /* No side is ever 0, as layers divide by them: not of a plain vector, and not of what a refused
+     * [net] leaves open. */
     x->in = (shape){.w = 1, .h = 1, .c = in.inputs > 0 ? in.inputs : 1, .outputs = in.inputs};
-    if (in.picture) x->in = (shape){.w = in.w, .h = in.h, .c = in.c, .outputs = in.inputs, .picture = 1};
+    if (in.picture)
+        x->in = (shape){.w = in.w, .h = in.h, .c = in.c, .outputs = in.inputs, .picture = 1};
     return bad;
 }
 
@@ -47,11 +57,15 @@ static int take_net(walk *x) {
 
 static int output(walk *x, long long w, long long h, long long c) {
     if (w < 1 || h < 1 || c < 1)
-        return FAIL(NULL, "gives a picture of %lld x %lld x %lld from %lld x %lld x %lld: its input is too small",
-                    w, h, c, x->in.w, x->in.h, x->in.c);
+        return FAIL(
+            NULL,
+            "gives a picture of %lld x %lld x %lld from %lld x %lld x %lld: its input is too small",
+            w, h, c, x->in.w, x->in.h, x->in.c);
     if ((double)w * (double)h * (double)c * x->minibatch > INT_MAX)
-        return FAIL(NULL, "%lld x %lld x %lld outputs times %.0f per mini-batch are more than the host can count",
-                    w, h, c, x->minibatch);
+        return FAIL(
+            NULL,
+            "%lld x %lld x %lld outputs times %.0f per mini-batch are more than the host can count",
+            w, h, c, x->minibatch);
     x->shapes[x->layer] = (shape){.w = w, .h = h, .c = c, .outputs = w * h * c, .picture = 1};
     return 0;
 }
@@ -64,8 +78,8 @@ static int same(walk *x) {
 /* Outputs without a picture size, as the host leaves them. */
 static int flat(walk *x, long long outputs) {
     if ((double)outputs * x->minibatch > INT_MAX)
-        return FAIL(NULL, "%lld outputs times %.0f per mini-batch are more than the host can count", outputs,
-                    x->minibatch);
+        return FAIL(NULL, "%lld outputs times %.0f per mini-batch are more than the host can count",
+                    outputs, x->minibatch);
     x->shapes[x->layer] = (shape){.w = 1, .h = 1, .c = outputs, .outputs = outputs};
     return 0;
 }
@@ -81,21 +95,26 @@ static int add_floats(walk *x, double n) {
     return 0;
 }
 
-static double connected_floats(double in, double out, int bn) { return out * in + out * (bn ? 4 : 1); }
+static double connected_floats(double in, double out, int bn) {
+    return out * in + out * (bn ? 4 : 1);
+}
 
 /* ---- layers ---- */
 
 static int convolution(walk *x) {
     long long n = num(x, "filters", 1), size = num(x, "size", 1), stride = num(x, "stride", 1),
-        groups = num(x, "groups", 1);
+              groups = num(x, "groups", 1);
     long long pad = num(x, "pad", 0) ? size / 2 : num(x, "padding", 0);
     if (x->in.c % groups || n % groups)
-        return FAIL("groups", "groups=%lld must divide the %lld input channels and the %lld filters", groups,
+        return FAIL("groups",
+                    "groups=%lld must divide the %lld input channels and the %lld filters", groups,
                     x->in.c, n);
     if (x->in.w + 2 * pad < size || x->in.h + 2 * pad < size)
-        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included", size,
-                    x->in.w + 2 * pad, x->in.h + 2 * pad);
-    if (output(x, (x->in.w + 2 * pad - size) / stride + 1, (x->in.h + 2 * pad - size) / stride + 1, n)) return -1;
+        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
+                    size, x->in.w + 2 * pad, x->in.h + 2 * pad);
+    if (output(x, (x->in.w + 2 * pad - size) / stride + 1, (x->in.h + 2 * pad - size) / stride + 1,
+               n))
+        return -1;
     if (num(x, "numload", 0) > n)
         return FAIL("numload", "numload=%lld is more than filters=%lld", num(x, "numload", 0), n);
     double per = (double)(x->in.c / groups) * (double)n * (double)(size * size);
@@ -105,61 +124,72 @@ static int convolution(walk *x) {
 static int deconvolution(walk *x) {
     long long n = num(x, "filters", 1), size = num(x, "size", 1), stride = num(x, "stride", 1);
     long long pad = num(x, "pad", 0) ? size / 2 : num(x, "padding", 0);
-    if (output(x, (x->in.w - 1) * stride + size - 2 * pad, (x->in.h - 1) * stride + size - 2 * pad, n)) return -1;
+    if (output(x, (x->in.w - 1) * stride + size - 2 * pad, (x->in.h - 1) * stride + size - 2 * pad,
+               n))
+        return -1;
     if (num(x, "numload", 0) > n)
         return FAIL("numload", "numload=%lld is more than filters=%lld", num(x, "numload", 0), n);
-    return add_floats(x, (double)x->in.c * (double)n * (double)(size * size)
-                         + (double)n * (num(x, "batch_normalize", 0) ? 4 : 1));
+    return add_floats(x, (double)x->in.c * (double)n * (double)(size * size) +
+                             (double)n * (num(x, "batch_normalize", 0) ? 4 : 1));
 }
 
 static int local_layer(walk *x) {
     long long n = num(x, "filters", 1), size = num(x, "size", 1), stride = num(x, "stride", 1);
     long long cut = num(x, "pad", 0) ? 1 : size;
     if (x->in.w < cut || x->in.h < cut)
-        return FAIL("size", "size=%lld is larger than its input of %lld x %lld", size, x->in.w, x->in.h);
+        return FAIL("size", "size=%lld is larger than its input of %lld x %lld", size, x->in.w,
+                    x->in.h);
     if (output(x, (x->in.w - cut) / stride + 1, (x->in.h - cut) / stride + 1, n)) return -1;
     const shape *o = &x->shapes[x->layer];
     double places = (double)(o->w * o->h);
-    return add_floats(x, (double)o->outputs + (double)x->in.c * (double)n * (double)(size * size) * places);
+    return add_floats(x, (double)o->outputs +
+                             (double)x->in.c * (double)n * (double)(size * size) * places);
 }
 
 static int connected(walk *x) {
     long long n = num(x, "output", 1);
     if (output(x, 1, 1, n)) return -1;
-    return add_floats(x, connected_floats((double)x->in.outputs, (double)n, (int)num(x, "batch_normalize", 0)));
+    return add_floats(
+        x, connected_floats((double)x->in.outputs, (double)n, (int)num(x, "batch_normalize", 0)));
 }
 
 static int maxpool(walk *x) {
     long long stride = num(x, "stride", 1), size = num(x, "size", (double)stride);
     long long padding = num(x, "padding", (double)(size - 1));
     if (x->in.w + padding < size || x->in.h + padding < size)
-        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included", size,
-                    x->in.w + padding, x->in.h + padding);
-    return output(x, (x->in.w + padding - size) / stride + 1, (x->in.h + padding - size) / stride + 1, x->in.c);
+        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
+                    size, x->in.w + padding, x->in.h + padding);
+    return output(x, (x->in.w + padding - size) / stride + 1,
+                  (x->in.h + padding - size) / stride + 1, x->in.c);
 }
 
-/* Darknet's index of the layer that a number in from= or layers= means; -1 and err if there is none before this one. */
+/* Darknet's index of the layer that a number in from= or layers= means; -1 and err if there is none
+ * before this one. */
 static int referred(walk *x, const char *key, double value, int *layer) {
     double at = value < 0 ? x->layer + value : value;
     x->outside = at < 0 || at >= x->layer;
     if (at == x->layer) return FAIL(key, "%s=%.0f is the layer itself", key, value);
     if (at < 0 || at > x->layer)
-        return FAIL(key, "%s=%.0f would be layer %.0f; only layers 0 to %d stand before it", key, value, at,
-                    x->layer - 1);
+        return FAIL(key, "%s=%.0f would be layer %.0f; only layers 0 to %d stand before it", key,
+                    value, at, x->layer - 1);
     *layer = (int)at;
     return 0;
 }
 
 static int shortcut(walk *x) {
     int from;
-    if (!cfg_get(x->c, x->sec, "from")) return FAIL(NULL, "%s", "from= is missing: which layer shall be added?");
+    if (!cfg_get(x->c, x->sec, "from"))
+        return FAIL(NULL, "%s", "from= is missing: which layer shall be added?");
     if (referred(x, "from", (double)num(x, "from", 0), &from)) return -1;
     const shape *f = &x->shapes[from], *in = &x->in;
     if (!f->picture) return FAIL("from", "layer %d gives no picture that could be added", from);
     /* The host asserts both of these, with whole-number division. */
     if (f->w / in->w != f->h / in->h || in->w / f->w != in->h / f->h)
-        return FAIL("from", "layer %d is %lld x %lld, the layer before is %lld x %lld: widths and heights differ by "
-                    "different factors", from, f->w, f->h, in->w, in->h);
+        return FAIL(
+            "from",
+            "layer %d is %lld x %lld, the layer before is %lld x %lld: widths and heights differ by "
+            "different factors",
+            from, f->w, f->h, in->w, in->h);
     return same(x);
 }
 
@@ -175,10 +205,13 @@ static int route(walk *x) {
     for (int i = 0; i < n && !bad; i++) {
         if ((bad = referred(x, "layers", at[i], &from))) break;
         const shape *f = &x->shapes[from];
-        if (i == 0) sum.w = f->w, sum.h = f->h;
+        if (i == 0)
+            sum.w = f->w, sum.h = f->h;
         else if (f->w != sum.w || f->h != sum.h)
-            bad = FAIL("layers", "layer %d is %lld x %lld but the first is %lld x %lld: they cannot be joined",
-                       from, f->w, f->h, sum.w, sum.h);
+            bad = FAIL(
+                "layers",
+                "layer %d is %lld x %lld but the first is %lld x %lld: they cannot be joined", from,
+                f->w, f->h, sum.w, sum.h);
         sum.picture &= f->picture;
         sum.c += f->c;
     }
@@ -190,7 +223,8 @@ static int route(walk *x) {
 static int upsample(walk *x) {
     long long s = num(x, "stride", 2);
     if (s == 0) return FAIL("stride", "%s", "stride=0 is out of range: 2 doubles, -2 halves");
-    return s > 0 ? output(x, x->in.w * s, x->in.h * s, x->in.c) : output(x, x->in.w / -s, x->in.h / -s, x->in.c);
+    return s > 0 ? output(x, x->in.w * s, x->in.h * s, x->in.c)
+                 : output(x, x->in.w / -s, x->in.h / -s, x->in.c);
 }
 
 static int reorg(walk *x) {
@@ -198,10 +232,12 @@ static int reorg(walk *x) {
     if (num(x, "extra", 0)) return flat(x, x->in.outputs + num(x, "extra", 0));
     int divides = x->in.c % (s * s) == 0, reverse = num(x, "reverse", 0) != 0;
     if (!reverse && (x->in.w % s || x->in.h % s))
-        return FAIL("stride", "stride=%lld does not divide the input of %lld x %lld", s, x->in.w, x->in.h);
+        return FAIL("stride", "stride=%lld does not divide the input of %lld x %lld", s, x->in.w,
+                    x->in.h);
     /* Both ways the host divides by what is left of the channels, be it 0. */
     if (!divides && (reverse || !num(x, "flatten", 0)))
-        return FAIL("stride", "stride=%lld: %lld channels cannot be divided by %lld", s, x->in.c, s * s);
+        return FAIL("stride", "stride=%lld: %lld channels cannot be divided by %lld", s, x->in.c,
+                    s * s);
     if (reverse) return output(x, x->in.w * s, x->in.h * s, x->in.c / (s * s));
     return output(x, x->in.w / s, x->in.h / s, x->in.c * s * s);
 }
@@ -209,12 +245,14 @@ static int reorg(walk *x) {
 static int crop(walk *x) {
     long long h = num(x, "crop_height", 1), w = num(x, "crop_width", 1);
     if (w > x->in.w || h > x->in.h)
-        return FAIL("crop_width", "%lld x %lld cannot be cut out of %lld x %lld", w, h, x->in.w, x->in.h);
+        return FAIL("crop_width", "%lld x %lld cannot be cut out of %lld x %lld", w, h, x->in.w,
+                    x->in.h);
     return output(x, w, h, x->in.c);
 }
 
 /* The file that tree= or map= names, if the layer has such a key. */
-static int named(walk *x, const char *key, int (*check)(const char *, long long, char *), long long classes) {
+static int named(walk *x, const char *key, int (*check)(const char *, long long, char *),
+                 long long classes) {
     char why[ERR_LEN];
     const char *path = cfg_get(x->c, x->sec, key);
     return path && check(path, classes, why) ? FAIL(key, "%s=%.200s: %.500s", key, path, why) : 0;
@@ -233,25 +271,29 @@ static int softmax(walk *x) {
 static int check_anchors(walk *x, long long numbers) {
     const char *anchors = cfg_get(x->c, x->sec, "anchors");
     if (anchors && cfg_list_length(anchors) != numbers)
-        return FAIL("anchors", "%d numbers in anchors=; num=%lld needs %lld", cfg_list_length(anchors), num(x, "num", 1),
-                    numbers);
+        return FAIL("anchors", "%d numbers in anchors=; num=%lld needs %lld",
+                    cfg_list_length(anchors), num(x, "num", 1), numbers);
     return 0;
 }
 
 static int check_channels(walk *x, long long need, const char *sum) {
     if (x->in.c == need) return 0;
     int before = x->sec - 1;
-    while (before > 0 && cfg_kind_find(x->c->sections[before].type)->id == CFG_S_META_SHARED) before--;
+    while (before > 0 && cfg_kind_find(x->c->sections[before].type)->id == CFG_S_META_SHARED)
+        before--;
     int conv = before > 0 && cfg_kind_find(x->c->sections[before].type)->id == CFG_S_CONVOLUTIONAL;
-    return FAIL(NULL, "needs %s = %lld channels but gets %lld; set filters=%lld%s", sum, need, x->in.c, need,
+    return FAIL(NULL, "needs %s = %lld channels but gets %lld; set filters=%lld%s", sum, need,
+                x->in.c, need,
                 conv ? " in the [convolutional] before it" : " in the layer that feeds it");
 }
 
 static int check_nms(walk *x) {
     static const char *const known[] = {"default", "greedynms", "diounms"};
     const char *kind = cfg_get(x->c, x->sec, "nms_kind");
-    for (size_t i = 0; kind && i < sizeof known / sizeof *known; i++) if (!strcmp(kind, known[i])) return 0;
-    if (kind) return FAIL("nms_kind", "nms_kind=%.40s: it must be default, greedynms or diounms", kind);
+    for (size_t i = 0; kind && i < sizeof known / sizeof *known; i++)
+        if (!strcmp(kind, known[i])) return 0;
+    if (kind)
+        return FAIL("nms_kind", "nms_kind=%.40s: it must be default, greedynms or diounms", kind);
     return 0;
 }
 
@@ -267,8 +309,10 @@ static int yolo(walk *x) {
         }
     }
     if (num(x, "max", 90) != 90)
-        return FAIL("max", "max=%lld: this Darknet has room for exactly 90 boxes a picture; remove the line",
-                    num(x, "max", 90));
+        return FAIL(
+            "max",
+            "max=%lld: this Darknet has room for exactly 90 boxes a picture; remove the line",
+            num(x, "max", 90));
     if (check_nms(x) || check_anchors(x, 2 * total)) return -1;
     if (check_channels(x, n * (classes + 5), "masks x (classes + 5)")) return -1;
     return named(x, "map", cfg_map_check, classes) ? -1 : same(x);
@@ -277,18 +321,24 @@ static int yolo(walk *x) {
 static int region(walk *x) {
     long long classes = num(x, "classes", 20), coords = num(x, "coords", 4), n = num(x, "num", 1);
     if (num(x, "max", 30) != 30)
-        return FAIL("max", "max=%lld: this Darknet has room for exactly 30 boxes a picture; remove the line",
-                    num(x, "max", 30));
-    if (check_anchors(x, 2 * n) || named(x, "tree", cfg_tree_check, classes) || named(x, "map", cfg_map_check, classes)) return -1;
-    return check_channels(x, n * (classes + coords + 1), "num x (classes + coords + 1)") ? -1 : same(x);
+        return FAIL(
+            "max",
+            "max=%lld: this Darknet has room for exactly 30 boxes a picture; remove the line",
+            num(x, "max", 30));
+    if (check_anchors(x, 2 * n) || named(x, "tree", cfg_tree_check, classes) ||
+        named(x, "map", cfg_map_check, classes))
+        return -1;
+    return check_channels(x, n * (classes + coords + 1), "num x (classes + coords + 1)") ? -1
+                                                                                         : same(x);
 }
 
 static int detection(walk *x) {
     long long side = num(x, "side", 7), n = num(x, "num", 1);
     long long need = side * side * ((1 + num(x, "coords", 1)) * n + num(x, "classes", 1));
     if (need != x->in.outputs)
-        return FAIL(NULL, "needs side x side x ((1 + coords) x num + classes) = %lld inputs but gets %lld", need,
-                    x->in.outputs);
+        return FAIL(
+            NULL, "needs side x side x ((1 + coords) x num + classes) = %lld inputs but gets %lld",
+            need, x->in.outputs);
     return flat(x, x->in.outputs);
 }
 
@@ -304,32 +354,43 @@ static int recurrent(walk *x, int from_input, int from_self) {
     int bn = (int)num(x, "batch_normalize", 0);
     x->recurrent = 1;
     if (cfg_get(x->c, x->sec, "hidden") && num(x, "hidden", 0) != n)
-        return FAIL("hidden", "hidden=%lld but output=%lld: this Darknet's [rnn] has as many hidden units as outputs",
-                    num(x, "hidden", 0), n);
+        return FAIL(
+            "hidden",
+            "hidden=%lld but output=%lld: this Darknet's [rnn] has as many hidden units as outputs",
+            num(x, "hidden", 0), n);
     if (flat(x, n)) return -1;
-    return add_floats(x, from_input * connected_floats((double)x->in.outputs, (double)n, bn)
-                         + from_self * connected_floats((double)n, (double)n, bn));
+    return add_floats(x, from_input * connected_floats((double)x->in.outputs, (double)n, bn) +
+                             from_self * connected_floats((double)n, (double)n, bn));
 }
 
 static int crnn(walk *x) {
     double out = (double)num(x, "output_filters", 1), hidden = (double)num(x, "hidden_filters", 1),
-        in = (double)x->in.c;
+           in = (double)x->in.c;
     double per = num(x, "batch_normalize", 0) ? 4 : 1;
     x->recurrent = 1;
-    if (output(x, x->in.h, x->in.w, (long long)out)) return -1;     /* the host mistakes width for height here */
+    if (output(x, x->in.h, x->in.w, (long long)out))
+        return -1; /* the host mistakes width for height here */
     return add_floats(x, 9 * hidden * (in + hidden + out) + per * (2 * hidden + out));
 }
 
 /* ---- the walk ---- */
 
 static int dropout(walk *x) {
-    int rel = cfg_get(x->c, x->sec, "dropblock_size_rel") != NULL, abs = cfg_get(x->c, x->sec, "dropblock_size_abs") != NULL;
-    if (x->layer == 0) return FAIL(NULL, "%s", "cannot be the first layer: it works on the output of the one before");
-    if (rel && abs) return FAIL("dropblock_size_rel", "%s", "dropblock_size_rel and dropblock_size_abs: give one of them");
+    int rel = cfg_get(x->c, x->sec, "dropblock_size_rel") != NULL,
+        abs = cfg_get(x->c, x->sec, "dropblock_size_abs") != NULL;
+    if (x->layer == 0)
+        return FAIL(NULL, "%s",
+                    "cannot be the first layer: it works on the output of the one before");
+    if (rel && abs)
+        return FAIL("dropblock_size_rel", "%s",
+                    "dropblock_size_rel and dropblock_size_abs: give one of them");
     const char *size = rel ? "dropblock_size_rel" : "dropblock_size_abs";
-    if ((rel || abs) && !cfg_get(x->c, x->sec, "dropblock")) return FAIL(size, "%s without dropblock=1 does nothing; add it", size);
+    if ((rel || abs) && !cfg_get(x->c, x->sec, "dropblock"))
+        return FAIL(size, "%s without dropblock=1 does nothing; add it", size);
     if (num(x, "dropblock", 0) && !x->in.picture)
-        return FAIL("dropblock", "%s", "dropblock=1 needs a picture (width, height, channels), but what comes before gives none");
+        return FAIL(
+            "dropblock", "%s",
+            "dropblock=1 needs a picture (width, height, channels), but what comes before gives none");
     if (num(x, "dropblock", 0) && !x->dropblock) x->dropblock = x->sec;
     return same(x);
 }
@@ -337,9 +398,13 @@ static int dropout(walk *x) {
 static int perturb(walk *x) {
     const char *noise = cfg_get(x->c, x->sec, "noise"), *scale = cfg_get(x->c, x->sec, "scale");
     int gaussian = noise && !strcmp(noise, "gaussian");
-    if (x->layer == 0) return FAIL(NULL, "%s", "cannot be the first layer: it perturbs the output of the one before");
-    if (!gaussian && cfg_get(x->c, x->sec, "sd")) return FAIL("sd", "%s", "sd= belongs to noise=gaussian alone");
-    if (gaussian && scale && strcmp(scale, "0")) return FAIL("scale", "%s", "noise=gaussian has no scale; remove the line");
+    if (x->layer == 0)
+        return FAIL(NULL, "%s",
+                    "cannot be the first layer: it perturbs the output of the one before");
+    if (!gaussian && cfg_get(x->c, x->sec, "sd"))
+        return FAIL("sd", "%s", "sd= belongs to noise=gaussian alone");
+    if (gaussian && scale && strcmp(scale, "0"))
+        return FAIL("scale", "%s", "noise=gaussian has no scale; remove the line");
     return same(x);
 }
 
@@ -376,20 +441,25 @@ static int layer_of(walk *x, const cfg_kind *k) {
 static int one_section(walk *x) {
     const cfg_kind *k = cfg_kind_find(section(x)->type);
     if (k->id == CFG_S_NET)
-        return cfg_fail(x->err, x->c, section(x)->line, "a second [net]: only the first section may be [net]");
+        return cfg_fail(x->err, x->c, section(x)->line,
+                        "a second [net]: only the first section may be [net]");
     if (k->id == CFG_S_META_SHARED) {
         if (x->meta)
-            return cfg_fail(x->err, x->c, section(x)->line, "a second [meta_shared], the first is in line %d: "
-                            "all [perturb] layers share one", x->c->sections[x->meta].line);
+            return cfg_fail(x->err, x->c, section(x)->line,
+                            "a second [meta_shared], the first is in line %d: "
+                            "all [perturb] layers share one",
+                            x->c->sections[x->meta].line);
         x->meta = x->sec;
         const char *phi = cfg_get(x->c, x->sec, "phi");
         if (phi && strlen(phi) + strlen(x->c->path) > 4095)
-            return cfg_fail(x->err, x->c, cfg_key_line(x->c, x->sec, "phi"), "[meta_shared] phi=: the path is too long");
+            return cfg_fail(x->err, x->c, cfg_key_line(x->c, x->sec, "phi"),
+                            "[meta_shared] phi=: the path is too long");
         return 0;
     }
     if (k->id == CFG_S_PERTURB && !x->perturbs) x->perturbs = x->sec;
     if (k->picture && !x->in.picture)
-        return FAIL(NULL, "needs a picture (width, height, channels), but what comes before gives none%s",
+        return FAIL(NULL,
+                    "needs a picture (width, height, channels), but what comes before gives none%s",
                     x->layer == 0 ? ": give them in [net]" : "");
     return layer_of(x, k);
 }
@@ -406,20 +476,28 @@ static int tell(walk *x, int consequence) {
 /* What a layer may give that could not be followed. */
 static shape guess(const walk *x) {
     long long c = num(x, "filters", (double)x->in.c);
-    return (shape){.w = x->in.w, .h = x->in.h, .c = c, .outputs = x->in.w * x->in.h * c, .picture = x->in.picture, .guess = 1};
+    return (shape){.w = x->in.w,
+                   .h = x->in.h,
+                   .c = c,
+                   .outputs = x->in.w * x->in.h * c,
+                   .picture = x->in.picture,
+                   .guess = 1};
 }
 
 static int next_section(walk *x) {
     cfg_section_id id = cfg_kind_find(section(x)->type)->id;
-    int joins = id == CFG_S_ROUTE || id == CFG_S_SHORTCUT, suspect = x->in.guess || (joins && x->guesses);
+    int joins = id == CFG_S_ROUTE || id == CFG_S_SHORTCUT,
+        suspect = x->in.guess || (joins && x->guesses);
     int is_layer = id != CFG_S_META_SHARED && id != CFG_S_NET;
     x->outside = 0;
     x->own = 0;
     int bad = one_section(x);
     if (bad && tell(x, section(x)->refused || (suspect && !x->outside))) return -1;
     if (!is_layer) return 0;
-    if (bad) x->shapes[x->layer] = guess(x);
-    else x->shapes[x->layer].guess = suspect || section(x)->refused;
+    if (bad)
+        x->shapes[x->layer] = guess(x);
+    else
+        x->shapes[x->layer].guess = suspect || section(x)->refused;
     x->shapes[x->layer].section = x->sec;
     x->shapes[x->layer].floats = x->own;
     x->guesses += x->shapes[x->layer].guess;
@@ -429,7 +507,9 @@ static int next_section(walk *x) {
 
 static int walk_all(walk *x) {
     const cfg_file *c = x->c;
-    if (c->n == 0) return cfg_fail(x->err, c, 0, "the file is empty: a cfg starts with [net] and lists its layers");
+    if (c->n == 0)
+        return cfg_fail(x->err, c, 0,
+                        "the file is empty: a cfg starts with [net] and lists its layers");
     if (cfg_kind_find(c->sections[0].type)->id != CFG_S_NET)
         return cfg_fail(x->err, c, c->sections[0].line, "the first section must be [net], not [%s]",
                         c->sections[0].type);
@@ -445,7 +525,9 @@ static int walk_all(walk *x) {
         cfg_section_id id = cfg_kind_find(c->sections[i].type)->id;
         others += id != CFG_S_COST && id != CFG_S_META_SHARED;
     }
-    if (!others) return cfg_fail(x->err, c, 0, "no layers: behind [net] there must be at least one that is not [cost]");
+    if (!others)
+        return cfg_fail(x->err, c, 0,
+                        "no layers: behind [net] there must be at least one that is not [cost]");
     if (x->perturbs && !x->meta)
         return cfg_fail(x->err, c, c->sections[x->perturbs].line,
                         "[perturb] needs a [meta_shared] section, which holds its "
@@ -454,7 +536,8 @@ static int walk_all(walk *x) {
         return cfg_fail(x->err, c, c->sections[x->perturbs].line,
                         "[perturb] cannot stand in a network with recurrent layers");
     if (x->dropblock && x->recurrent)
-        return cfg_fail(x->err, c, cfg_key_line(c, x->dropblock, "dropblock"), "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
+        return cfg_fail(x->err, c, cfg_key_line(c, x->dropblock, "dropblock"),
+                        "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
     return 0;
 }
 
@@ -474,15 +557,16 @@ static int check_values(const cfg_file *c, char *err) {
 
 static void warn(const walk *x) {
     if (x->meta && !x->perturbs)
-        fprintf(stderr, "%s:%d: warning: [meta_shared] without any [perturb] layer: nothing is perturbed\n", x->c->path,
-                x->c->sections[x->meta].line);
+        fprintf(stderr,
+                "%s:%d: warning: [meta_shared] without any [perturb] layer: nothing is perturbed\n",
+                x->c->path, x->c->sections[x->meta].line);
 }
 
 int cfg_check_all(const cfg_file *c, FILE *out) {
     char err[ERR_LEN];
     walk x = {.c = c, .err = err, .shapes = calloc((size_t)c->n + 1, sizeof(shape)), .all = out};
     if (!x.shapes) cfg_fail(err, c, 0, "no memory to check the cfg");
-    if (!x.shapes || walk_all(&x)) {        /* what walk_all says of the file as a whole */
+    if (!x.shapes || walk_all(&x)) { /* what walk_all says of the file as a whole */
         fprintf(out, "%s\n", err);
         x.found++;
     }
@@ -531,7 +615,8 @@ int cfg_get_layers(const cfg_file *c, cfg_layer *out, char *err) {
     int bad = run(&x, c, err);
     for (int i = 0; !bad && i < x.layer; i++) {
         const shape *s = &x.shapes[i];
-        out[i] = (cfg_layer){cfg_kind_find(c->sections[s->section].type)->name, (int)s->w, (int)s->h, (int)s->c, s->floats};
+        out[i] = (cfg_layer){cfg_kind_find(c->sections[s->section].type)->name, (int)s->w,
+                             (int)s->h, (int)s->c, s->floats};
     }
     free(x.shapes);
     return bad;

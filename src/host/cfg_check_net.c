@@ -1,4 +1,5 @@
-/* cfg_check_net.c - what [net] says, and whether it goes together: input, mini-batch, schedule, switches. */
+/* cfg_check_net.c - what [net] says, and whether it goes together: input, mini-batch, schedule,
+ * switches. */
 #include "host/cfg_keys.h"
 #include <limits.h>
 #include <math.h>
@@ -23,9 +24,12 @@ int cfg_list_length(const char *list) {
 static int check_steps(const cfg_file *c, char *err) {
     const char *steps = cfg_get(c, 0, "steps"), *scales = cfg_get(c, 0, "scales");
     if (!steps || !scales)
-        return NET_FAIL("policy", "policy=steps needs steps= and scales=; %s is missing", steps ? "scales" : "steps");
+        return NET_FAIL("policy", "policy=steps needs steps= and scales=; %s is missing",
+                        steps ? "scales" : "steps");
     int n = cfg_list_length(steps), m = cfg_list_length(scales);
-    if (n != m) return NET_FAIL("scales", "%d steps but %d scales: there must be one scale for each step", n, m);
+    if (n != m)
+        return NET_FAIL("scales", "%d steps but %d scales: there must be one scale for each step",
+                        n, m);
     double *at = malloc((size_t)n * sizeof *at);
     if (!at) return NET_FAIL("steps", "no memory to check the steps");
     cfg_list(steps, at, n);
@@ -36,8 +40,10 @@ static int check_steps(const cfg_file *c, char *err) {
 }
 
 static int check_policy(const cfg_file *c, char *err) {
-    static const char *const needs[][3] = {
-        {"step", "step", "scale"}, {"exp", "gamma", NULL}, {"sigmoid", "gamma", "step"}, {"poly", "max_batches", NULL}};
+    static const char *const needs[][3] = {{"step", "step", "scale"},
+                                           {"exp", "gamma", NULL},
+                                           {"sigmoid", "gamma", "step"},
+                                           {"poly", "max_batches", NULL}};
     const char *policy = cfg_get(c, 0, "policy");
     if (!policy) return 0;
     if (!strcmp(policy, "steps")) return check_steps(c, err);
@@ -45,10 +51,12 @@ static int check_policy(const cfg_file *c, char *err) {
         if (strcmp(policy, needs[i][0])) continue;
         for (int k = 1; k < 3 && needs[i][k]; k++) {
             if (!cfg_get(c, 0, needs[i][k]))
-                return NET_FAIL("policy", "policy=%s needs %s=, which is missing", policy, needs[i][k]);
+                return NET_FAIL("policy", "policy=%s needs %s=, which is missing", policy,
+                                needs[i][k]);
         }
         if (i == 3 && cfg_get_num(c, 0, "max_batches", 0) < 1)
-            return NET_FAIL("max_batches", "policy=poly divides by max_batches, which must be at least 1");
+            return NET_FAIL("max_batches",
+                            "policy=poly divides by max_batches, which must be at least 1");
     }
     return 0;
 }
@@ -56,8 +64,10 @@ static int check_policy(const cfg_file *c, char *err) {
 void cfg_warn_training(const cfg_file *c) {
     double burn = cfg_get_num(c, 0, "burn_in", 0), most = cfg_get_num(c, 0, "max_batches", 0);
     if (most <= 0 || burn < most) return;
-    fprintf(stderr, "%s:%d: warning: [net] burn_in=%.0f is not below max_batches=%.0f: learning_rate is never reached\n", c->path,
-            cfg_key_line(c, 0, "burn_in"), burn, most);
+    fprintf(
+        stderr,
+        "%s:%d: warning: [net] burn_in=%.0f is not below max_batches=%.0f: learning_rate is never reached\n",
+        c->path, cfg_key_line(c, 0, "burn_in"), burn, most);
 }
 
 /* A value without its switch would be without effect, and nobody would notice. */
@@ -65,28 +75,34 @@ static int check_switches(const cfg_file *c, char *err) {
     static const char *const pairs[][2] = {{"mixup_alpha", "mixup"}, {"cutmix_alpha", "cutmix"}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (cfg_get(c, 0, pairs[i][0]) && !cfg_get(c, 0, pairs[i][1]))
-            return NET_FAIL(pairs[i][0], "%s without %s=1 does nothing; add it", pairs[i][0], pairs[i][1]);
+            return NET_FAIL(pairs[i][0], "%s without %s=1 does nothing; add it", pairs[i][0],
+                            pairs[i][1]);
     }
     return 0;
 }
 
 int cfg_check_net(const cfg_file *c, cfg_input *in, char *err) {
     double batch = cfg_get_num(c, 0, "batch", 1), sub = cfg_get_num(c, 0, "subdivisions", 1);
-    double w = cfg_get_num(c, 0, "width", 0), h = cfg_get_num(c, 0, "height", 0), ch = cfg_get_num(c, 0, "channels", 0);
+    double w = cfg_get_num(c, 0, "width", 0), h = cfg_get_num(c, 0, "height", 0),
+           ch = cfg_get_num(c, 0, "channels", 0);
     double inputs = cfg_get_num(c, 0, "inputs", 0);
     if (fmod(batch, sub) != 0)
-        return NET_FAIL("subdivisions", "batch=%.0f is not a multiple of subdivisions=%.0f", batch, sub);
+        return NET_FAIL("subdivisions", "batch=%.0f is not a multiple of subdivisions=%.0f", batch,
+                        sub);
     int given = (w > 0) + (h > 0) + (ch > 0);
     if (given != 3 && (given || inputs == 0))
         return NET_FAIL("inputs", "%s%s is missing: give width, height and channels%s",
-                        w > 0 ? (h > 0 ? "channels" : "height") : "width", "", given ? "" : ", or inputs alone");
+                        w > 0 ? (h > 0 ? "channels" : "height") : "width", "",
+                        given ? "" : ", or inputs alone");
     if (given == 3 && inputs > 0 && inputs != w * h * ch)
-        return NET_FAIL("inputs", "inputs=%.0f is not width x height x channels = %.0f", inputs, w * h * ch);
+        return NET_FAIL("inputs", "inputs=%.0f is not width x height x channels = %.0f", inputs,
+                        w * h * ch);
     if (given == 3) inputs = w * h * ch;
     in->minibatch = batch / sub * cfg_get_num(c, 0, "time_steps", 1);
     if (inputs * in->minibatch > INT_MAX)
-        return NET_FAIL("batch", "%.0f inputs times %.0f per mini-batch are more than the host can count", inputs,
-                        in->minibatch);
+        return NET_FAIL("batch",
+                        "%.0f inputs times %.0f per mini-batch are more than the host can count",
+                        inputs, in->minibatch);
     in->w = (long long)w;
     in->h = (long long)h;
     in->c = (long long)ch;

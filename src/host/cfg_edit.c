@@ -1,28 +1,36 @@
 /* cfg_edit.c - see cfg_edit.h. */
 #include "host/cfg_edit.h"
 #include "host/cfg_keys.h"
-#include "host/files.h"
+#include "base/files.h"
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { size_t from, to; } range;                  /* bytes of the text */
-typedef struct { range at; char *text; int order; } splice;
+typedef struct {
+    size_t from, to;
+} range; /* bytes of the text */
+typedef struct {
+    range at;
+    char *text;
+    int order;
+} splice;
 
 struct cfg_edit {
     char *text;
     cfg_file *cfg;
-    range *lines;               /* without their ends, \n or \r\n */
+    range *lines; /* without their ends, \n or \r\n */
     int n_lines, n, room, failed;
     splice *splices;
-    int *layer, *inserted;      /* of each section */
+    int *layer, *inserted; /* of each section */
     char *dropped;
     const char *eol;
 };
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static int find_lines(cfg_edit *e) {
     size_t n = 1;
@@ -49,7 +57,8 @@ static int number_layers(cfg_edit *e) {
     e->dropped = calloc(n, 1);
     if (!e->layer || !e->inserted || !e->dropped) return -1;
     int layer = 0;
-    for (int i = 0; i < e->cfg->n; i++) e->layer[i] = i && strcmp(e->cfg->sections[i].type, "meta_shared") ? layer++ : -1;
+    for (int i = 0; i < e->cfg->n; i++)
+        e->layer[i] = i && strcmp(e->cfg->sections[i].type, "meta_shared") ? layer++ : -1;
     return 0;
 }
 
@@ -62,7 +71,8 @@ cfg_edit *cfg_edit_open(const char *path, const char *text, char *err) {
     e->cfg = text ? cfg_read_text(path, text, err) : cfg_read_keep(path, &e->text, err);
     if (e->cfg && text) e->text = strdup(text);
     if (e->text && !find_lines(e) && !number_layers(e)) return e;
-    if (e->text || (e->cfg && text)) snprintf(err, ERR_LEN, "%.400s: no memory to change the cfg", path);
+    if (e->text || (e->cfg && text))
+        snprintf(err, ERR_LEN, "%.400s: no memory to change the cfg", path);
     cfg_edit_free(e);
     return NULL;
 }
@@ -84,7 +94,8 @@ const cfg_file *cfg_edit_cfg(const cfg_edit *e) { return e->cfg; }
 const char *cfg_edit_original(const cfg_edit *e) { return e->text; }
 int cfg_edit_layer(const cfg_edit *e, int section) { return e->layer[section]; }
 
-/* ---- noting changes -------------------------------------------------------------------------------------------- */
+/* ---- noting changes
+ * -------------------------------------------------------------------------------------------- */
 
 /* `text` is taken over. */
 static void note(cfg_edit *e, size_t from, size_t to, char *text) {
@@ -114,7 +125,8 @@ static int blank(const cfg_edit *e, int line) {
 /* Line of the section's last option, or of its head. */
 static int last_line(const cfg_edit *e, int section) { return e->cfg->sections[section].last; }
 
-/* With the file's own line ends, and these before the lines, not behind them: so that it can stand behind a last line. */
+/* With the file's own line ends, and these before the lines, not behind them: so that it can stand
+ * behind a last line. */
 static char *in_lines(const cfg_edit *e, const char *before, const char *text) {
     char *out = NULL;
     size_t len;
@@ -132,7 +144,8 @@ static char *in_lines(const cfg_edit *e, const char *before, const char *text) {
 
 void cfg_edit_drop(cfg_edit *e, int section) {
     int head = e->cfg->sections[section].line;
-    note(e, line_end(e, head - 1 - blank(e, head - 1)), line_end(e, last_line(e, section)), strdup(""));
+    note(e, line_end(e, head - 1 - blank(e, head - 1)), line_end(e, last_line(e, section)),
+         strdup(""));
     e->dropped[section] = 1;
 }
 
@@ -149,7 +162,8 @@ void cfg_edit_append(cfg_edit *e, int section, const char *text) {
 
 static const cfg_option *find(const cfg_edit *e, int section, const char *key) {
     const cfg_section *s = &e->cfg->sections[section];
-    for (int i = 0; i < s->n; i++) if (!strcmp(s->options[i].key, key)) return &s->options[i];
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->options[i].key, key)) return &s->options[i];
     return NULL;
 }
 
@@ -189,9 +203,12 @@ void cfg_edit_unset_others(cfg_edit *e, int section) {
     }
 }
 
-/* ---- renumbering ----------------------------------------------------------------------------------------------- */
+/* ---- renumbering
+ * -----------------------------------------------------------------------------------------------
+ */
 
-/* The new index of the section's first layer, were it kept; also for the place behind the last section. */
+/* The new index of the section's first layer, were it kept; also for the place behind the last
+ * section. */
 static int base_of(const cfg_edit *e, int section) {
     int n = 0;
     for (int i = 0; i < section; i++) n += (e->layer[i] >= 0 && !e->dropped[i]) + e->inserted[i];
@@ -222,7 +239,7 @@ static void renumber(cfg_edit *e, int section, const char *key) {
         char *end, now[32];
         long v = strtol(e->text + at, &end, 10);
         size_t to = (size_t)(end - e->text);
-        if (to == at || to > r.to) {        /* a comma or a blank */
+        if (to == at || to > r.to) { /* a comma or a blank */
             at++;
             continue;
         }
@@ -234,7 +251,9 @@ static void renumber(cfg_edit *e, int section, const char *key) {
     }
 }
 
-/* ---- the result ------------------------------------------------------------------------------------------------ */
+/* ---- the result
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int by_place(const void *a, const void *b) {
     const splice *x = a, *y = b;

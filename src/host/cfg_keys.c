@@ -1,7 +1,8 @@
-/* cfg_keys.c - see cfg_keys.h. The host's keys and defaults were read off the running library (Debian's 61c9d02), by
- * logging every option it asks for; the others are names that the AlexeyAB fork asks for. */
+/* cfg_keys.c - see cfg_keys.h. The host's keys and defaults were read off the running library
+ * (Debian's 61c9d02), by logging every option it asks for; the others are names that the AlexeyAB
+ * fork asks for. */
 #include "host/cfg_keys.h"
-#include "host/nearest.h"
+#include "base/nearest.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -11,185 +12,370 @@
 
 #define BIG 1e9
 #define HUGE_F 1e30
-#define INT(n, lo, hi)   {n, CFG_INT, CFG_HOST, 0, lo, hi, NULL}
-#define FLAG(n)          {n, CFG_INT, CFG_HOST, 0, 0, 1, NULL}
-#define FLT(n, lo, hi)   {n, CFG_FLOAT, CFG_HOST, 0, lo, hi, NULL}
+#define INT(n, lo, hi) {n, CFG_INT, CFG_HOST, 0, lo, hi, NULL}
+#define FLAG(n) {n, CFG_INT, CFG_HOST, 0, 0, 1, NULL}
+#define FLT(n, lo, hi) {n, CFG_FLOAT, CFG_HOST, 0, lo, hi, NULL}
 #define ABOVE(n, lo, hi) {n, CFG_FLOAT, CFG_HOST, CFG_ABOVE, lo, hi, NULL}
 #define BELOW(n, lo, hi) {n, CFG_FLOAT, CFG_HOST, CFG_BELOW, lo, hi, NULL}
-#define INTS(n, lo, hi)  {n, CFG_INTS, CFG_HOST, 0, lo, hi, NULL}
-#define FLTS(n, lo, hi)  {n, CFG_FLOATS, CFG_HOST, 0, lo, hi, NULL}
-#define WORD(n, w)       {n, CFG_ENUM, CFG_HOST, 0, 0, 0, w}
-#define STR(n)           {n, CFG_STR, CFG_HOST, 0, 0, 0, NULL}
-    /* Another Darknet's,
-    without effect on what comes out here: why. Its training alone: unless it has this value. */
-#define FORK(n, why)     {n, CFG_STR, CFG_FORK, 0, 0, 0, (const char *const[]){why, NULL}}
-#define TRAIN(n, same)   {n, CFG_STR, CFG_FORK_TRAIN, 0, same, 0, NULL}
-#define TRAIN_WORD(n, w) {n, CFG_STR, CFG_FORK_TRAIN, 0, NAN, 0, (const char *const[]){w, NULL}}
-#define ON_GPU(n, same)  {n, CFG_STR, CFG_FORK_TRAIN, CFG_GPU, same, 0, NULL}
+#define INTS(n, lo, hi) {n, CFG_INTS, CFG_HOST, 0, lo, hi, NULL}
+#define FLTS(n, lo, hi) {n, CFG_FLOATS, CFG_HOST, 0, lo, hi, NULL}
+#define WORD(n, w) {n, CFG_ENUM, CFG_HOST, 0, 0, 0, w}
+#define STR(n) {n, CFG_STR, CFG_HOST, 0, 0, 0, NULL}
+/* Another Darknet's,
+without effect on what comes out here: why. Its training alone: unless it has this value. */
+#define FORK(n, why)                                                       \
+    {                                                                      \
+        n, CFG_STR, CFG_FORK, 0, 0, 0, (const char *const[]) { why, NULL } \
+    }
+#define TRAIN(n, same) {n, CFG_STR, CFG_FORK_TRAIN, 0, same, 0, NULL}
+#define TRAIN_WORD(n, w)                                                         \
+    {                                                                            \
+        n, CFG_STR, CFG_FORK_TRAIN, 0, NAN, 0, (const char *const[]) { w, NULL } \
+    }
+#define ON_GPU(n, same) {n, CFG_STR, CFG_FORK_TRAIN, CFG_GPU, same, 0, NULL}
 #define COMMAND(n, same) {n, CFG_STR, CFG_FORK_TRAIN, CFG_COMMAND, same, 0, NULL}
-#define MODEL(n, same)   {n, CFG_STR, CFG_FORK_MODEL, 0, same, 0, NULL}
-#define END              {NULL, 0, 0, 0, 0, 0, NULL}
+#define MODEL(n, same) {n, CFG_STR, CFG_FORK_MODEL, 0, same, 0, NULL}
+#define END {NULL, 0, 0, 0, 0, 0, NULL}
 
-static const char *const activations[] = {
-    "linear", "relu", "leaky", "logistic", "tanh", "elu", "selu", "loggy", "relie", "ramp", "plse", "stair",
-    "hardtan", "lhtan", NULL};
+static const char *const activations[] = {"linear", "relu",  "leaky",   "logistic", "tanh",
+                                          "elu",    "selu",  "loggy",   "relie",    "ramp",
+                                          "plse",   "stair", "hardtan", "lhtan",    NULL};
 static const char *const epsilons[] = {"darknet", "alexeyab", NULL};
-static const char *const policies[] = {"constant", "step", "steps", "exp", "poly", "sigmoid", "random", NULL};
+static const char *const policies[] = {"constant", "step",    "steps",  "exp",
+                                       "poly",     "sigmoid", "random", NULL};
 static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wgan", NULL};
 const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
-static const char *const fork_words[] = {
-    "mish", "swish", "hard_mish", "relu6", "gelu", "revleaky", "norm_chan", "norm_chan_softmax",
-    "norm_chan_softmax_maxval", "normalize_channels", "normalize_channels_softmax",
-    "normalize_channels_softmax_maxval", "sgdr", NULL};
-static const char *const fork_sections[] = {
-    "scale_channels", "sam", "Gaussian_yolo", "conv_lstm", "history", "local_avg", "local_avgpool", "reorg3d",
-    "contrastive", "empty", "silence", "implicit", NULL};
+static const char *const fork_words[] = {"mish",
+                                         "swish",
+                                         "hard_mish",
+                                         "relu6",
+                                         "gelu",
+                                         "revleaky",
+                                         "norm_chan",
+                                         "norm_chan_softmax",
+                                         "norm_chan_softmax_maxval",
+                                         "normalize_channels",
+                                         "normalize_channels_softmax",
+                                         "normalize_channels_softmax_maxval",
+                                         "sgdr",
+                                         NULL};
+static const char *const fork_sections[] = {"scale_channels",
+                                            "sam",
+                                            "Gaussian_yolo",
+                                            "conv_lstm",
+                                            "history",
+                                            "local_avg",
+                                            "local_avgpool",
+                                            "reorg3d",
+                                            "contrastive",
+                                            "empty",
+                                            "silence",
+                                            "implicit",
+                                            NULL};
 
 #define ACTIVATION WORD("activation", activations)
 
-static const cfg_key net[] = {
-    INT("batch", 1, 1e6), INT("subdivisions", 1, 1e6), INT("time_steps", 1, 1e5), INT("height", 1, 65535),
-    INT("width", 1, 65535), INT("channels", 1, 65535), INT("inputs", 1, 2147483647),
-    ABOVE("learning_rate", 0, 1e30), BELOW("momentum", 0, 1), FLT("decay", 0, 1e6), FLAG("adam"),
-    BELOW("B1", 0, 1), BELOW("B2", 0, 1), ABOVE("eps", 0, 1), WORD("policy", policies), INT("burn_in", 0, BIG),
-    FLT("power", 0, 1000), INT("step", 1, BIG), FLT("scale", 0, 1e6), INTS("steps", -BIG, BIG),
-    FLTS("scales", 0, 1e6), ABOVE("gamma", 0, 1e6), INT("max_batches", 0, BIG), INT("max_crop", 0, 65535),
-    INT("min_crop", 0, 65535), FLT("max_ratio", 0, 1e6), FLT("min_ratio", 0, 1e6),
-    COMMAND("center", 0),
-    ON_GPU("clip", 0), FLT("angle", 0, 360), ABOVE("aspect", 0, 1000), ABOVE("saturation", 0, 1000),
-    ABOVE("exposure", 0, 1000), FLT("hue", 0, 1), FORK("notruth", "of the host's GPU code alone"),
-    COMMAND("random", 0),
-    {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL}, {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
-    {"label_smooth_eps", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"cutout", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
-    {"mixup", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"mixup_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
-    {"cutmix", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"cutmix_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
-    {"ema_alpha", CFG_FLOAT, CFG_OURS, CFG_BELOW, 0, 1, NULL},
-    {"bn_epsilon", CFG_ENUM, CFG_OURS, 0, 0, 0, epsilons},
-    FORK("seen", "the count of pictures comes from the weights file"),
-    FORK("learning_rate_min", "of policy=sgdr, which is refused"),
-    FORK("sgdr_cycle", "of policy=sgdr, which is refused"),
-    FORK("sgdr_mult", "of policy=sgdr, which is refused"),
-    FORK("seq_scales", "of policy=sgdr, which is refused"), TRAIN("track", 0),
-    FORK("augment_speed", "of track=1 alone"), FORK("sequential_subdivisions", "of track=1 alone"),
-    TRAIN("try_fix_nan", 0), TRAIN("weights_reject_freq", 0),
-    TRAIN("equidistant_point", 0), TRAIN("badlabels_rejection_percentage", 0),
-    TRAIN("num_sigmas_reject_badlabels", 0),
-    FORK("use_cuda_graph", "a matter of speed and memory there"),
-    FORK("loss_scale", "of its half precision alone"), TRAIN("dynamic_minibatch", 0),
-    FORK("optimized_memory", "a matter of speed and memory there"),
-    FORK("workspace_size_limit_MB", "a matter of speed and memory there"), TRAIN("blur", 0),
-    TRAIN("gaussian_noise", 0),
-    TRAIN("mosaic", 0), FORK("mosaic_bound", "of mosaic=1 alone"),
-    {"letter_box", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
-    TRAIN("contrastive", 0), FORK("contrastive_jit_flip", "of contrastive=1 alone"),
-    FORK("contrastive_color", "of contrastive=1 alone"), TRAIN("unsupervised", 0),
-    TRAIN("resize_step", 32), TRAIN("attention", 0), TRAIN("adversarial_lr", 0),
-    FORK("max_chart_loss", "the height of its chart"),
-    FORK("show_receptive_field", "what it prints"), FORK("max_epochs", "max_batches says how long to train"), END};
+static const cfg_key net[] = {INT("batch", 1, 1e6),
+                              INT("subdivisions", 1, 1e6),
+                              INT("time_steps", 1, 1e5),
+                              INT("height", 1, 65535),
+                              INT("width", 1, 65535),
+                              INT("channels", 1, 65535),
+                              INT("inputs", 1, 2147483647),
+                              ABOVE("learning_rate", 0, 1e30),
+                              BELOW("momentum", 0, 1),
+                              FLT("decay", 0, 1e6),
+                              FLAG("adam"),
+                              BELOW("B1", 0, 1),
+                              BELOW("B2", 0, 1),
+                              ABOVE("eps", 0, 1),
+                              WORD("policy", policies),
+                              INT("burn_in", 0, BIG),
+                              FLT("power", 0, 1000),
+                              INT("step", 1, BIG),
+                              FLT("scale", 0, 1e6),
+                              INTS("steps", -BIG, BIG),
+                              FLTS("scales", 0, 1e6),
+                              ABOVE("gamma", 0, 1e6),
+                              INT("max_batches", 0, BIG),
+                              INT("max_crop", 0, 65535),
+                              INT("min_crop", 0, 65535),
+                              FLT("max_ratio", 0, 1e6),
+                              FLT("min_ratio", 0, 1e6),
+                              COMMAND("center", 0),
+                              ON_GPU("clip", 0),
+                              FLT("angle", 0, 360),
+                              ABOVE("aspect", 0, 1000),
+                              ABOVE("saturation", 0, 1000),
+                              ABOVE("exposure", 0, 1000),
+                              FLT("hue", 0, 1),
+                              FORK("notruth", "of the host's GPU code alone"),
+                              COMMAND("random", 0),
+                              {"crop_pad", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
+                              {"flip", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                              {"label_smooth_eps", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
+                              {"cutout", CFG_INT, CFG_OURS, 0, 0, 4096, NULL},
+                              {"mixup", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                              {"mixup_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
+                              {"cutmix", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                              {"cutmix_alpha", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 100, NULL},
+                              {"ema_alpha", CFG_FLOAT, CFG_OURS, CFG_BELOW, 0, 1, NULL},
+                              {"bn_epsilon", CFG_ENUM, CFG_OURS, 0, 0, 0, epsilons},
+                              FORK("seen", "the count of pictures comes from the weights file"),
+                              FORK("learning_rate_min", "of policy=sgdr, which is refused"),
+                              FORK("sgdr_cycle", "of policy=sgdr, which is refused"),
+                              FORK("sgdr_mult", "of policy=sgdr, which is refused"),
+                              FORK("seq_scales", "of policy=sgdr, which is refused"),
+                              TRAIN("track", 0),
+                              FORK("augment_speed", "of track=1 alone"),
+                              FORK("sequential_subdivisions", "of track=1 alone"),
+                              TRAIN("try_fix_nan", 0),
+                              TRAIN("weights_reject_freq", 0),
+                              TRAIN("equidistant_point", 0),
+                              TRAIN("badlabels_rejection_percentage", 0),
+                              TRAIN("num_sigmas_reject_badlabels", 0),
+                              FORK("use_cuda_graph", "a matter of speed and memory there"),
+                              FORK("loss_scale", "of its half precision alone"),
+                              TRAIN("dynamic_minibatch", 0),
+                              FORK("optimized_memory", "a matter of speed and memory there"),
+                              FORK("workspace_size_limit_MB", "a matter of speed and memory there"),
+                              TRAIN("blur", 0),
+                              TRAIN("gaussian_noise", 0),
+                              TRAIN("mosaic", 0),
+                              FORK("mosaic_bound", "of mosaic=1 alone"),
+                              {"letter_box", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                              TRAIN("contrastive", 0),
+                              FORK("contrastive_jit_flip", "of contrastive=1 alone"),
+                              FORK("contrastive_color", "of contrastive=1 alone"),
+                              TRAIN("unsupervised", 0),
+                              TRAIN("resize_step", 32),
+                              TRAIN("attention", 0),
+                              TRAIN("adversarial_lr", 0),
+                              FORK("max_chart_loss", "the height of its chart"),
+                              FORK("show_receptive_field", "what it prints"),
+                              FORK("max_epochs", "max_batches says how long to train"),
+                              END};
 
 /* Keys of every layer of the host. */
-static const cfg_key layer[] = {
-    FLAG("truth"), FLAG("onlyforward"), INT("stopbackward", 0, BIG), FLAG("dontsave"), FLAG("dontload"),
-    INT("numload", 0, BIG), FLAG("dontloadscales"), FLT("learning_rate", 0, 1e30),
-    ON_GPU("smooth", 0),
-    TRAIN("dont_update", 0), TRAIN("burnin_update", 0), TRAIN("train_only_bn", 0),
-    FORK("stream", "a matter of speed and memory there"),
-    FORK("wait_stream", "a matter of speed and memory there"),
-    END};
+static const cfg_key layer[] = {FLAG("truth"),
+                                FLAG("onlyforward"),
+                                INT("stopbackward", 0, BIG),
+                                FLAG("dontsave"),
+                                FLAG("dontload"),
+                                INT("numload", 0, BIG),
+                                FLAG("dontloadscales"),
+                                FLT("learning_rate", 0, 1e30),
+                                ON_GPU("smooth", 0),
+                                TRAIN("dont_update", 0),
+                                TRAIN("burnin_update", 0),
+                                TRAIN("train_only_bn", 0),
+                                FORK("stream", "a matter of speed and memory there"),
+                                FORK("wait_stream", "a matter of speed and memory there"),
+                                END};
 
-static const cfg_key convolutional[] = {
-    INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), INT("pad", 0, 1024),
-    INT("padding", 0, 1024), INT("groups", 1, 1e6), ACTIVATION, FLAG("batch_normalize"), ON_GPU("binary", 0),
-    FLAG("xnor"), FLAG("flipped"), ON_GPU("dot", 0), MODEL("stride_x", NAN), MODEL("stride_y", NAN),
-    MODEL("dilation", 1), MODEL("antialiasing", 0), MODEL("assisted_excitation", 0), MODEL("share_index", NAN),
-    MODEL("cbn", 0), MODEL("bin_output", 0), MODEL("sway", 0), MODEL("rotate", 0), MODEL("stretch", 0),
-    MODEL("stretch_sway", 0), MODEL("coordconv", 0), MODEL("reverse", 0),
-    FORK("angle", "of rotate=1 alone"), TRAIN("grad_centr", 0),
-    END};
+static const cfg_key convolutional[] = {INT("filters", 1, 1e6),
+                                        INT("size", 1, 1024),
+                                        INT("stride", 1, 1024),
+                                        INT("pad", 0, 1024),
+                                        INT("padding", 0, 1024),
+                                        INT("groups", 1, 1e6),
+                                        ACTIVATION,
+                                        FLAG("batch_normalize"),
+                                        ON_GPU("binary", 0),
+                                        FLAG("xnor"),
+                                        FLAG("flipped"),
+                                        ON_GPU("dot", 0),
+                                        MODEL("stride_x", NAN),
+                                        MODEL("stride_y", NAN),
+                                        MODEL("dilation", 1),
+                                        MODEL("antialiasing", 0),
+                                        MODEL("assisted_excitation", 0),
+                                        MODEL("share_index", NAN),
+                                        MODEL("cbn", 0),
+                                        MODEL("bin_output", 0),
+                                        MODEL("sway", 0),
+                                        MODEL("rotate", 0),
+                                        MODEL("stretch", 0),
+                                        MODEL("stretch_sway", 0),
+                                        MODEL("coordconv", 0),
+                                        MODEL("reverse", 0),
+                                        FORK("angle", "of rotate=1 alone"),
+                                        TRAIN("grad_centr", 0),
+                                        END};
 static const cfg_key deconvolutional[] = {
-    INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), INT("pad", 0, 1024),
-    INT("padding", 0, 1024), ACTIVATION, FLAG("batch_normalize"), END};
-static const cfg_key connected[] = {INT("output", 1, 1e8), ACTIVATION, FLAG("batch_normalize"), END};
-static const cfg_key local[] = {
-    INT("filters", 1, 1e6), INT("size", 1, 1024), INT("stride", 1, 1024), FLAG("pad"), ACTIVATION, END};
-static const cfg_key maxpool[] = {
-    INT("size", 1, 65535), INT("stride", 1, 65535), INT("padding", 0, 65535), MODEL("stride_x", NAN),
-    MODEL("stride_y", NAN), MODEL("maxpool_depth", 0), MODEL("out_channels", 1), MODEL("maxpool_zero_nonmax", 0), MODEL("antialiasing", 0), END};
-static const cfg_key shortcut[] = {
-    INT("from", -1e6, 1e6), ACTIVATION, FLT("alpha", -HUGE_F, HUGE_F), FLT("beta", -HUGE_F, HUGE_F),
-    MODEL("weights_type", NAN), MODEL("weights_normalization", NAN), MODEL("weights_normalizion", NAN), END};
-static const cfg_key route[] = {INTS("layers", -1e6, 1e6), MODEL("groups", 1), MODEL("group_id", 0), END};
+    INT("filters", 1, 1e6),  INT("size", 1, 1024), INT("stride", 1, 1024),  INT("pad", 0, 1024),
+    INT("padding", 0, 1024), ACTIVATION,           FLAG("batch_normalize"), END};
+static const cfg_key connected[] = {INT("output", 1, 1e8), ACTIVATION, FLAG("batch_normalize"),
+                                    END};
+static const cfg_key local[] = {INT("filters", 1, 1e6),
+                                INT("size", 1, 1024),
+                                INT("stride", 1, 1024),
+                                FLAG("pad"),
+                                ACTIVATION,
+                                END};
+static const cfg_key maxpool[] = {INT("size", 1, 65535),    INT("stride", 1, 65535),
+                                  INT("padding", 0, 65535), MODEL("stride_x", NAN),
+                                  MODEL("stride_y", NAN),   MODEL("maxpool_depth", 0),
+                                  MODEL("out_channels", 1), MODEL("maxpool_zero_nonmax", 0),
+                                  MODEL("antialiasing", 0), END};
+static const cfg_key shortcut[] = {INT("from", -1e6, 1e6),
+                                   ACTIVATION,
+                                   FLT("alpha", -HUGE_F, HUGE_F),
+                                   FLT("beta", -HUGE_F, HUGE_F),
+                                   MODEL("weights_type", NAN),
+                                   MODEL("weights_normalization", NAN),
+                                   MODEL("weights_normalizion", NAN),
+                                   END};
+static const cfg_key route[] = {INTS("layers", -1e6, 1e6), MODEL("groups", 1), MODEL("group_id", 0),
+                                END};
 static const cfg_key upsample[] = {INT("stride", -1024, 1024), FLT("scale", -HUGE_F, HUGE_F), END};
-static const cfg_key reorg[] = {
-    INT("stride", 1, 1024), FLAG("reverse"), FLAG("flatten"), INT("extra", 0, BIG), END};
-static const cfg_key crop[] = {
-    INT("crop_height", 1, 65535), INT("crop_width", 1, 65535), FLAG("flip"), FLT("angle", 0, 360),
-    ABOVE("saturation", 0, 1000), ABOVE("exposure", 0, 1000), FLAG("noadjust"), FLT("shift", -HUGE_F, HUGE_F),
-    END};
+static const cfg_key reorg[] = {INT("stride", 1, 1024), FLAG("reverse"), FLAG("flatten"),
+                                INT("extra", 0, BIG), END};
+static const cfg_key crop[] = {INT("crop_height", 1, 65535),
+                               INT("crop_width", 1, 65535),
+                               FLAG("flip"),
+                               FLT("angle", 0, 360),
+                               ABOVE("saturation", 0, 1000),
+                               ABOVE("exposure", 0, 1000),
+                               FLAG("noadjust"),
+                               FLT("shift", -HUGE_F, HUGE_F),
+                               END};
 static const cfg_key dropout[] = {
-    BELOW("probability", 0, 1), {"dropblock", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
-    {"dropblock_size_rel", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 1, NULL}, {"dropblock_size_abs", CFG_INT, CFG_OURS, 0, 1, 65535, NULL}, END};
-static const cfg_key softmax[] = {
-    INT("groups", 1, BIG), ABOVE("temperature", 0, HUGE_F), STR("tree"), FLAG("spatial"), FLAG("noloss"), END};
-static const cfg_key cost[] = {
-    WORD("type", costs), FLT("scale", 0, HUGE_F), ON_GPU("ratio", 0), ON_GPU("noobj", 1),
-    ON_GPU("thresh", 0), END};
+    BELOW("probability", 0, 1),
+    {"dropblock", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+    {"dropblock_size_rel", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 1, NULL},
+    {"dropblock_size_abs", CFG_INT, CFG_OURS, 0, 1, 65535, NULL},
+    END};
+static const cfg_key softmax[] = {INT("groups", 1, BIG), ABOVE("temperature", 0, HUGE_F),
+                                  STR("tree"),           FLAG("spatial"),
+                                  FLAG("noloss"),        END};
+static const cfg_key cost[] = {WORD("type", costs), FLT("scale", 0, HUGE_F), ON_GPU("ratio", 0),
+                               ON_GPU("noobj", 1),  ON_GPU("thresh", 0),     END};
 static const cfg_key activation[] = {ACTIVATION, END};
-static const cfg_key normalization[] = {
-    FLT("alpha", -HUGE_F, HUGE_F), FLT("beta", -HUGE_F, HUGE_F), FLT("kappa", -HUGE_F, HUGE_F),
-    INT("size", 1, 65535), END};
+static const cfg_key normalization[] = {FLT("alpha", -HUGE_F, HUGE_F), FLT("beta", -HUGE_F, HUGE_F),
+                                        FLT("kappa", -HUGE_F, HUGE_F), INT("size", 1, 65535), END};
 static const cfg_key none[] = {END};
 static const cfg_key yolo[] = {
-    INT("classes", 1, 1e6), INT("num", 1, 1000), INTS("mask", 0, 999), FLTS("anchors", 0, 65535),
-    INT("max", 1, BIG), BELOW("jitter", 0, 1), FLT("ignore_thresh", 0, 1), FLT("truth_thresh", 0, 1),
-    FLAG("random"), STR("map"), MODEL("scale_x_y", 1), MODEL("new_coords", 0),
+    INT("classes", 1, 1e6),
+    INT("num", 1, 1000),
+    INTS("mask", 0, 999),
+    FLTS("anchors", 0, 65535),
+    INT("max", 1, BIG),
+    BELOW("jitter", 0, 1),
+    FLT("ignore_thresh", 0, 1),
+    FLT("truth_thresh", 0, 1),
+    FLAG("random"),
+    STR("map"),
+    MODEL("scale_x_y", 1),
+    MODEL("new_coords", 0),
     TRAIN("iou_thresh", 1),
-    TRAIN("iou_normalizer", 1), TRAIN("obj_normalizer", 1), TRAIN("cls_normalizer", 1),
+    TRAIN("iou_normalizer", 1),
+    TRAIN("obj_normalizer", 1),
+    TRAIN("cls_normalizer", 1),
     TRAIN("delta_normalizer", 1),
-    TRAIN_WORD("iou_loss", "mse"), TRAIN_WORD("iou_thresh_kind", "iou"),
+    TRAIN_WORD("iou_loss", "mse"),
+    TRAIN_WORD("iou_thresh_kind", "iou"),
     FORK("beta_nms", "of nms_kind=diounms alone"),
-    FORK("nms_kind", "how boxes suppress each other in a test -like alexeyab; otherwise as the host does"),
+    FORK("nms_kind",
+         "how boxes suppress each other in a test -like alexeyab; otherwise as the host does"),
     TRAIN("label_smooth_eps", 0),
-    TRAIN("max_delta", NAN), TRAIN("counters_per_class", NAN), TRAIN("focal_loss", 0),
+    TRAIN("max_delta", NAN),
+    TRAIN("counters_per_class", NAN),
+    TRAIN("focal_loss", 0),
     TRAIN("objectness_smooth", 0),
-    FORK("show_details", "what it prints"), TRAIN("resize", 1),
+    FORK("show_details", "what it prints"),
+    TRAIN("resize", 1),
     FORK("track_history_size", "of following boxes through a video"),
     FORK("sim_thresh", "of following boxes through a video"),
     FORK("dets_for_track", "of following boxes through a video"),
     FORK("dets_for_show", "of following boxes through a video"),
-    FORK("track_ciou_norm", "of following boxes through a video"), TRAIN("embedding_layer", NAN),
+    FORK("track_ciou_norm", "of following boxes through a video"),
+    TRAIN("embedding_layer", NAN),
     END};
-static const cfg_key region[] = {
-    INT("classes", 1, 1e6), INT("coords", 1, 1000), INT("num", 1, 1000), FLTS("anchors", 0, 65535),
-    INT("max", 1, BIG), FLAG("log"), FLAG("sqrt"), FLAG("softmax"), FLAG("background"), BELOW("jitter", 0, 1),
-    FLAG("rescore"), FLT("thresh", 0, 1), INT("classfix", -2, 2), FLAG("absolute"), FLAG("random"),
-    FLT("coord_scale", 0, HUGE_F), FLT("object_scale", 0, HUGE_F), FLT("noobject_scale", 0, HUGE_F),
-    FLT("mask_scale", 0, HUGE_F), FLT("class_scale", 0, HUGE_F), FLAG("bias_match"), STR("tree"), STR("map"),
-    TRAIN("focal_loss", 0), TRAIN("resize", 1), END};
-static const cfg_key detection[] = {
-    INT("classes", 1, 1e6), INT("coords", 1, 1000), INT("num", 1, 1000), INT("side", 1, 65535), FLAG("rescore"),
-    FLAG("softmax"), FLAG("sqrt"), INT("max", 1, BIG), FLT("coord_scale", 0, HUGE_F), FLAG("forced"),
-    FLT("object_scale", 0, HUGE_F), FLT("noobject_scale", 0, HUGE_F), FLT("class_scale", 0, HUGE_F),
-    BELOW("jitter", 0, 1), FLAG("random"), FLAG("reorg"), TRAIN("resize", 1), END};
+static const cfg_key region[] = {INT("classes", 1, 1e6),
+                                 INT("coords", 1, 1000),
+                                 INT("num", 1, 1000),
+                                 FLTS("anchors", 0, 65535),
+                                 INT("max", 1, BIG),
+                                 FLAG("log"),
+                                 FLAG("sqrt"),
+                                 FLAG("softmax"),
+                                 FLAG("background"),
+                                 BELOW("jitter", 0, 1),
+                                 FLAG("rescore"),
+                                 FLT("thresh", 0, 1),
+                                 INT("classfix", -2, 2),
+                                 FLAG("absolute"),
+                                 FLAG("random"),
+                                 FLT("coord_scale", 0, HUGE_F),
+                                 FLT("object_scale", 0, HUGE_F),
+                                 FLT("noobject_scale", 0, HUGE_F),
+                                 FLT("mask_scale", 0, HUGE_F),
+                                 FLT("class_scale", 0, HUGE_F),
+                                 FLAG("bias_match"),
+                                 STR("tree"),
+                                 STR("map"),
+                                 TRAIN("focal_loss", 0),
+                                 TRAIN("resize", 1),
+                                 END};
+static const cfg_key detection[] = {INT("classes", 1, 1e6),
+                                    INT("coords", 1, 1000),
+                                    INT("num", 1, 1000),
+                                    INT("side", 1, 65535),
+                                    FLAG("rescore"),
+                                    FLAG("softmax"),
+                                    FLAG("sqrt"),
+                                    INT("max", 1, BIG),
+                                    FLT("coord_scale", 0, HUGE_F),
+                                    FLAG("forced"),
+                                    FLT("object_scale", 0, HUGE_F),
+                                    FLT("noobject_scale", 0, HUGE_F),
+                                    FLT("class_scale", 0, HUGE_F),
+                                    BELOW("jitter", 0, 1),
+                                    FLAG("random"),
+                                    FLAG("reorg"),
+                                    TRAIN("resize", 1),
+                                    END};
 static const cfg_key iseg[] = {INT("classes", 1, 1e6), INT("ids", 1, 1e6), END};
-static const cfg_key rnn[] = {
-    INT("output", 1, 1e8), ACTIVATION, FLAG("batch_normalize"), FLAG("shortcut"),
-    FORK("hidden", "an [rnn] here has as many hidden units as output="),
-    MODEL("logistic", 0), END};
+static const cfg_key rnn[] = {INT("output", 1, 1e8),
+                              ACTIVATION,
+                              FLAG("batch_normalize"),
+                              FLAG("shortcut"),
+                              FORK("hidden", "an [rnn] here has as many hidden units as output="),
+                              MODEL("logistic", 0),
+                              END};
 static const cfg_key gru[] = {INT("output", 1, 1e8), FLAG("batch_normalize"), FLAG("tanh"), END};
 static const cfg_key lstm[] = {INT("output", 1, 1e8), FLAG("batch_normalize"), END};
-static const cfg_key crnn[] = {
-    INT("output_filters", 1, 1e6), INT("hidden_filters", 1, 1e6), ACTIVATION, FLAG("batch_normalize"),
-    FLAG("shortcut"), MODEL("output", NAN), MODEL("hidden", NAN), MODEL("size", 3), MODEL("stride", 1),
-    MODEL("dilation", 1), MODEL("groups", 1), MODEL("pad", 1), MODEL("padding", 1), MODEL("xnor", 0), END};
-static const cfg_key perturb[] = {
-    {"activation", CFG_ENUM, CFG_OURS, 0, 0, 0, activations}, {"noise", CFG_ENUM, CFG_OURS, 0, 0, 0, cfg_noises},
-    {"sd", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 10, NULL}, {"scale", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, END};
-static const cfg_key meta_shared[] = {
-    {"phi", CFG_STR, CFG_OURS, 0, 0, 0, NULL}, {"train", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
-    {"c_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL}, {"h_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL},
-    {"clip", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, HUGE_F, NULL}, {"clip_test", CFG_INT, CFG_OURS, 0, 0, 1, NULL}, {"momentum", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
-    {"anneal", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL}, {"sigma", CFG_FLOAT, CFG_OURS, 0, 0, 1000, NULL}, END};
+static const cfg_key crnn[] = {INT("output_filters", 1, 1e6),
+                               INT("hidden_filters", 1, 1e6),
+                               ACTIVATION,
+                               FLAG("batch_normalize"),
+                               FLAG("shortcut"),
+                               MODEL("output", NAN),
+                               MODEL("hidden", NAN),
+                               MODEL("size", 3),
+                               MODEL("stride", 1),
+                               MODEL("dilation", 1),
+                               MODEL("groups", 1),
+                               MODEL("pad", 1),
+                               MODEL("padding", 1),
+                               MODEL("xnor", 0),
+                               END};
+static const cfg_key perturb[] = {{"activation", CFG_ENUM, CFG_OURS, 0, 0, 0, activations},
+                                  {"noise", CFG_ENUM, CFG_OURS, 0, 0, 0, cfg_noises},
+                                  {"sd", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, 10, NULL},
+                                  {"scale", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                                  END};
+static const cfg_key meta_shared[] = {{"phi", CFG_STR, CFG_OURS, 0, 0, 0, NULL},
+                                      {"train", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                                      {"c_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL},
+                                      {"h_norm", CFG_FLOAT, CFG_OURS, 0, 0, BIG, NULL},
+                                      {"clip", CFG_FLOAT, CFG_OURS, CFG_ABOVE, 0, HUGE_F, NULL},
+                                      {"clip_test", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
+                                      {"momentum", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
+                                      {"anneal", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
+                                      {"sigma", CFG_FLOAT, CFG_OURS, 0, 0, 1000, NULL},
+                                      END};
 
 static const cfg_kind kinds[] = {
     {"net", "network", CFG_S_NET, net, 0, 0},
@@ -223,13 +409,15 @@ static const cfg_kind kinds[] = {
     {"perturb", NULL, CFG_S_PERTURB, perturb, 0, 1},
     {"meta_shared", NULL, CFG_S_META_SHARED, meta_shared, 0, 0},
 };
-_Static_assert(sizeof kinds / sizeof kinds[0] == CFG_S_COUNT, "one row of kinds[] per cfg_section_id, in its order");
+_Static_assert(sizeof kinds / sizeof kinds[0] == CFG_S_COUNT,
+               "one row of kinds[] per cfg_section_id, in its order");
 
 const cfg_kind *cfg_kind_of(cfg_section_id id) { return &kinds[id]; }
 
 const cfg_kind *cfg_kind_find(const char *name) {
     for (int i = 0; i < CFG_S_COUNT; i++) {
-        if (!strcmp(name, kinds[i].name) || (kinds[i].alias && !strcmp(name, kinds[i].alias))) return &kinds[i];
+        if (!strcmp(name, kinds[i].name) || (kinds[i].alias && !strcmp(name, kinds[i].alias)))
+            return &kinds[i];
     }
     return NULL;
 }
@@ -265,7 +453,9 @@ int cfg_word_is_fork(const char *word) { return among(fork_words, word); }
 /* ---- sentences ---- */
 
 /* Text of a file may hold anything: what goes to a terminal is short and printable. */
-typedef struct { char s[64]; } shown;
+typedef struct {
+    char s[64];
+} shown;
 static shown show(const char *s) {
     shown q;
     size_t i = 0;
@@ -277,7 +467,8 @@ static shown show(const char *s) {
 int cfg_fail(char *err, const cfg_file *c, int line, const char *fmt, ...) {
     const char *path = c->path ? c->path : "cfg";
     size_t len = strlen(path), keep = 240;
-    int n = snprintf(err, ERR_LEN, "%s%s", len > keep ? "..." : "", len > keep ? path + len - keep : path);
+    int n = snprintf(err, ERR_LEN, "%s%s", len > keep ? "..." : "",
+                     len > keep ? path + len - keep : path);
     if (line > 0) n += snprintf(err + n, ERR_LEN - (size_t)n, ":%d", line);
     n += snprintf(err + n, ERR_LEN - (size_t)n, ": ");
     va_list ap;
@@ -294,7 +485,8 @@ static void append(char *s, size_t size, const char *sep, const char *word) {
 
 int cfg_fail_section(char *err, const cfg_file *c, int line, const char *name) {
     if (cfg_kind_is_fork(name))
-        return cfg_fail(err, c, line, "section [%s] belongs to the AlexeyAB fork; this Darknet has no such layer",
+        return cfg_fail(err, c, line,
+                        "section [%s] belongs to the AlexeyAB fork; this Darknet has no such layer",
                         name);
     nearest n = {name, NULL, 99};
     char known[ERR_LEN] = "";
@@ -304,7 +496,8 @@ int cfg_fail_section(char *err, const cfg_file *c, int line, const char *name) {
         append(known, sizeof known, " ", kinds[i].name);
     }
     if (n.name)
-        return cfg_fail(err, c, line, "unknown section [%s]; did you mean [%s]?", show(name).s, n.name);
+        return cfg_fail(err, c, line, "unknown section [%s]; did you mean [%s]?", show(name).s,
+                        n.name);
     return cfg_fail(err, c, line, "unknown section [%s]; known: %.600s", show(name).s, known);
 }
 
@@ -318,17 +511,22 @@ int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, cons
         append(known, sizeof known, ", ", t->name);
     }
     if (n.name)
-        return cfg_fail(err, c, line, "[%s] unknown key \"%s\"; did you mean \"%s\"?", k->name, show(name).s, n.name);
+        return cfg_fail(err, c, line, "[%s] unknown key \"%s\"; did you mean \"%s\"?", k->name,
+                        show(name).s, n.name);
     for (int i = 0; i < CFG_S_COUNT; i++) {
-        if (&kinds[i] != k && cfg_key_find(&kinds[i], name)) append(owners, sizeof owners, ", ", kinds[i].name);
+        if (&kinds[i] != k && cfg_key_find(&kinds[i], name))
+            append(owners, sizeof owners, ", ", kinds[i].name);
     }
-    return cfg_fail(err, c, line, "[%s] unknown key \"%s\"%s%.120s%s; known: %.600s", k->name, show(name).s,
-                    owners[0] ? " (a key of " : "", owners, owners[0] ? ")" : "", known);
+    return cfg_fail(err, c, line, "[%s] unknown key \"%s\"%s%.120s%s; known: %.600s", k->name,
+                    show(name).s, owners[0] ? " (a key of " : "", owners, owners[0] ? ")" : "",
+                    known);
 }
 
-static int fail_word(char *err, const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o) {
+static int fail_word(char *err, const cfg_file *c, const cfg_kind *k, const cfg_key *key,
+                     const cfg_option *o) {
     if (cfg_word_is_fork(o->val))
-        return cfg_fail(err, c, o->line, "[%s] %s=%s belongs to the AlexeyAB fork; this Darknet does not know it",
+        return cfg_fail(err, c, o->line,
+                        "[%s] %s=%s belongs to the AlexeyAB fork; this Darknet does not know it",
                         k->name, o->key, o->val);
     nearest n = {o->val, NULL, 99};
     char known[ERR_LEN] = "";
@@ -337,17 +535,20 @@ static int fail_word(char *err, const cfg_file *c, const cfg_kind *k, const cfg_
         append(known, sizeof known, ", ", key->words[i]);
     }
     if (n.name)
-        return cfg_fail(err, c, o->line, "[%s] unknown %s \"%s\"; did you mean \"%s\"?", k->name, o->key,
-                        show(o->val).s, n.name);
-    return cfg_fail(err, c, o->line, "[%s] unknown %s \"%s\"; known: %s", k->name, o->key, show(o->val).s, known);
+        return cfg_fail(err, c, o->line, "[%s] unknown %s \"%s\"; did you mean \"%s\"?", k->name,
+                        o->key, show(o->val).s, n.name);
+    return cfg_fail(err, c, o->line, "[%s] unknown %s \"%s\"; known: %s", k->name, o->key,
+                    show(o->val).s, known);
 }
 
 /* ---- one value ---- */
 
-/* One number up to `end`; strtod alone would also take "inf", "nan", hexadecimal and an empty text. */
+/* One number up to `end`; strtod alone would also take "inf", "nan", hexadecimal and an empty text.
+ */
 static int number(const char *s, const char *end, int whole, double *out) {
     char *stop;
-    if (s == end || strspn(s, whole ? "+-0123456789" : "+-.eE0123456789") < (size_t)(end - s)) return -1;
+    if (s == end || strspn(s, whole ? "+-0123456789" : "+-.eE0123456789") < (size_t)(end - s))
+        return -1;
     errno = 0;
     if (whole) {
         long long v = strtoll(s, &stop, 10);
@@ -360,28 +561,33 @@ static int number(const char *s, const char *end, int whole, double *out) {
 }
 
 static int in_range(const cfg_key *k, double v) {
-    return (k->open & CFG_ABOVE ? v > k->lo : v >= k->lo) && (k->open & CFG_BELOW ? v < k->hi : v <= k->hi);
+    return (k->open & CFG_ABOVE ? v > k->lo : v >= k->lo) &&
+           (k->open & CFG_BELOW ? v < k->hi : v <= k->hi);
 }
 
-static int fail_range(char *err, const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o) {
+static int fail_range(char *err, const cfg_file *c, const cfg_kind *k, const cfg_key *key,
+                      const cfg_option *o) {
     if (key->open & CFG_ABOVE && key->hi >= 1000)
-        return cfg_fail(err, c, o->line, "[%s] %s=%s is out of range: it must be above %g", k->name, o->key,
-                        show(o->val).s, key->lo);
-    return cfg_fail(err, c, o->line, "[%s] %s=%s is out of range: it must lie in %c%.10g, %.10g%c", k->name, o->key,
-                    show(o->val).s, key->open & CFG_ABOVE ? '(' : '[', key->lo, key->hi,
-                    key->open & CFG_BELOW ? ')' : ']');
+        return cfg_fail(err, c, o->line, "[%s] %s=%s is out of range: it must be above %g", k->name,
+                        o->key, show(o->val).s, key->lo);
+    return cfg_fail(err, c, o->line, "[%s] %s=%s is out of range: it must lie in %c%.10g, %.10g%c",
+                    k->name, o->key, show(o->val).s, key->open & CFG_ABOVE ? '(' : '[', key->lo,
+                    key->hi, key->open & CFG_BELOW ? ')' : ']');
 }
 
-static int check_numbers(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o, char *err) {
-    int whole = key->kind == CFG_INT || key->kind == CFG_INTS, list = key->kind == CFG_INTS || key->kind == CFG_FLOATS;
+static int check_numbers(const cfg_file *c, const cfg_kind *k, const cfg_key *key,
+                         const cfg_option *o, char *err) {
+    int whole = key->kind == CFG_INT || key->kind == CFG_INTS,
+        list = key->kind == CFG_INTS || key->kind == CFG_FLOATS;
     for (const char *s = o->val;; s++) {
         const char *end = list ? strchr(s, ',') : NULL;
         double v;
         if (!end) end = s + strlen(s);
         if (number(s, end, whole, &v))
             return cfg_fail(err, c, o->line, "[%s] %s=%s: %s%s%s", k->name, o->key, show(o->val).s,
-                            list ? "not a list of " : "not a ", list ? (whole ? "whole numbers" : "numbers")
-                                                                     : (whole ? "whole number" : "number"),
+                            list ? "not a list of " : "not a ",
+                            list ? (whole ? "whole numbers" : "numbers")
+                                 : (whole ? "whole number" : "number"),
                             strchr(o->val, '#') ? " (a comment needs a blank before its #)" : "");
         if (!in_range(key, v)) return fail_range(err, c, k, key, o);
         if (!*end) return 0;
@@ -399,17 +605,22 @@ static int changes_training(const cfg_key *key, const char *val) {
 
 static const char *whose(const cfg_key *key) {
     return key->open & CFG_GPU ? "the host does it on a GPU alone"
-   
-    : key->open & CFG_COMMAND ? "the host's own `classifier train` does it" : "a key of the AlexeyAB fork";
+
+           : key->open & CFG_COMMAND ? "the host's own `classifier train` does it"
+                                     : "a key of the AlexeyAB fork";
 }
 
 void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o) {
-   
-    const char *none = key->owner == CFG_FORK_MODEL ? "this value changes nothing" : "this value changes nothing in training";
-   
-    fprintf(stderr, "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old one): ignored: %s\n",
-            c->path, o->line, k->name, key->name, key->owner == CFG_FORK ? key->words[0]
-    : changes_training(key, o->val) ? "it changes training, which is refused with it" : none);
+    const char *none = key->owner == CFG_FORK_MODEL ? "this value changes nothing"
+                                                    : "this value changes nothing in training";
+
+    fprintf(
+        stderr,
+        "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old one): ignored: %s\n",
+        c->path, o->line, k->name, key->name,
+        key->owner == CFG_FORK          ? key->words[0]
+        : changes_training(key, o->val) ? "it changes training, which is refused with it"
+                                        : none);
 }
 
 int cfg_check_training(const cfg_file *c, char *err) {
@@ -419,22 +630,31 @@ int cfg_check_training(const cfg_file *c, char *err) {
             const cfg_option *o = &c->sections[i].options[j];
             const cfg_key *key = cfg_key_find(k, o->key);
             if (!key || !changes_training(key, o->val)) continue;
-   
-    return cfg_fail(err, c, o->line, "[%s] %s=%s changes training, and cannot be done here (%s); remove the line to "
-                            "train without it", k->name, o->key, show(o->val).s, whose(key));
+
+            return cfg_fail(
+                err, c, o->line,
+                "[%s] %s=%s changes training, and cannot be done here (%s); remove the line to "
+                "train without it",
+                k->name, o->key, show(o->val).s, whose(key));
         }
     }
     return 0;
 }
 
-int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o, char *err) {
+int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o,
+                    char *err) {
     double v;
     switch (key->owner) {
-    case CFG_FORK: case CFG_FORK_TRAIN: return 0;
+    case CFG_FORK:
+    case CFG_FORK_TRAIN: return 0;
     case CFG_FORK_MODEL:
-        if ((!number(o->val, o->val + strlen(o->val), 0, &v) && v == key->lo) || !strcmp(o->val, "none")) return 0;
-        return cfg_fail(err, c, o->line, "[%s] %s=%s belongs to the AlexeyAB fork and changes the network; "
-                        "this Darknet cannot compute it", k->name, o->key, show(o->val).s);
+        if ((!number(o->val, o->val + strlen(o->val), 0, &v) && v == key->lo) ||
+            !strcmp(o->val, "none"))
+            return 0;
+        return cfg_fail(err, c, o->line,
+                        "[%s] %s=%s belongs to the AlexeyAB fork and changes the network; "
+                        "this Darknet cannot compute it",
+                        k->name, o->key, show(o->val).s);
     }
     switch (key->kind) {
     case CFG_ENUM:

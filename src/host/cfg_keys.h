@@ -1,66 +1,104 @@
-/* cfg_keys.h - the tables behind cfg.h: every section and key, with kind, range and owner. Inside the room only.
+/* cfg_keys.h - the tables behind cfg.h: every section and key, with kind, range and owner. Inside
+ * the room only.
  *
- * One row per key serves the checks, the translation for the host, the lists in messages and the tests. */
+ * One row per key serves the checks, the translation for the host, the lists in messages and the
+ * tests. */
 #ifndef MP_CFG_KEYS_H
 #define MP_CFG_KEYS_H
 #include "host/cfg.h"
 
 typedef enum { CFG_INT, CFG_FLOAT, CFG_INTS, CFG_FLOATS, CFG_ENUM, CFG_STR } cfg_key_kind;
 
-/* Whose key: of the host; of ours (taken out for the host); or of another Darknet and taken out, with a warning. Of these, one
- * that changes nothing that comes out (words[0] says why), one that changes training alone (an error in training, unless it has
- * the value that changes nothing), and one that changes what the network computes (an error, with the same exception). */
+/* Whose key: of the host; of ours (taken out for the host); or of another Darknet and taken out,
+ * with a warning. Of these, one that changes nothing that comes out (words[0] says why), one that
+ * changes training alone (an error in training, unless it has the value that changes nothing), and
+ * one that changes what the network computes (an error, with the same exception). */
 typedef enum { CFG_HOST, CFG_OURS, CFG_FORK, CFG_FORK_TRAIN, CFG_FORK_MODEL } cfg_key_owner;
-enum { CFG_ABOVE = 1, CFG_BELOW = 2,        /* lo, hi are themselves out of range */
-       CFG_GPU = 4, CFG_COMMAND = 8 };      /* CFG_FORK_TRAIN: of the host's GPU code, of its own commands */
+enum {
+    CFG_ABOVE = 1,
+    CFG_BELOW = 2, /* lo, hi are themselves out of range */
+    CFG_GPU = 4,
+    CFG_COMMAND = 8
+}; /* CFG_FORK_TRAIN: of the host's GPU code, of its own commands */
 
 typedef struct {
     const char *name;
     unsigned char kind, owner, open;
-    double lo, hi;                          /* FORK_TRAIN, FORK_MODEL: lo is the harmless value, NAN if there is none */
-    const char *const *words;               /* CFG_ENUM: ends with NULL */
+    double lo, hi; /* FORK_TRAIN, FORK_MODEL: lo is the harmless value, NAN if there is none */
+    const char *const *words; /* CFG_ENUM: ends with NULL */
 } cfg_key;
 
 typedef enum {
-    CFG_S_NET, CFG_S_CONVOLUTIONAL, CFG_S_DECONVOLUTIONAL, CFG_S_CONNECTED, CFG_S_LOCAL, CFG_S_MAXPOOL, CFG_S_AVGPOOL,
-    CFG_S_SHORTCUT, CFG_S_ROUTE, CFG_S_UPSAMPLE, CFG_S_REORG, CFG_S_CROP, CFG_S_DROPOUT, CFG_S_SOFTMAX, CFG_S_COST,
-    CFG_S_ACTIVATION, CFG_S_BATCHNORM, CFG_S_NORMALIZATION, CFG_S_LOGISTIC, CFG_S_L2NORM, CFG_S_YOLO, CFG_S_REGION,
-    CFG_S_DETECTION, CFG_S_ISEG, CFG_S_RNN, CFG_S_GRU, CFG_S_LSTM, CFG_S_CRNN, CFG_S_PERTURB, CFG_S_META_SHARED,
+    CFG_S_NET,
+    CFG_S_CONVOLUTIONAL,
+    CFG_S_DECONVOLUTIONAL,
+    CFG_S_CONNECTED,
+    CFG_S_LOCAL,
+    CFG_S_MAXPOOL,
+    CFG_S_AVGPOOL,
+    CFG_S_SHORTCUT,
+    CFG_S_ROUTE,
+    CFG_S_UPSAMPLE,
+    CFG_S_REORG,
+    CFG_S_CROP,
+    CFG_S_DROPOUT,
+    CFG_S_SOFTMAX,
+    CFG_S_COST,
+    CFG_S_ACTIVATION,
+    CFG_S_BATCHNORM,
+    CFG_S_NORMALIZATION,
+    CFG_S_LOGISTIC,
+    CFG_S_L2NORM,
+    CFG_S_YOLO,
+    CFG_S_REGION,
+    CFG_S_DETECTION,
+    CFG_S_ISEG,
+    CFG_S_RNN,
+    CFG_S_GRU,
+    CFG_S_LSTM,
+    CFG_S_CRNN,
+    CFG_S_PERTURB,
+    CFG_S_META_SHARED,
     CFG_S_COUNT
 } cfg_section_id;
 
 typedef struct {
-    const char *name, *alias;               /* alias NULL: none */
+    const char *name, *alias; /* alias NULL: none */
     cfg_section_id id;
-    const cfg_key *keys;                    /* ends with name NULL */
-    int layer_keys;                         /* takes the keys that every layer of the host has */
-    int picture;                            /* its input must have width, height and channels */
+    const cfg_key *keys; /* ends with name NULL */
+    int layer_keys;      /* takes the keys that every layer of the host has */
+    int picture;         /* its input must have width, height and channels */
 } cfg_kind;
 
-extern const char *const cfg_noises[];      /* the words of noise=, by perturb_kind; ends with NULL */
+extern const char *const cfg_noises[]; /* the words of noise=, by perturb_kind; ends with NULL */
 
 const cfg_kind *cfg_kind_of(cfg_section_id id);
-const cfg_kind *cfg_kind_find(const char *name);            /* name or alias; NULL: none */
-const cfg_key *cfg_key_at(const cfg_kind *k, int i);        /* its own, then those of every layer; NULL: no more */
+const cfg_kind *cfg_kind_find(const char *name); /* name or alias; NULL: none */
+const cfg_key *cfg_key_at(const cfg_kind *k,
+                          int i); /* its own, then those of every layer; NULL: no more */
 const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
-int cfg_key_is_idle(const cfg_key *k);                      /* nothing comes of it here, or it is refused */
+int cfg_key_is_idle(const cfg_key *k); /* nothing comes of it here, or it is refused */
 void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o);
-int cfg_kind_is_fork(const char *name);                     /* a section that only another Darknet has */
-int cfg_word_is_fork(const char *word);                     /* an activation or policy that only another Darknet has */
+int cfg_kind_is_fork(const char *name); /* a section that only another Darknet has */
+int cfg_word_is_fork(const char *word); /* an activation or policy that only another Darknet has */
 
 /* "FILE:LINE: text" into err; always -1. Long paths lose their front, never the text. */
-int cfg_fail(char *err, const cfg_file *c, int line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int cfg_fail(char *err, const cfg_file *c, int line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* The sentences for an unknown section, key or word, with the nearest known ones. -1. */
 int cfg_fail_section(char *err, const cfg_file *c, int line, const char *name);
 int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, const char *name);
 
 /* One value against its row. 0, or -1 and err. */
-int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o, char *err);
-/* Everything that takes more than one value: required keys, [net], references, shapes. 0, or -1 and err. */
+int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o,
+                    char *err);
+/* Everything that takes more than one value: required keys, [net], references, shapes. 0, or -1 and
+ * err. */
 int cfg_check(const cfg_file *c, char *err);
 /* The same for all of them, told to `out`: their number. */
 int cfg_check_all(const cfg_file *c, FILE *out);
-/* Where a comment begins in a line, or in what stands behind its =: at a # behind a blank; else len. */
+/* Where a comment begins in a line, or in what stands behind its =: at a # behind a blank; else
+ * len. */
 size_t cfg_comment(const char *s, size_t len);
 /* Numbers of a checked list; returns how many there are and stores up to max. */
 int cfg_list(const char *val, double *out, int max);
@@ -70,8 +108,13 @@ int cfg_list(const char *val, double *out, int max);
 int cfg_key_line(const cfg_file *c, int sec, const char *key);
 int cfg_list_length(const char *list);
 
-/* What the first layer gets. minibatch: pictures (times time steps) that the host allocates for. picture: w, h and c are given. */
-typedef struct { long long w, h, c, inputs; int picture; double minibatch; } cfg_input;
+/* What the first layer gets. minibatch: pictures (times time steps) that the host allocates for.
+ * picture: w, h and c are given. */
+typedef struct {
+    long long w, h, c, inputs;
+    int picture;
+    double minibatch;
+} cfg_input;
 /* Checks [net]. 0, or -1 and err. */
 int cfg_check_net(const cfg_file *c, cfg_input *in, char *err);
 #endif

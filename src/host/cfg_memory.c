@@ -1,12 +1,13 @@
-/* cfg_memory.c - see cfg_memory.h. What the host and the engine allocate, layer by layer, from the cfg alone; held
- * against measured peaks by tests/memory.sh. */
+/* cfg_memory.c - see cfg_memory.h. What the host and the engine allocate, layer by layer, from the
+ * cfg alone; held against measured peaks by tests/memory.sh. */
 #include "host/cfg_memory.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 enum { MB = 1 << 20, FLOAT = 4 };
-static const double HOST_ADDRESS = 400.0 * MB;  /* of metaperturb-host before it opens a network; its pages: */
+static const double HOST_ADDRESS =
+    400.0 * MB; /* of metaperturb-host before it opens a network; its pages: */
 static const double HOST_RESIDENT = 90.0 * MB;
 static double told_limit;
 
@@ -14,28 +15,36 @@ void cfg_memory_limit(double bytes) { told_limit = bytes; }
 
 static int is(const cfg_layer *l, const char *type) { return !strcmp(l->type, type); }
 
-/* The host's own code runs it and keeps its outputs: those of the layer before it are carried to the host too. */
+/* The host's own code runs it and keeps its outputs: those of the layer before it are carried to
+ * the host too. */
 static int stays_with_host(const cfg_layer *l) {
-    static const char *const ours[] = {"convolutional", "connected", "batchnorm", "maxpool", "avgpool", "shortcut", "route",
-                                       "upsample", "dropout", "activation", "softmax", "perturb"};
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) if (is(l, ours[i])) return 0;
+    static const char *const ours[] = {"convolutional", "connected",  "batchnorm", "maxpool",
+                                       "avgpool",       "shortcut",   "route",     "upsample",
+                                       "dropout",       "activation", "softmax",   "perturb"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is(l, ours[i])) return 0;
     return 1;
 }
 
 static int section_of(const cfg_file *c, int layer) {
-    for (int i = 1; i < c->n; i++) if (strcmp(c->sections[i].type, "meta_shared") && layer-- == 0) return i;
+    for (int i = 1; i < c->n; i++)
+        if (strcmp(c->sections[i].type, "meta_shared") && layer-- == 0) return i;
     return 0;
 }
 
-typedef struct { double resident, kept, address, deltas, floats, workspace; } sums;    /* kept: for the way back */
+typedef struct {
+    double resident, kept, address, deltas, floats, workspace;
+} sums; /* kept: for the way back */
 
 /* outputs: bytes of the layer's outputs, of the whole mini-batch. */
 static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, double outputs) {
-    int sec = section_of(c, i), weights = is(l, "convolutional") || is(l, "connected") || is(l, "deconvolutional");
+    int sec = section_of(c, i),
+        weights = is(l, "convolutional") || is(l, "connected") || is(l, "deconvolutional");
     int norm = weights && cfg_get_num(c, sec, "batch_normalize", 0) != 0;
     s->resident += outputs;
     s->kept += outputs * (norm || is(l, "maxpool") ? 1 : is(l, "perturb") ? 1.25 : 0);
-    s->address += outputs * (2 + 2 * norm + is(l, "maxpool") + is(l, "dropout"));   /* outputs, deltas, and more of the host */
+    s->address += outputs * (2 + 2 * norm + is(l, "maxpool") +
+                             is(l, "dropout")); /* outputs, deltas, and more of the host */
     if (stays_with_host(l)) s->resident += outputs * (2 + 2 * (i > 0));
     if (outputs > s->deltas) s->deltas = outputs;
     if (l->floats > 0) s->floats += (double)l->floats;
@@ -45,19 +54,24 @@ static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, dou
 }
 
 int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err) {
-    int n = cfg_layer_count(c), adam = cfg_get_num(c, 0, "adam", 0) != 0, ema = cfg_get_num(c, 0, "ema_alpha", 0) != 0;
+    int n = cfg_layer_count(c), adam = cfg_get_num(c, 0, "adam", 0) != 0,
+        ema = cfg_get_num(c, 0, "ema_alpha", 0) != 0;
     cfg_layer *l = calloc((size_t)n + 1, sizeof *l);
     if (!l) snprintf(err, ERR_LEN, "%s: not enough memory", c->path);
     if (!l || cfg_get_layers(c, l, err)) {
         free(l);
         return -1;
     }
-    double batch = cfg_get_num(c, 0, "batch", 1) / cfg_get_num(c, 0, "subdivisions", 1) * cfg_get_num(c, 0, "time_steps", 1);
+    double batch = cfg_get_num(c, 0, "batch", 1) / cfg_get_num(c, 0, "subdivisions", 1) *
+                   cfg_get_num(c, 0, "time_steps", 1);
     double inputs = cfg_get_num(c, 0, "inputs", 0), w = cfg_get_num(c, 0, "width", 0);
     if (w > 0) inputs = w * cfg_get_num(c, 0, "height", 0) * cfg_get_num(c, 0, "channels", 0);
     /* A picture in the engine, in the host, and in each of the loader's three batches. */
-    sums s = {.resident = inputs * batch * FLOAT * 2, .kept = inputs * batch * FLOAT * 3, .address = inputs * batch * FLOAT * 2};
-    for (int i = 0; i < n; i++) add_layer(&s, c, &l[i], i, (double)l[i].w * l[i].h * l[i].c * batch * FLOAT);
+    sums s = {.resident = inputs * batch * FLOAT * 2,
+              .kept = inputs * batch * FLOAT * 3,
+              .address = inputs * batch * FLOAT * 2};
+    for (int i = 0; i < n; i++)
+        add_layer(&s, c, &l[i], i, (double)l[i].w * l[i].h * l[i].c * batch * FLOAT);
     free(l);
     double weights = s.floats * FLOAT;
     double step = s.resident + s.kept + 3 * s.deltas + weights * (4 + 2 * adam + ema);
@@ -67,7 +81,8 @@ int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err) {
     return 0;
 }
 
-/* ---- what there is ------------------------------------------------------------------------------------------ */
+/* ---- what there is
+ * ------------------------------------------------------------------------------------------ */
 
 /* The number after `key` in a file of the system; -1: no such line. */
 static double number_in(const char *path, const char *key) {
@@ -127,28 +142,36 @@ static double limit_of(int resource) {
 }
 
 static const char *size_text(double bytes, char text[32]) {
-    if (bytes < 1000.0 * MB) snprintf(text, 32, "%.0f MB", bytes / MB);
-    else snprintf(text, 32, "%.1f GB", bytes / MB / 1024);
+    if (bytes < 1000.0 * MB)
+        snprintf(text, 32, "%.0f MB", bytes / MB);
+    else
+        snprintf(text, 32, "%.1f GB", bytes / MB / 1024);
     return text;
 }
 
 int cfg_memory_check(const char *path, const cfg_memory *m, char *err) {
     cfg_room room = cfg_memory_room();
     char need[32], has[32];
-    double address = HOST_ADDRESS + m->address, most = limit_of(RLIMIT_AS), data = limit_of(RLIMIT_DATA);
+    double address = HOST_ADDRESS + m->address, most = limit_of(RLIMIT_AS),
+           data = limit_of(RLIMIT_DATA);
     if (data >= 0 && (most < 0 || data + HOST_ADDRESS < most)) most = data + HOST_ADDRESS;
     int by_room = room.bytes >= 0 && m->resident > room.bytes;
     if (!by_room && (most < 0 || address <= most)) return 0;
-    snprintf(err, ERR_LEN, "%.500s: needs about %s of memory for %.0f pictures at once, more than %s, %s: raise subdivisions, "
-             "or make batch, width and height smaller", path, size_text(by_room ? m->resident : address, need), m->batch,
-             by_room ? room.why : "the limit of this shell (ulimit -v)", size_text(by_room ? room.bytes : most, has));
+    snprintf(
+        err, ERR_LEN,
+        "%.500s: needs about %s of memory for %.0f pictures at once, more than %s, %s: raise subdivisions, "
+        "or make batch, width and height smaller",
+        path, size_text(by_room ? m->resident : address, need), m->batch,
+        by_room ? room.why : "the limit of this shell (ulimit -v)",
+        size_text(by_room ? room.bytes : most, has));
     return -1;
 }
 
 void cfg_memory_tell(FILE *out, const char *path, const cfg_memory *m) {
     cfg_room room = cfg_memory_room();
     char need[32], has[32];
-    fprintf(out, "%s: about %s of memory for %.0f pictures at once", path, size_text(m->resident, need), m->batch);
+    fprintf(out, "%s: about %s of memory for %.0f pictures at once", path,
+            size_text(m->resident, need), m->batch);
     if (room.bytes >= 0) fprintf(out, "; %s: %s", room.why, size_text(room.bytes, has));
     fputc('\n', out);
 }

@@ -1,18 +1,22 @@
-/* ema.c - the exponential moving average of all parameters, [net] ema_alpha=A: weights, biases, scales, rolling statistics, those of
- * [perturb], and phi if it is trained.
+/* ema.c - the exponential moving average of all parameters, [net] ema_alpha=A: weights, biases,
+ * scales, rolling statistics, those of [perturb], and phi if it is trained.
  *
- *     average += (1 - a)(parameters - average) after every step;  a = min(A, (1 + n)/(10 + n)) with n averaged steps before it
+ *     average += (1 - a)(parameters - average) after every step;  a = min(A, (1 + n)/(10 + n)) with
+ * n averaged steps before it
  *
- * so that the first steps, far from where training ends, are soon forgotten. Passes that take gradients run on the live parameters, all
- * others on the average: the layers hold the set in use, `ema` the other. Files hold the average where every program looks for weights,
- * and a file to go on from has the live ones in its trailer. */
+ * so that the first steps, far from where training ends, are soon forgotten. Passes that take
+ * gradients run on the live parameters, all others on the average: the layers hold the set in use,
+ * `ema` the other. Files hold the average where every program looks for weights, and a file to go
+ * on from has the live ones in its trailer. */
 #include "host/net_internal.h"
 #include "ops/optim.h"
 
 /* p: what the layers hold, other: its place in h->ema. */
 typedef void (*visit)(float *p, float *other, size_t n, float rate);
 
-static void visit_step(float *p, float *other, size_t n, float rate) { ema_step(other, p, n, rate); }
+static void visit_step(float *p, float *other, size_t n, float rate) {
+    ema_step(other, p, n, rate);
+}
 static void visit_swap(float *p, float *other, size_t n, float rate) {
     for (size_t i = 0; i < n; i++) {
         float v = p[i];
@@ -24,13 +28,17 @@ static void visit_swap(float *p, float *other, size_t n, float rate) {
 /* Calls it for every array; returns the floats of all. v NULL: only that. */
 static size_t walk(host_net *h, const network *net, visit v, float rate) {
     size_t at = 0;
-#define VISIT(p, n) do { if (v && (n)) v(p, h->ema + at, n, rate); at += n; } while (0)
+#define VISIT(p, n)                               \
+    do {                                          \
+        if (v && (n)) v(p, h->ema + at, n, rate); \
+        at += n;                                  \
+    } while (0)
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         host_tensor t[3];
         if (h->layers[i].stock || !host_tensors(l, t)) continue;
         for (int k = 0; k < 3; k++) VISIT(t[k].w, t[k].n);
-        VISIT(l->rolling_mean, t[2].n);         /* scales are there if and only if these are */
+        VISIT(l->rolling_mean, t[2].n); /* scales are there if and only if these are */
         VISIT(l->rolling_variance, t[2].n);
     }
     for (int k = 0; k < h->n_perturb; k++) {
@@ -51,7 +59,10 @@ int host_ema_open(host_net *h, const network *net, const cfg_file *c, char *err)
     if (h->ema_alpha <= 0) return 0;
     for (int i = 0; i < net->n; i++) {
         if (!h->layers[i].stock || !net->layers[i].update) continue;
-        snprintf(err, ERR_LEN, "%s: layer %d is trained by the host's own code, and ema_alpha cannot average it: remove ema_alpha", c->path, i);
+        snprintf(
+            err, ERR_LEN,
+            "%s: layer %d is trained by the host's own code, and ema_alpha cannot average it: remove ema_alpha",
+            c->path, i);
         return -1;
     }
     h->ema = calloc(host_ema_len(h, net) + 1, sizeof *h->ema);
@@ -67,7 +78,7 @@ void host_ema_drop(host_net *h) {
 
 void host_ema_select(host_net *h, const network *net, int average) {
     if (!h->ema) return;
-    if (h->stepped) {           /* a step has been taken, so the layers hold the live parameters */
+    if (h->stepped) { /* a step has been taken, so the layers hold the live parameters */
         double n = (double)h->ema_steps, a = (1 + n) / (10 + n);
         if (a > h->ema_alpha) a = h->ema_alpha;
         engine_read(h->e, NULL);

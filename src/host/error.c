@@ -1,7 +1,8 @@
 /* error.c - the host's error(), which calls assert(0), made an orderly end with status 1.
  *
- * In a file of its own, without darknet.h: the C library has an error() too, with another signature, and under LD_PRELOAD
- * this one stands before both. The first argument tells them apart: an exit status, or the address of a message. */
+ * In a file of its own, without darknet.h: the C library has an error() too, with another
+ * signature, and under LD_PRELOAD this one stands before both. The first argument tells them apart:
+ * an exit status, or the address of a message. */
 #include "host/hush.h"
 #include <errno.h>
 #include <stdarg.h>

@@ -7,30 +7,41 @@ static int is_head(const layer *l) { return l->type == YOLO || l->type == REGION
 
 /* Index in c->sections of a layer: [net] and [meta_shared] are none. */
 static int section_of(const cfg_file *c, int layer) {
-    for (int i = 1; i < c->n; i++) if (strcmp(c->sections[i].type, "meta_shared") && layer-- == 0) return i;
+    for (int i = 1; i < c->n; i++)
+        if (strcmp(c->sections[i].type, "meta_shared") && layer-- == 0) return i;
     return 0;
 }
 
-static int fail(char *err, const cfg_file *c, int layer, const char *text) {
+static int complain(char *err, const cfg_file *c, int layer, const char *text) {
     int sec = section_of(c, layer);
-    snprintf(err, ERR_LEN, "%s:%d: [%s] (layer %d) %s", c->path, c->sections[sec].line, c->sections[sec].type, layer, text);
+    snprintf(err, ERR_LEN, "%s:%d: [%s] (layer %d) %s", c->path, c->sections[sec].line,
+             c->sections[sec].type, layer, text);
     return -1;
 }
 
-static int check_head(const cfg_file *c, const layer *l, int i, int classes, const char *data, char *err) {
+static int check_head(const cfg_file *c, const layer *l, int i, int classes, const char *data,
+                      char *err) {
     char text[512];
-    int numbers = l->type == YOLO ? 2 * l->total : 2 * l->n, per = classes + (l->type == YOLO ? 4 : l->coords) + 1;
+    int numbers = l->type == YOLO ? 2 * l->total : 2 * l->n,
+        per = classes + (l->type == YOLO ? 4 : l->coords) + 1;
     if (l->classes != classes) {
-        snprintf(text, sizeof text, "has classes=%d, but %.200s says classes=%d: set classes=%d here and filters=%d in the layer "
-                 "that feeds it", l->classes, data, classes, classes, l->n * per);
-        return fail(err, c, i, text);
+        snprintf(
+            text, sizeof text,
+            "has classes=%d, but %.200s says classes=%d: set classes=%d here and filters=%d in the layer "
+            "that feeds it",
+            l->classes, data, classes, classes, l->n * per);
+        return complain(err, c, i, text);
     }
-    if (l->type == REGION && l->coords != 4) return fail(err, c, i, "must have coords=4: x, y, width, height");
-    if (!cfg_get(c, section_of(c, i), "anchors")) return fail(err, c, i, "has no anchors=: widths and heights of typical boxes");
+    if (l->type == REGION && l->coords != 4)
+        return complain(err, c, i, "must have coords=4: x, y, width, height");
+    if (!cfg_get(c, section_of(c, i), "anchors"))
+        return complain(err, c, i, "has no anchors=: widths and heights of typical boxes");
     for (int k = 0; k < numbers; k++) {
         if (l->biases[k] > 0) continue;
-        snprintf(text, sizeof text, "number %d of anchors= is %g: widths and heights must be above 0", k + 1, (double)l->biases[k]);
-        return fail(err, c, i, text);
+        snprintf(text, sizeof text,
+                 "number %d of anchors= is %g: widths and heights must be above 0", k + 1,
+                 (double)l->biases[k]);
+        return complain(err, c, i, text);
     }
     return 0;
 }
@@ -39,16 +50,22 @@ int heads_check(const cfg_file *c, const network *net, int classes, const char *
     int heads = 0;
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
-        if (l->type == DETECTION) return fail(err, c, i, "is a head of YOLO version 1: only [yolo] and [region] can be used here");
+        if (l->type == DETECTION)
+            return complain(
+                err, c, i,
+                "is a head of YOLO version 1: only [yolo] and [region] can be used here");
         if (!is_head(l)) continue;
         heads++;
         if (check_head(c, l, i, classes, data, err)) return -1;
     }
     if (!heads) {
-        snprintf(err, ERR_LEN, "%s: no [yolo] or [region] layer: this network is no detector", c->path);
+        snprintf(err, ERR_LEN, "%s: no [yolo] or [region] layer: this network is no detector",
+                 c->path);
         return -1;
     }
-    if (!is_head(&net->layers[net->n - 1])) return fail(err, c, net->n - 1, "stands behind the last [yolo] or [region]: end with that");
+    if (!is_head(&net->layers[net->n - 1]))
+        return complain(err, c, net->n - 1,
+                        "stands behind the last [yolo] or [region]: end with that");
     return 0;
 }
 
@@ -64,13 +81,14 @@ static int in_a_mask(const network *net, int anchor) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         if (l->type != YOLO) continue;
-        for (int k = 0; k < l->n; k++) if (l->mask[k] == anchor) return 1;
+        for (int k = 0; k < l->n; k++)
+            if (l->mask[k] == anchor) return 1;
     }
     return 0;
 }
 
 int heads_anchors(const network *net, float (*wh)[2], int max, int *unused) {
-    const layer *l = &net->layers[net->n - 1];      /* [yolo] layers list all anchors of all of them */
+    const layer *l = &net->layers[net->n - 1]; /* [yolo] layers list all anchors of all of them */
     int yolo = l->type == YOLO, n = yolo ? l->total : l->n;
     float w = (float)(yolo ? net->w : l->w), h = (float)(yolo ? net->h : l->h);
     *unused = 0;
@@ -112,12 +130,14 @@ int heads_finite(const network *net, int b) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         const float *out = l->output + (size_t)b * (size_t)l->outputs;
-        for (int k = 0; is_head(l) && k < l->outputs; k++) if (!isfinite(out[k])) return 0;
+        for (int k = 0; is_head(l) && k < l->outputs; k++)
+            if (!isfinite(out[k])) return 0;
     }
     return 1;
 }
 
-/* The host looks at picture 0 of a batch only, and takes a batch of 2 for a picture and its mirror image. */
+/* The host looks at picture 0 of a batch only, and takes a batch of 2 for a picture and its mirror
+ * image. */
 static void point_heads(network *net, int b, int back) {
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
@@ -166,7 +186,9 @@ detection *heads_boxes(network *net, int b, int w, int h, const heads_rule *rule
     point_heads(net, b, 0);
     detection *d = get_network_boxes(net, w, h, rule->thresh, 0.5f, NULL, 1, n);
     point_heads(net, b, 1);
-    if (rule->nms > 0 && rule->diou > 0) suppress_diou(d, *n, classes, rule->nms, rule->diou);
-    else if (rule->nms > 0) do_nms_sort(d, *n, classes, rule->nms);
+    if (rule->nms > 0 && rule->diou > 0)
+        suppress_diou(d, *n, classes, rule->nms, rule->diou);
+    else if (rule->nms > 0)
+        do_nms_sort(d, *n, classes, rule->nms);
     return d;
 }

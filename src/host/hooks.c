@@ -1,10 +1,11 @@
 /* hooks.c - the functions of libdarknet.so that we stand in front of.
  *
- * The library calls itself through its PLT, so a definition in the program, or in a preloaded library, comes first. Since
- * gcc 13 (Debian 13) that holds between its source files alone: what is called from the file that defines it goes past us.
- * So these are caught where one file calls another. Only these few (scripts/check_symbols.sh holds the list); everything
- * else goes through function pointers. */
-#include "host/files.h"
+ * The library calls itself through its PLT, so a definition in the program, or in a preloaded
+ * library, comes first. Since gcc 13 (Debian 13) that holds between its source files alone: what is
+ * called from the file that defines it goes past us. So these are caught where one file calls
+ * another. Only these few (scripts/check_symbols.sh holds the list); everything else goes through
+ * function pointers. */
+#include "base/files.h"
 #include "host/hush.h"
 #include "host/net_internal.h"
 #include <dlfcn.h>
@@ -30,25 +31,30 @@ CATCH void malloc_error(void);
 /* The cfg between its reading and the moment its network stands. */
 static _Thread_local struct {
     const cfg_file *cfg;
-    cfg_file *mine;                         /* read here, for a program that knows nothing of us; else NULL */
-    int translated;                         /* the host is given our text, and need not be caught at read_cfg */
-    int failed, alone;                      /* alone: the network stays the host's */
+    cfg_file *mine;    /* read here, for a program that knows nothing of us; else NULL */
+    int translated;    /* the host is given our text, and need not be caught at read_cfg */
+    int failed, alone; /* alone: the network stays the host's */
     char err[ERR_LEN];
 } pending;
 
 static void *real(const char *name) {
     void *p = dlsym(RTLD_NEXT, name);
     if (!p) {
-        fprintf(stderr, "metaperturb: libdarknet.so has no function %s: is this Debian's darknet?\n", name);
+        fprintf(stderr,
+                "metaperturb: libdarknet.so has no function %s: is this Debian's darknet?\n", name);
         exit(1);
     }
     return p;
 }
 
-/* dlsym gives an object pointer; copying its bytes is how POSIX means it to become a function pointer. */
-#define REAL(name) \
-    static __typeof__(name) *fn; \
-    if (!fn) { void *p_ = real(#name); memcpy(&fn, &p_, sizeof fn); }
+/* dlsym gives an object pointer; copying its bytes is how POSIX means it to become a function
+ * pointer. */
+#define REAL(name)                   \
+    static __typeof__(name) *fn;     \
+    if (!fn) {                       \
+        void *p_ = real(#name);      \
+        memcpy(&fn, &p_, sizeof fn); \
+    }
 
 static void die(const char *text) {
     host_unhush();
@@ -92,7 +98,8 @@ static int translate(const cfg_file *c, char path[64]) {
     int fd = text ? host_memory_file(text, strlen(text), path) : -1;
     if (fd < 0) {
         char err[ERR_LEN];
-        snprintf(err, sizeof err, "metaperturb: the cfg cannot be handed to the host: %s", strerror(errno));
+        snprintf(err, sizeof err, "metaperturb: the cfg cannot be handed to the host: %s",
+                 strerror(errno));
         die(err);
     }
     free(text);
@@ -131,8 +138,8 @@ network *parse_network_cfg(char *path) {
     return net;
 }
 
-/* By dlsym on the library itself a program reaches parse_network_cfg past us; where the library calls this one through its
- * PLT, it is met here. */
+/* By dlsym on the library itself a program reaches parse_network_cfg past us; where the library
+ * calls this one through its PLT, it is met here. */
 list *read_cfg(char *path) {
     char translated[64];
     if (pending.translated) return host_real_read_cfg(path);
@@ -144,7 +151,8 @@ list *read_cfg(char *path) {
 
 static int layers_of(const cfg_file *c) { return c->n - 1 - cfg_get_meta_shared(c).present; }
 
-/* parse_network_cfg asks for the output layer once all layers stand: the first moment at which a network can be attached. */
+/* parse_network_cfg asks for the output layer once all layers stand: the first moment at which a
+ * network can be attached. */
 layer get_network_output_layer(network *net) {
     const cfg_file *c = pending.cfg;
     if (c && !pending.alone && net->n == layers_of(c) && !host_of(net)) {
@@ -204,8 +212,11 @@ void save_weights_upto(network *net, char *path, int cutoff) {
     char err[ERR_LEN];
     host_net *h = host_of(net);
     if (h) engine_read(h->e, NULL);
-    if (!h) host_real_save(net, path, cutoff);
-    else if (cutoff < net->n ? host_save_upto(net, path, cutoff, err) : host_save(net, path, 0, err)) die(err);
+    if (!h)
+        host_real_save(net, path, cutoff);
+    else if (cutoff < net->n ? host_save_upto(net, path, cutoff, err)
+                             : host_save(net, path, 0, err))
+        die(err);
 }
 
 int resize_network(network *net, int w, int h) {

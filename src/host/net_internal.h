@@ -6,21 +6,23 @@
 
 typedef struct {
     host_net *of;
-    int node;               /* of the engine */
-    int stock;              /* the host's own code runs this layer */
-    int reads_host;         /* the next layer is stock: our output must reach the host's buffer, its delta ours */
-    int feeds_engine;       /* a stock layer whose output an engine layer reads */
-    void (*forward)(layer, network);    /* the host's, for stock layers */
+    int node;         /* of the engine */
+    int stock;        /* the host's own code runs this layer */
+    int reads_host;   /* the next layer is stock: our output must reach the host's buffer, its delta
+                         ours */
+    int feeds_engine; /* a stock layer whose output an engine layer reads */
+    void (*forward)(layer, network); /* the host's, for stock layers */
     void (*backward)(layer, network);
-    float *m, *v;           /* Adam's moments of weights, biases, scales, in that order; made at the first step */
+    float *m,
+        *v; /* Adam's moments of weights, biases, scales, in that order; made at the first step */
 } host_layer;
 
 typedef struct {
     int layer, channels;
-    float *mean, *var;      /* (channels, 4) */
+    float *mean, *var; /* (channels, 4) */
 } host_perturb;
 
-enum { LATE = 1, LATE_UPDATE };     /* without, with the optimizer's step */
+enum { LATE = 1, LATE_UPDATE }; /* without, with the optimizer's step */
 
 struct host_net {
     engine *e;
@@ -31,52 +33,65 @@ struct host_net {
     cfg_meta_shared shared;
     float phi[PHI_LEN], phi_m[PHI_LEN], phi_v[PHI_LEN];
     double dphi[PHI_LEN];
-    float phi_sgd[PHI_LEN];     /* Darknet's SGD keeps momentum in the update */
+    float phi_sgd[PHI_LEN]; /* Darknet's SGD keeps momentum in the update */
     int phi_from_file;
     uint64_t seed;
     float t_infer;
     host_progress progress;
     int has_mode;
-    engine_mode mode, now;      /* the caller's, and that of the pass under way */
-    float *spare;               /* see statistics.c */
-    int one_pass, one_pass_in;  /* statistics of one pass exist; the layers hold them */
-    cfg_epsilon epsilon;        /* of weights files */
-    float *ema;                 /* see ema.c; NULL: not asked for */
+    engine_mode mode, now;     /* the caller's, and that of the pass under way */
+    float *spare;              /* see statistics.c */
+    int one_pass, one_pass_in; /* statistics of one pass exist; the layers hold them */
+    cfg_epsilon epsilon;       /* of weights files */
+    float *ema;                /* see ema.c; NULL: not asked for */
     double ema_alpha;
-    uint64_t ema_steps;         /* averaged so far; 0: there is no average yet */
-    int ema_in, stepped;        /* the layers hold the average; a step has been taken and not been averaged */
-    char untrainable[ERR_LEN];  /* why the cfg cannot be trained with; "": it can */
-    int late;                   /* in host_train_pass: nothing is waited for that need not be */
-    layer *marked;              /* the network's layers, once they carry our marks; NULL before */
+    uint64_t ema_steps; /* averaged so far; 0: there is no average yet */
+    int ema_in,
+        stepped; /* the layers hold the average; a step has been taken and not been averaged */
+    char untrainable[ERR_LEN]; /* why the cfg cannot be trained with; "": it can */
+    int late;                  /* in host_train_pass: nothing is waited for that need not be */
+    layer *marked;             /* the network's layers, once they carry our marks; NULL before */
     int file_version[3];
 };
 
-/* Trainable arrays of a layer as the host holds them: weights, biases, scales. Unused ones have n == 0. */
-typedef struct { float *w, *update; size_t n; int is_weight; } host_tensor;
+/* Trainable arrays of a layer as the host holds them: weights, biases, scales. Unused ones have n
+ * == 0. */
+typedef struct {
+    float *w, *update;
+    size_t n;
+    int is_weight;
+} host_tensor;
 int host_tensors(const layer *l, host_tensor out[3]);
 
 int host_attach(network *net, const cfg_file *c, char *err);
 void host_release(host_net *h);
-/* Buffers that only the host's own code would use; / the engine learns the shapes of the host's layers. */
+/* Buffers that only the host's own code would use; / the engine learns the shapes of the host's
+ * layers. */
 void host_drop_deltas(host_net *h, network *net);
 void host_tell_shapes(host_net *h, const network *net);
 
-/* The host passes layers by value, and its update gets no network: each layer of ours carries the address of our record of it
- * in `combine_cpu`, the field that no code of the host reads, copies or frees (tests/test_mark.c). It moves with the layer,
- * stays through every resize, and is gone with it. NULL: not ours. */
+/* The host passes layers by value, and its update gets no network: each layer of ours carries the
+ * address of our record of it in `combine_cpu`, the field that no code of the host reads, copies or
+ * frees (tests/test_mark.c). It moves with the layer, stays through every resize, and is gone with
+ * it. NULL: not ours. */
 static inline host_layer *host_mark(const layer *l) { return (host_layer *)(void *)l->combine_cpu; }
-static inline void host_set_mark(layer *l, host_layer *record) { l->combine_cpu = (float *)(void *)record; }
-static inline int host_index(const host_layer *record) { return (int)(record - record->of->layers); }
+static inline void host_set_mark(layer *l, host_layer *record) {
+    l->combine_cpu = (float *)(void *)record;
+}
+static inline int host_index(const host_layer *record) {
+    return (int)(record - record->of->layers);
+}
 
-/* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this kind, reads and writes;
- * that of one pass is forgotten. */
+/* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this
+ * kind, reads and writes; that of one pass is forgotten. */
 size_t host_statistics_len(const host_net *h, const network *net);
 void host_statistics_for(host_net *h, const network *net, const engine_mode *m);
 void host_statistics_select(host_net *h, const network *net, int one_pass);
 void host_statistics_drop(host_net *h, const network *net);
 
-/* ema.c: made if the cfg asks for it (0, or -1 and err); forgotten; what is due is averaged, then the layers hold the average (average)
- * or the live parameters, or what a pass of this mode runs on; floats of each. */
+/* ema.c: made if the cfg asks for it (0, or -1 and err); forgotten; what is due is averaged, then
+ * the layers hold the average (average) or the live parameters, or what a pass of this mode runs
+ * on; floats of each. */
 int host_ema_open(host_net *h, const network *net, const cfg_file *c, char *err);
 void host_ema_drop(host_net *h);
 void host_ema_select(host_net *h, const network *net, int average);
@@ -87,15 +102,18 @@ void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);
 void host_run_update(layer l, update_args a);
 
-/* stock.c: the host's part of a file; p[0..len-1] is the whole file `path`, layers start .. end-1 of it are read, 0 .. end-1 written.
- * 0, or -1 and err (writing: errno). / Floats of a layer in such a file. /
- * All rolling variances out of (set 0) or into the layers, and how many there are. */
-int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start, int end, char *err);
+/* stock.c: the host's part of a file; p[0..len-1] is the whole file `path`, layers start .. end-1
+ * of it are read, 0 .. end-1 written. 0, or -1 and err (writing: errno). / Floats of a layer in
+ * such a file. / All rolling variances out of (set 0) or into the layers, and how many there are.
+ */
+int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start,
+                    int end, char *err);
 int host_stock_save(const network *net, int end, FILE *f);
 long long host_file_floats(const layer *l, const weights_head *head);
 size_t host_variances_len(const network *net);
 void host_variances(const network *net, float *p, int set);
-/* weights.c: layers 0 .. end-1 without a trailer, as the host's `partial` writes them. 0, or -1 and err. */
+/* weights.c: layers 0 .. end-1 without a trailer, as the host's `partial` writes them. 0, or -1 and
+ * err. */
 int host_save_upto(network *net, const char *path, int end, char *err);
 
 /* Bytes as a file that only this process sees, under `path`: its descriptor, or -1. (hooks.c) */

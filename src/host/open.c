@@ -14,7 +14,9 @@ network *host_open(const cfg_file *c, int quiet, char *err) {
     if (cfg_memory_of(c, 0, &m, err) || cfg_memory_check(c->path, &m, err)) return NULL;
     network *net = host_parse(c, quiet, 0, err);
     if (net && !host_of(net)) {
-        snprintf(err, ERR_LEN, "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here", c->path);
+        snprintf(err, ERR_LEN,
+                 "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here",
+                 c->path);
         host_close(net);
         return NULL;
     }
@@ -44,8 +46,8 @@ void host_close(network *net) {
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) free(left[i]);
 }
 
-/* What feeds a [yolo] or [region] has few outputs, no batch norm, and exp() behind it: by fan out the first losses would be in
- * the hundreds. The host's own scale, fan in, is used there. */
+/* What feeds a [yolo] or [region] has few outputs, no batch norm, and exp() behind it: by fan out
+ * the first losses would be in the hundreds. The host's own scale, fan in, is used there. */
 static void init_layer(layer *l, int feeds_head, rng_stream *r) {
     if (l->type == CONVOLUTIONAL) {
         int groups = l->groups ? l->groups : 1;
@@ -55,8 +57,10 @@ static void init_layer(layer *l, int feeds_head, rng_stream *r) {
         memset(l->biases, 0, sizeof(float) * (size_t)l->n);
     } else if (l->type == CONNECTED) {
         float a = 1 / sqrtf((float)l->inputs);
-        for (size_t k = 0; k < (size_t)l->inputs * (size_t)l->outputs; k++) l->weights[k] = rng_uniform(r, -a, a);
-        for (int k = 0; k < l->outputs; k++) l->biases[k] = l->batch_normalize ? 0 : rng_uniform(r, -a, a);
+        for (size_t k = 0; k < (size_t)l->inputs * (size_t)l->outputs; k++)
+            l->weights[k] = rng_uniform(r, -a, a);
+        for (int k = 0; k < l->outputs; k++)
+            l->biases[k] = l->batch_normalize ? 0 : rng_uniform(r, -a, a);
     }
 }
 
@@ -67,7 +71,8 @@ void host_init(network *net, uint64_t seed) {
     host_ema_drop(h);
     for (int i = 0; i < net->n; i++) {
         rng_stream r = rng_open(rng_key(seed, RNG_INIT, (uint64_t)i, 0));
-        int head = i + 1 < net->n && (net->layers[i + 1].type == YOLO || net->layers[i + 1].type == REGION);
+        int head = i + 1 < net->n &&
+                   (net->layers[i + 1].type == YOLO || net->layers[i + 1].type == REGION);
         init_layer(&net->layers[i], head, &r);
     }
     if (h->shared.present && !h->phi_from_file) phi_init(h->phi, h->shared.sigma, seed);

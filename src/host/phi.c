@@ -1,17 +1,19 @@
-/* phi.c - see phi.h. Numbers go through their bit patterns: the engine switches the process to flush-to-zero,
- * where a plain float -> double conversion turns a denormal number into 0. */
+/* phi.c - see phi.h. Numbers go through their bit patterns: the engine switches the process to
+ * flush-to-zero, where a plain float -> double conversion turns a denormal number into 0. */
 #include "host/phi.h"
 #include "host/cfg_keys.h"
-#include "host/files.h"
+#include "base/files.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char MAGIC[] = "# metaperturb phi 1";
-static const struct { const char *name; int at, n; } parts[] = {
-    {"e1_self", PHI_E1_SELF, 9}, {"e1_all", PHI_E1_ALL, 9}, {"e2_self", PHI_E2_SELF, 9},
-    {"e2_all", PHI_E2_ALL, 9},   {"kernels", PHI_K, 36},    {"scale", PHI_W, 10}};
+static const struct {
+    const char *name;
+    int at, n;
+} parts[] = {{"e1_self", PHI_E1_SELF, 9}, {"e1_all", PHI_E1_ALL, 9}, {"e2_self", PHI_E2_SELF, 9},
+             {"e2_all", PHI_E2_ALL, 9},   {"kernels", PHI_K, 36},    {"scale", PHI_W, 10}};
 enum { PARTS = sizeof parts / sizeof parts[0] };
 _Static_assert(PHI_W + 10 == PHI_LEN, "the parts must cover phi");
 
@@ -40,11 +42,19 @@ static uint32_t crc_of(const float phi[PHI_LEN]) {
 
 /* ---- reading ---- */
 
-typedef struct { cfg_file where; int line; float *phi; char *err; int seen[PARTS], crc_seen; uint32_t crc; } reader;
+typedef struct {
+    cfg_file where;
+    int line;
+    float *phi;
+    char *err;
+    int seen[PARTS], crc_seen;
+    uint32_t crc;
+} reader;
 
 #define FAIL(...) cfg_fail(r->err, &r->where, r->line, __VA_ARGS__)
 
-/* The numbers of one part. strtof makes denormals bit by bit, so flush-to-zero does not touch them. */
+/* The numbers of one part. strtof makes denormals bit by bit, so flush-to-zero does not touch them.
+ */
 static int numbers(reader *r, int part, char *s) {
     int n = 0;
     for (;; n++) {
@@ -54,7 +64,8 @@ static int numbers(reader *r, int part, char *s) {
         char *end;
         float v = strtof(s, &end);
         if (end != s + len || strspn(s, "+-.eE0123456789") < len || !finite_bits(bits_of(v)))
-            return FAIL("%s: \"%.*s\" is not a finite number", parts[part].name, len > 40 ? 40 : (int)len, s);
+            return FAIL("%s: \"%.*s\" is not a finite number", parts[part].name,
+                        len > 40 ? 40 : (int)len, s);
         if (n < parts[part].n) r->phi[parts[part].at + n] = v;
         s = end;
     }
@@ -82,7 +93,9 @@ static int one_line(reader *r, char *s) {
     if (strcmp(s, "crc32")) {
         while (part < PARTS && strcmp(s, parts[part].name)) part++;
         if (part == PARTS)
-            return FAIL("unknown name \"%.40s\"; known: e1_self, e1_all, e2_self, e2_all, kernels, scale, crc32", s);
+            return FAIL(
+                "unknown name \"%.40s\"; known: e1_self, e1_all, e2_self, e2_all, kernels, scale, crc32",
+                s);
         seen = &r->seen[part];
     }
     if (*seen) return FAIL("%s is given twice, first in line %d", s, *seen);
@@ -107,8 +120,9 @@ static int read_text(reader *r, char *text, size_t len) {
     }
     if (!r->crc_seen) return FAIL("crc32 is missing: the file is cut short");
     if (crc_of(r->phi) != r->crc)
-        return FAIL("the numbers do not have the checksum %08x of line %d: the file is damaged or was edited by hand",
-                    (unsigned)r->crc, r->crc_seen);
+        return FAIL(
+            "the numbers do not have the checksum %08x of line %d: the file is damaged or was edited by hand",
+            (unsigned)r->crc, r->crc_seen);
     return 0;
 }
 
@@ -138,8 +152,10 @@ int phi_write(const char *path, const float phi[PHI_LEN], const char *note, char
     file_out o;
     for (int i = 0; i < PHI_LEN; i++) {
         if (!finite_bits(bits_of(phi[i]))) {
-            snprintf(err, ERR_LEN, "%.400s: not written: number %d of phi is not finite; the training has diverged",
-                     path, i);
+            snprintf(
+                err, ERR_LEN,
+                "%.400s: not written: number %d of phi is not finite; the training has diverged",
+                path, i);
             return -1;
         }
     }
@@ -148,7 +164,8 @@ int phi_write(const char *path, const float phi[PHI_LEN], const char *note, char
     put_note(o.f, note);
     for (int p = 0; p < PARTS; p++) {
         fputs(parts[p].name, o.f);
-        for (int i = 0; i < parts[p].n; i++) fprintf(o.f, " %.9g", as_double(bits_of(phi[parts[p].at + i])));
+        for (int i = 0; i < parts[p].n; i++)
+            fprintf(o.f, " %.9g", as_double(bits_of(phi[parts[p].at + i])));
         fputc('\n', o.f);
     }
     fprintf(o.f, "crc32 %08x\n", (unsigned)crc_of(phi));

@@ -1,7 +1,8 @@
 /* resize.c - another picture size for an attached network (random=1).
  *
- * The host's resize_network ends the program at a [dropout] and gives every layer buffers that the engine does not use. Weights,
- * optimizer state and running statistics have no size of the picture in them and stay; the engine plans anew at the next pass. */
+ * The host's resize_network ends the program at a [dropout] and gives every layer buffers that the
+ * engine does not use. Weights, optimizer state and running statistics have no size of the picture
+ * in them and stay; the engine plans anew at the next pass. */
 #include "host/net_internal.h"
 #include <stdlib.h>
 
@@ -18,8 +19,15 @@ void resize_normalization_layer(layer *l, int w, int h);
 
 static int can_resize(const layer *l) {
     switch (l->type) {
-    case CONVOLUTIONAL: case MAXPOOL: case REGION: case YOLO: case ROUTE: case UPSAMPLE: case REORG: case NORMALIZATION: case DROPOUT:
-        return 1;
+    case CONVOLUTIONAL:
+    case MAXPOOL:
+    case REGION:
+    case YOLO:
+    case ROUTE:
+    case UPSAMPLE:
+    case REORG:
+    case NORMALIZATION:
+    case DROPOUT: return 1;
     case SHORTCUT: return l->w == l->out_w && l->h == l->out_h;
     default: return 0;
     }
@@ -58,7 +66,8 @@ static void resize_ends(network *net) {
     const layer *last = &net->layers[net->n - 1];
     layer out = get_network_output_layer(net);
     size_t work = 0;
-    for (int i = 0; i < net->n; i++) if (net->layers[i].workspace_size > work) work = net->layers[i].workspace_size;
+    for (int i = 0; i < net->n; i++)
+        if (net->layers[i].workspace_size > work) work = net->layers[i].workspace_size;
     net->inputs = net->layers[0].inputs;
     net->outputs = out.outputs;
     net->truths = last->truths ? last->truths : out.outputs;

@@ -48,31 +48,51 @@ static float ramp(const network *net, float rise) {
     return t < 1 ? t : 1;
 }
 
-float host_annealing(const host_net *h, const network *net) { return ramp(net, h->shared.anneal * (float)net->max_batches); }
+float host_annealing(const host_net *h, const network *net) {
+    return ramp(net, h->shared.anneal * (float)net->max_batches);
+}
 
-/* What any Darknet program means: train says so itself; a truth or a delta of its own means that a backward may follow. */
+/* What any Darknet program means: train says so itself; a truth or a delta of its own means that a
+ * backward may follow. */
 static engine_mode mode_of_host(const host_net *h, const network *net) {
     int train = net->train != 0;
     return (engine_mode){
-        .keep = train || net->truth || net->delta, .bn_batch = train, .perturb_batch = train, .dropout = train,
-        .dropblock = ramp(net, (float)net->max_batches),        /* the paper's schedule */
-        .noise = train ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .theta_grads = train,
-        .phi_grads = train && h->shared.train, .t = train ? host_annealing(h, net) : h->t_infer,
-        .seed = h->seed, .draw = *net->seen,
+        .keep = train || net->truth || net->delta,
+        .bn_batch = train,
+        .perturb_batch = train,
+        .dropout = train,
+        .dropblock = ramp(net, (float)net->max_batches), /* the paper's schedule */
+        .noise = train ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
+        .theta_grads = train,
+        .phi_grads = train && h->shared.train,
+        .t = train ? host_annealing(h, net) : h->t_infer,
+        .seed = h->seed,
+        .draw = *net->seen,
     };
 }
 
 /* Can a step be run without anybody looking at it before its end? */
 static int records(const host_net *h, const network *net) {
-    for (int i = 0; i < net->n; i++) if (h->layers[i].stock) return 0;
+    for (int i = 0; i < net->n; i++)
+        if (h->layers[i].stock) return 0;
     return !net->delta;
 }
 
-/* All that changes which work a step consists of, but for its shapes: other ones are planned anew, which takes memory. */
+/* All that changes which work a step consists of, but for its shapes: other ones are planned anew,
+ * which takes memory. */
 static uint64_t step_kind(const host_net *h, const network *net) {
     const engine_mode *m = &h->now;
-    uint64_t bits = 0, flags[] = {m->keep, m->bn_batch, m->perturb_batch, m->dropout, m->dropblock > 0, m->theta_grads, m->phi_grads,
-                                  m->t > 0 || m->t < 0, net->truth != NULL, h->late == LATE_UPDATE, net->adam};
+    uint64_t bits = 0, flags[] = {m->keep,
+                                  m->bn_batch,
+                                  m->perturb_batch,
+                                  m->dropout,
+                                  m->dropblock > 0,
+                                  m->theta_grads,
+                                  m->phi_grads,
+                                  m->t > 0 || m->t < 0,
+                                  net->truth != NULL,
+                                  h->late == LATE_UPDATE,
+                                  net->adam};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) bits = bits << 1 | (flags[i] != 0);
     return bits << 8 | (uint64_t)m->noise;
 }
@@ -80,7 +100,8 @@ static uint64_t step_kind(const host_net *h, const network *net) {
 static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
-    if (h->now.theta_grads && h->untrainable[0]) {      /* a program's training, or `bench`: ours have asked before */
+    if (h->now.theta_grads &&
+        h->untrainable[0]) { /* a program's training, or `bench`: ours have asked before */
         fprintf(stderr, "%s\n", h->untrainable);
         exit(1);
     }
@@ -88,7 +109,8 @@ static void begin_pass(host_net *h, const network *net) {
     host_ema_for(h, net, &h->now);
     host_statistics_for(h, net, &h->now);
     int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
-    if (engine_plan(h->e, net->batch, vector ? 1 : net->h, vector ? 1 : net->w, h->now.keep, err, sizeof err)) {
+    if (engine_plan(h->e, net->batch, vector ? 1 : net->h, vector ? 1 : net->w, h->now.keep, err,
+                    sizeof err)) {
         /* The host's interface has no way to report it. */
         fprintf(stderr, "metaperturb: %s\n", err);
         exit(1);
@@ -100,7 +122,8 @@ static void begin_pass(host_net *h, const network *net) {
 
 /* The layer whose output a program reads: the last that is no [cost]. */
 static int is_output(const network *net, int i) {
-    for (int k = net->n - 1; k > i; k--) if (net->layers[k].type != COST) return 0;
+    for (int k = net->n - 1; k > i; k--)
+        if (net->layers[k].type != COST) return 0;
     return net->layers[i].type != COST;
 }
 
@@ -122,7 +145,8 @@ void host_run_forward(layer l, network net) {
     engine_set_truth(h->e, h->now.keep && l.type == SOFTMAX ? net.truth : NULL);
     engine_forward(h->e, hl->node, &h->now);
     if (h->late && !hl->reads_host) return;
-    if (l.type == SOFTMAX && l.cost) l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
+    if (l.type == SOFTMAX && l.cost)
+        l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
     if (hl->reads_host || l.truth || is_output(&net, i)) engine_export(h->e, hl->node, l.output);
 }
 
@@ -132,7 +156,8 @@ static void catch_up(host_net *h, network *net, int output) {
         layer *l = &net->layers[i];
         const host_layer *hl = &h->layers[i];
         if (hl->stock || hl->reads_host) continue;
-        if (l->type == SOFTMAX && l->cost) l->cost[0] = net->truth && !l->noloss ? (float)engine_loss(h->e, hl->node) : 0;
+        if (l->type == SOFTMAX && l->cost)
+            l->cost[0] = net->truth && !l->noloss ? (float)engine_loss(h->e, hl->node) : 0;
         if (output && is_output(net, i)) engine_export(h->e, hl->node, l->output);
     }
     calc_network_cost(net);
@@ -140,7 +165,7 @@ static void catch_up(host_net *h, network *net, int output) {
 
 float host_train_pass(network *net, int update, int output) {
     host_net *h = host_of(net);
-    int apart = update && h->shared.train;      /* phi's step looks at its gradient */
+    int apart = update && h->shared.train; /* phi's step looks at its gradient */
     h->late = update && !apart ? LATE_UPDATE : LATE;
     net->train = 1;
     forward_network(net);
@@ -159,7 +184,8 @@ static void backward_stock(host_net *h, int i, layer l, network net) {
     if (hl->feeds_engine && l.delta) engine_export_delta(h->e, hl->node, l.delta, 1);
     if (!hl->backward) return;
     hl->backward(l, net);
-    if (i > 0 && !h->layers[i - 1].stock && net.delta) engine_import_delta(h->e, h->layers[i - 1].node, net.delta);
+    if (i > 0 && !h->layers[i - 1].stock && net.delta)
+        engine_import_delta(h->e, h->layers[i - 1].node, net.delta);
 }
 
 void host_run_backward(layer l, network net) {
@@ -195,7 +221,8 @@ int host_tensors(const layer *l, host_tensor out[3]) {
     }
     out[0] = (host_tensor){l->weights, l->weight_updates, w, 1};
     out[1] = (host_tensor){l->biases, l->bias_updates, n, 0};
-    if (l->batch_normalize || l->type == BATCHNORM) out[2] = (host_tensor){l->scales, l->scale_updates, n, 0};
+    if (l->batch_normalize || l->type == BATCHNORM)
+        out[2] = (host_tensor){l->scales, l->scale_updates, n, 0};
     return 1;
 }
 
@@ -203,14 +230,16 @@ double host_updates_squared(const network *net) {
     host_net *h = host_of(net);
     host_tensor t[3];
     int n = 0;
-    engine_span *a = malloc(3 * (size_t)net->n * sizeof *a);    /* all at once: a device is waited for each time */
+    engine_span *a = malloc(3 * (size_t)net->n *
+                            sizeof *a); /* all at once: a device is waited for each time */
     if (!a) {
         fprintf(stderr, "metaperturb: not enough memory for the norm of the gradient\n");
         exit(1);
     }
     for (int i = 0; i < net->n; i++) {
         if (h->layers[i].stock || !host_tensors(&net->layers[i], t)) continue;
-        for (int k = 0; k < 3; k++) if (t[k].n) a[n++] = (engine_span){t[k].update, t[k].n};
+        for (int k = 0; k < 3; k++)
+            if (t[k].n) a[n++] = (engine_span){t[k].update, t[k].n};
     }
     double sum = engine_squares(h->e, a, n);
     free(a);

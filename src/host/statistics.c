@@ -1,19 +1,24 @@
-/* statistics.c - two sets of running statistics (batch norm's and [perturb]'s) for networks with [perturb].
+/* statistics.c - two sets of running statistics (batch norm's and [perturb]'s) for networks with
+ * [perturb].
  *
- * Noise changes what every later layer sees: max(noisy) lies above max(mean), relu(noisy) above relu(mean). What training
- * collects fits noisy passes; a pass with E[z] in the noise's place needs statistics of its own (conv4, 50 images a class of
- * Fashion-MNIST: 60.0 % top-1 with the noisy ones, 77.9 % with its own). The layers hold the set in use, `spare` the other. */
+ * Noise changes what every later layer sees: max(noisy) lies above max(mean), relu(noisy) above
+ * relu(mean). What training collects fits noisy passes; a pass with E[z] in the noise's place needs
+ * statistics of its own (conv4, 50 images a class of Fashion-MNIST: 60.0 % top-1 with the noisy
+ * ones, 77.9 % with its own). The layers hold the set in use, `spare` the other. */
 #include "host/net_internal.h"
 
 /* The k-th array of statistics and its length; 0 behind the last. */
 static size_t array(const host_net *h, const network *net, int k, float **p) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
-        int has = l->type == BATCHNORM || ((l->type == CONVOLUTIONAL || l->type == CONNECTED) && l->batch_normalize);
+        int has = l->type == BATCHNORM ||
+                  ((l->type == CONVOLUTIONAL || l->type == CONNECTED) && l->batch_normalize);
         if (!has || h->layers[i].stock) continue;
         if (k < 2) {
             *p = k ? l->rolling_variance : l->rolling_mean;
-            return (size_t)(l->type == CONVOLUTIONAL ? l->n : l->type == CONNECTED ? l->outputs : l->c);
+            return (size_t)(l->type == CONVOLUTIONAL ? l->n
+                            : l->type == CONNECTED   ? l->outputs
+                                                     : l->c);
         }
         k -= 2;
     }
@@ -61,12 +66,14 @@ void host_statistics_for(host_net *h, const network *net, const engine_mode *m) 
     int learn = m->bn_batch || m->perturb_batch;
     if (m->noise != PERTURB_NOISE_MEAN) {
         /* The weights move on, or the noisy statistics: those of one pass are out of date. */
-        if (learn) host_statistics_drop(h, net);
-        else host_statistics_select(h, net, 0);
+        if (learn)
+            host_statistics_drop(h, net);
+        else
+            host_statistics_select(h, net, 0);
         return;
     }
     if (learn && !h->one_pass) {
-        exchange(h, net, 0);    /* it starts from the noisy ones */
+        exchange(h, net, 0); /* it starts from the noisy ones */
         h->one_pass = h->one_pass_in = 1;
     }
     host_statistics_select(h, net, 1);

@@ -1,18 +1,23 @@
-/* stock.c - the host's part of weights files: a head (weights_file.h), then layer by layer the arrays that parts_of lists. We read it from
- * memory and write it ourselves, where errors are seen and nothing is printed; the host would open the file again, by its name.
+/* stock.c - the host's part of weights files: a head (weights_file.h), then layer by layer the
+ * arrays that parts_of lists. We read it from memory and write it ourselves, where errors are seen
+ * and nothing is printed; the host would open the file again, by its name.
  *
- * Batch norm of Darknet in inference: (x - m)/(sqrt(v) + 1e-6). Of the AlexeyAB fork: (x - m)/sqrt(u + 1e-5). For every u there is a v
- * that makes both the same,
- *     sqrt(v) + 1e-6 = sqrt(u + 1e-5),
- * and what training here collects is such a v (it adds 1e-5). So networks in memory always hold v, every back end computes Darknet's
- * formula, and only files know u: those whose header is the fork's, or whose cfg says bn_epsilon=alexeyab. The other way round u may come
- * out below 0, if v is below 1e-5, which no training here and no file of the fork gives; then it is 0.
+ * Batch norm of Darknet in inference: (x - m)/(sqrt(v) + 1e-6). Of the AlexeyAB fork: (x -
+ * m)/sqrt(u + 1e-5). For every u there is a v that makes both the same, sqrt(v) + 1e-6 = sqrt(u +
+ * 1e-5), and what training here collects is such a v (it adds 1e-5). So networks in memory always
+ * hold v, every back end computes Darknet's formula, and only files know u: those whose header is
+ * the fork's, or whose cfg says bn_epsilon=alexeyab. The other way round u may come out below 0, if
+ * v is below 1e-5, which no training here and no file of the fork gives; then it is 0.
  *
  * The fork also stores the biases of a [batchnorm], before all else of the layer. */
 #include "host/net_internal.h"
 #include <math.h>
 
-typedef struct { float *p; size_t n; int variances; } part;
+typedef struct {
+    float *p;
+    size_t n;
+    int variances;
+} part;
 enum { PARTS = 5 };
 
 static float to_host(float u) {
@@ -22,7 +27,7 @@ static float to_host(float u) {
 
 static float to_fork(float v) {
     double r = sqrt((double)v) + 1e-6, u = r * r - 1e-5;
-    return u < 0 ? 0 : (float)u;        /* a NaN stays */
+    return u < 0 ? 0 : (float)u; /* a NaN stays */
 }
 
 static int put_norm(const layer *l, size_t n, part *out) {
@@ -32,7 +37,8 @@ static int put_norm(const layer *l, size_t n, part *out) {
     return 3;
 }
 
-/* The arrays of a layer in the order of the file; loading: without what the cfg says not to load; fork: of the fork's files. */
+/* The arrays of a layer in the order of the file; loading: without what the cfg says not to load;
+ * fork: of the fork's files. */
 static int parts_of(const layer *l, int loading, int fork, part out[PARTS]) {
     size_t n = (size_t)l->n, outputs = (size_t)l->outputs, size = (size_t)l->size;
     int norm = l->batch_normalize && !(loading && l->dontloadscales), k = 0;
@@ -71,7 +77,9 @@ static long long floats(const layer *l, int fork) {
 }
 
 long long host_layer_floats(const layer *l) { return floats(l, 0); }
-long long host_file_floats(const layer *l, const weights_head *head) { return floats(l, head->fork); }
+long long host_file_floats(const layer *l, const weights_head *head) {
+    return floats(l, head->fork);
+}
 
 static size_t variances(const layer *l, float **p) {
     part all[PARTS];
@@ -114,7 +122,8 @@ static int flip(const layer *l) {
     return 0;
 }
 
-int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start, int end, char *err) {
+int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start,
+                    int end, char *err) {
     weights_head head;
     part all[PARTS];
     if (weights_head_read(p, len, path, &head, err)) return -1;
@@ -127,12 +136,15 @@ int host_stock_load(network *net, const unsigned char *p, size_t len, const char
         for (int k = 0; k < n; k++) {
             size_t bytes = all[k].n * sizeof(float);
             if ((size_t)(p + len - at) < bytes) {
-                snprintf(err, ERR_LEN, "%s: ends inside layer %d: cut short, or weights of another network", path, i);
+                snprintf(err, ERR_LEN,
+                         "%s: ends inside layer %d: cut short, or weights of another network", path,
+                         i);
                 return -1;
             }
             memcpy(all[k].p, at, bytes);
             at += bytes;
-            if (all[k].variances && convert) for (size_t j = 0; j < all[k].n; j++) all[k].p[j] = to_host(all[k].p[j]);
+            if (all[k].variances && convert)
+                for (size_t j = 0; j < all[k].n; j++) all[k].p[j] = to_host(all[k].p[j]);
         }
         if (n && l->type == CONVOLUTIONAL && l->flipped && flip(l)) {
             snprintf(err, ERR_LEN, "%s: not enough memory to read it", path);
@@ -154,12 +166,14 @@ int host_stock_save(const network *net, int end, FILE *f) {
     int fork = host_of(net)->epsilon == CFG_EPSILON_ALEXEYAB, version[3] = {0, 2, fork ? 5 : 0};
     uint64_t seen = *net->seen;
     part all[PARTS];
-    if (fwrite(version, sizeof version, 1, f) != 1 || fwrite(&seen, sizeof seen, 1, f) != 1) return -1;
+    if (fwrite(version, sizeof version, 1, f) != 1 || fwrite(&seen, sizeof seen, 1, f) != 1)
+        return -1;
     for (int i = 0; i < end && i < net->n; i++) {
         int n = parts_of(&net->layers[i], 0, fork, all);
         for (int k = 0; k < n; k++) {
-            int bad = fork && all[k].variances ? write_fork_variances(&all[k], f)
-                                               : fwrite(all[k].p, sizeof(float), all[k].n, f) != all[k].n;
+            int bad = fork && all[k].variances
+                          ? write_fork_variances(&all[k], f)
+                          : fwrite(all[k].p, sizeof(float), all[k].n, f) != all[k].n;
             if (bad) return -1;
         }
     }

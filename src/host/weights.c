@@ -1,25 +1,30 @@
-/* weights.c - weights files: the host's format first and complete (stock.c), then a trailer of ours. A file is read once
- * into memory, measured, and taken from there. The trailer, little-endian:
- *     "MPTRAIL1"  u32 version  u32 crc32 of the payload  u64 payload length  payload
- * The payload is a row of chunks: four letters, u64 length, bytes. Unknown chunks are passed over.
- *     PHI   82 floats                       BNRM  biases of each [batchnorm], which the host does not store
+/* weights.c - weights files: the host's format first and complete (stock.c), then a trailer of
+ * ours. A file is read once into memory, measured, and taken from there. The trailer,
+ * little-endian: "MPTRAIL1"  u32 version  u32 crc32 of the payload  u64 payload length  payload The
+ * payload is a row of chunks: four letters, u64 length, bytes. Unknown chunks are passed over. PHI
+ * 82 floats                       BNRM  biases of each [batchnorm], which the host does not store
  *     RUNS  running mean, variance of each [perturb], (C,4) + (C,4)
- *     ONEP  the running statistics of one pass (statistics.c): batch norms' in order, then [perturb]s'; absent: none
- *     EMA   u64 steps averaged, then the live parameters in the order of ema.c: everything else here, and the host's part, is of the
- *           average; in files to go on from
- *     VARS  the rolling variances as they are, where the host's part has the fork's (stock.c); in files to go on from
- *     STEP  u64 seen, u64 seed, f32 t of inference
- *     LOOP  f64 moving average of the loss, f64 seconds so far; in files to go on from
- *     OPTM  i32 t, i32 adam; then per trainable layer weights, biases, scales: m and v, or SGD's updates; then phi's */
-#include "host/files.h"
+ *     ONEP  the running statistics of one pass (statistics.c): batch norms' in order, then
+ * [perturb]s'; absent: none EMA   u64 steps averaged, then the live parameters in the order of
+ * ema.c: everything else here, and the host's part, is of the average; in files to go on from VARS
+ * the rolling variances as they are, where the host's part has the fork's (stock.c); in files to go
+ * on from STEP  u64 seen, u64 seed, f32 t of inference LOOP  f64 moving average of the loss, f64
+ * seconds so far; in files to go on from OPTM  i32 t, i32 adam; then per trainable layer weights,
+ * biases, scales: m and v, or SGD's updates; then phi's */
+#include "base/files.h"
 #include "host/net_internal.h"
 #include "host/weights_file.h"
 #include <errno.h>
 #include <math.h>
 
-/* ---- a growing, or a read, row of bytes ------------------------------------------------------------------------ */
+/* ---- a growing, or a read, row of bytes
+ * ------------------------------------------------------------------------ */
 
-typedef struct { unsigned char *p; size_t len, cap, at; int bad; } bytes;
+typedef struct {
+    unsigned char *p;
+    size_t len, cap, at;
+    int bad;
+} bytes;
 
 static void put(bytes *b, const void *p, size_t n) {
     if (b->bad) return;
@@ -38,7 +43,8 @@ static void put(bytes *b, const void *p, size_t n) {
 }
 
 static void get(bytes *b, void *p, size_t n) {
-    if (b->bad || b->len - b->at < n) b->bad = 1;
+    if (b->bad || b->len - b->at < n)
+        b->bad = 1;
     else {
         if (n) memcpy(p, b->p + b->at, n);
         b->at += n;
@@ -74,7 +80,7 @@ static void move_optimizer(network *net, host_net *h, bytes *b, mover move) {
     int adam = net->adam;
     move(b, net->t, sizeof *net->t);
     move(b, &adam, sizeof adam);
-    if (adam != net->adam) {    /* the file is of the other optimizer: its state means nothing here */
+    if (adam != net->adam) { /* the file is of the other optimizer: its state means nothing here */
         b->bad = 1;
         return;
     }
@@ -99,7 +105,9 @@ static void move_optimizer(network *net, host_net *h, bytes *b, mover move) {
     move(b, h->dphi, sizeof h->dphi);
 }
 
-/* ---- saving ---------------------------------------------------------------------------------------------------- */
+/* ---- saving
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void begin_chunk(bytes *b, const char *tag, size_t *at) {
     uint64_t len = 0;
@@ -124,8 +132,10 @@ static void put_variances(const network *net, bytes *b) {
     size_t n = host_variances_len(net), at;
     float *p = malloc((n + 1) * sizeof *p);
     begin_chunk(b, "VARS", &at);
-    if (p) host_variances(net, p, 0);
-    else b->bad = 1;
+    if (p)
+        host_variances(net, p, 0);
+    else
+        b->bad = 1;
     put(b, p, n * sizeof *p);
     end_chunk(b, at);
     free(p);
@@ -172,7 +182,8 @@ static void payload(network *net, host_net *h, int resume, bytes *b) {
 }
 
 static int has_batchnorm(const network *net) {
-    for (int i = 0; i < net->n; i++) if (net->layers[i].type == BATCHNORM) return 1;
+    for (int i = 0; i < net->n; i++)
+        if (net->layers[i].type == BATCHNORM) return 1;
     return 0;
 }
 
@@ -192,8 +203,10 @@ static int append_trailer(FILE *f, network *net, host_net *h, int resume) {
 }
 
 /* Everything of the file into o, which is then closed. */
-static int write_all(file_out *o, network *net, int layers, int trailer, int resume, const char *path, char *err) {
-    if (!host_stock_save(net, layers, o->f) && (!trailer || !append_trailer(o->f, net, host_of(net), resume)))
+static int write_all(file_out *o, network *net, int layers, int trailer, int resume,
+                     const char *path, char *err) {
+    if (!host_stock_save(net, layers, o->f) &&
+        (!trailer || !append_trailer(o->f, net, host_of(net), resume)))
         return file_out_close(o, err);
     int e = errno;
     file_out_abort(o);
@@ -208,7 +221,8 @@ int host_save(network *net, const char *path, int resume, char *err) {
     engine_read(h->e, NULL);
     host_ema_select(h, net, 1);
     host_statistics_select(h, net, 0);
-    return write_all(&o, net, net->n, resume || h->shared.present || has_batchnorm(net), resume, path, err);
+    return write_all(&o, net, net->n, resume || h->shared.present || has_batchnorm(net), resume,
+                     path, err);
 }
 
 int host_save_upto(network *net, const char *path, int end, char *err) {
@@ -218,7 +232,9 @@ int host_save_upto(network *net, const char *path, int end, char *err) {
     return write_all(&o, net, end, 0, 0, path, err);
 }
 
-/* ---- loading --------------------------------------------------------------------------------------------------- */
+/* ---- loading
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* The payload's chunk `tag` as a row of its own, or a bad one. */
 static bytes find_chunk(const bytes *payload, const char *tag) {
@@ -240,15 +256,19 @@ static int chunk_ok(const bytes *b) { return !b->bad && b->at == b->len; }
 
 static size_t runs_bytes(const host_net *h) {
     size_t n = 0;
-    for (int k = 0; k < h->n_perturb; k++) n += 2 * sizeof(float) * PERTURB_K * (size_t)h->perturb[k].channels;
+    for (int k = 0; k < h->n_perturb; k++)
+        n += 2 * sizeof(float) * PERTURB_K * (size_t)h->perturb[k].channels;
     return n;
 }
 
-static int read_chunks(network *net, host_net *h, const bytes *all, int flags, const char *path, char *err) {
+static int read_chunks(network *net, host_net *h, const bytes *all, int flags, const char *path,
+                       char *err) {
     bytes b = find_chunk(all, "RUNS");
     if (h->shared.present && !b.bad) {
         if (b.len != runs_bytes(h)) {
-            snprintf(err, ERR_LEN, "%s: its running statistics are of other [perturb] layers than this cfg has", path);
+            snprintf(err, ERR_LEN,
+                     "%s: its running statistics are of other [perturb] layers than this cfg has",
+                     path);
             return -1;
         }
         move_runs(h, &b, move_get);
@@ -257,15 +277,18 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
     if (h->n_perturb && !b.bad) {
         get(&b, h->spare, sizeof(float) * host_statistics_len(h, net));
         if (!chunk_ok(&b)) {
-            snprintf(err, ERR_LEN, "%s: its statistics of one pass are of other layers than this cfg has", path);
+            snprintf(err, ERR_LEN,
+                     "%s: its statistics of one pass are of other layers than this cfg has", path);
             return -1;
         }
         h->one_pass = 1;
     }
     b = find_chunk(all, "PHI ");
     /* A phi named in the cfg wins: the user swaps it there. Another phi makes other statistics. */
-    if (h->shared.present && !b.bad && !h->phi_from_file) get(&b, h->phi, sizeof h->phi);
-    else if (!b.bad && b.len == sizeof h->phi && memcmp(b.p, h->phi, sizeof h->phi)) host_statistics_drop(h, net);
+    if (h->shared.present && !b.bad && !h->phi_from_file)
+        get(&b, h->phi, sizeof h->phi);
+    else if (!b.bad && b.len == sizeof h->phi && memcmp(b.p, h->phi, sizeof h->phi))
+        host_statistics_drop(h, net);
     b = find_chunk(all, "BNRM");
     if (!b.bad) move_batchnorms(net, &b, move_get);
     b = find_chunk(all, "STEP");
@@ -280,14 +303,18 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
     b = find_chunk(all, "LOOP");
     if (!b.bad && !(flags & HOST_CLEAR)) {
         move_progress(h, &b, move_get);
-        h->progress.known = chunk_ok(&b) && isfinite(h->progress.average) && isfinite(h->progress.seconds);
+        h->progress.known = chunk_ok(&b) && isfinite(h->progress.average) &&
+                            isfinite(h->progress.seconds);
     }
     b = find_chunk(all, "OPTM");
     if (!b.bad && !(flags & HOST_CLEAR)) {
         move_optimizer(net, h, &b, move_get);
         if (!chunk_ok(&b)) {
-            snprintf(err, ERR_LEN, "%s: its optimizer state does not fit this cfg (adam=, layers); use -clear to start "
-                     "a new run from its weights", path);
+            snprintf(
+                err, ERR_LEN,
+                "%s: its optimizer state does not fit this cfg (adam=, layers); use -clear to start "
+                "a new run from its weights",
+                path);
             return -1;
         }
     }
@@ -296,8 +323,11 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
         move_ema(net, h, &b, move_get);
         if (!chunk_ok(&b)) {
             host_ema_drop(h);
-            snprintf(err, ERR_LEN, "%s: the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use -clear to "
-                     "start a new run from the average", path);
+            snprintf(
+                err, ERR_LEN,
+                "%s: the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use -clear to "
+                "start a new run from the average",
+                path);
             return -1;
         }
         h->ema_in = 1;
@@ -316,9 +346,13 @@ static void exact_variances(network *net, const bytes *all) {
     free(p);
 }
 
-typedef struct { long long head, stock; int layers; } extent;
+typedef struct {
+    long long head, stock;
+    int layers;
+} extent;
 
-/* Does the cfg leave out parts of a file? What stands after the parts it takes may then be the rest. */
+/* Does the cfg leave out parts of a file? What stands after the parts it takes may then be the
+ * rest. */
 static int takes_parts(const network *net) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
@@ -328,7 +362,8 @@ static int takes_parts(const network *net) {
 }
 
 /* Where the host's part ends, by the sizes of this network's layers; layers == net->n: complete. */
-static int measure(const network *net, const unsigned char *p, size_t len, const char *path, extent *x, char *err) {
+static int measure(const network *net, const unsigned char *p, size_t len, const char *path,
+                   extent *x, char *err) {
     weights_head head;
     if (weights_head_read(p, len, path, &head, err)) return -1;
     x->head = (long long)head.bytes;
@@ -347,15 +382,20 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
     const unsigned char *payload;
     size_t n;
     char ignored[ERR_LEN];
-    if (need < size && takes_parts(net) && weights_trailer(p + need, (size_t)(size - need), path, &payload, &n, ignored)) x->stock = size;
+    if (need < size && takes_parts(net) &&
+        weights_trailer(p + need, (size_t)(size - need), path, &payload, &n, ignored))
+        x->stock = size;
     if (x->layers > 0) return 0;
-    snprintf(err, ERR_LEN, "%s: %lld bytes, but this cfg needs %lld: weights of another network or number of classes (`metaperturb "
-             "weights partial` cuts off what does not fit), or a file cut short",
-             path, size, need);
+    snprintf(
+        err, ERR_LEN,
+        "%s: %lld bytes, but this cfg needs %lld: weights of another network or number of classes (`metaperturb "
+        "weights partial` cuts off what does not fit), or a file cut short",
+        path, size, need);
     return -1;
 }
 
-static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags, char *err) {
+static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags,
+                        char *err) {
     host_net *h = host_of(net);
     extent x;
     const unsigned char *payload;
@@ -366,11 +406,13 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     if (weights_finite(p, (size_t)x.head, (size_t)x.stock, path, err)) return -1;
     if (x.layers < net->n) {
         if (!(flags & HOST_PARTIAL_OK)) {
-            snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, this cfg has %d", path, x.layers,
-                     net->n);
+            snprintf(err, ERR_LEN,
+                     "%s: holds the weights of the first %d layers only, this cfg has %d", path,
+                     x.layers, net->n);
             return -1;
         }
-        fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path, x.layers, net->n);
+        fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path,
+                x.layers, net->n);
     }
     engine_read(h->e, NULL);
     host_statistics_drop(h, net);

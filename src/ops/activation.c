@@ -8,21 +8,21 @@ typedef void backward_loop(float *dx, const float *dy, const float *x, const flo
 
 /* Where dx is dy or y is x, each number is read before its place is written: no conflict that stops
  * vectors (ivdep). */
-#define LOOPS(clones, kind, value, slope) \
-    clones static void forward_##kind(float *ys, const float *xs, size_t n) { \
-        _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) { \
-            const float x = xs[i]; \
-            ys[i] = value; \
-        } \
-    } \
+#define LOOPS(clones, kind, value, slope)                                           \
+    clones static void forward_##kind(float *ys, const float *xs, size_t n) {       \
+        _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) {                       \
+            const float x = xs[i];                                                  \
+            ys[i] = value;                                                          \
+        }                                                                           \
+    }                                                                               \
     clones static void backward_##kind(float *dx, const float *dy, const float *xs, \
-                                       const float *ys, size_t n) { \
-        _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) { \
-            const float x = xs[i], y = ys[i]; \
-            (void)x; \
-            (void)y; \
-            dx[i] = dy[i] * (slope); \
-        } \
+                                       const float *ys, size_t n) {                 \
+        _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) {                       \
+            const float x = xs[i], y = ys[i];                                       \
+            (void)x;                                                                \
+            (void)y;                                                                \
+            dx[i] = dy[i] * (slope);                                                \
+        }                                                                           \
     }
 #define BENT(kind, value, slope)
 #define EACH(kind, value, slope) LOOPS(, kind, value, slope)
@@ -43,21 +43,26 @@ static const struct {
     forward_loop *forward;
     backward_loop *backward;
 } table[] = {
-    ACTIVATIONS(ROW)
-    {"normalize_channels", 1, 1, NULL, NULL},
+    ACTIVATIONS(ROW){"normalize_channels", 1, 1, NULL, NULL},
     {"normalize_channels_softmax", 1, 1, NULL, NULL},
     {"normalize_channels_softmax_maxval", 1, 1, NULL, NULL},
 };
 #undef ROW
 _Static_assert(sizeof table / sizeof *table == ACT_COUNT, "one row for each kind");
 
-static const struct { const char *name; act_kind kind; } others[] = {
-    {"silu", ACT_SWISH}, {"norm_chan", ACT_NORM_CHAN}, {"norm_chan_softmax", ACT_NORM_CHAN_SOFTMAX},
+static const struct {
+    const char *name;
+    act_kind kind;
+} others[] = {
+    {"silu", ACT_SWISH},
+    {"norm_chan", ACT_NORM_CHAN},
+    {"norm_chan_softmax", ACT_NORM_CHAN_SOFTMAX},
     {"norm_chan_softmax_maxval", ACT_NORM_CHAN_SOFTMAX_MAXVAL},
 };
 
 int act_from_name(const char *name) {
-    for (int i = 0; i < ACT_COUNT; i++) if (!strcmp(table[i].name, name)) return i;
+    for (int i = 0; i < ACT_COUNT; i++)
+        if (!strcmp(table[i].name, name)) return i;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strcmp(others[i].name, name)) return (int)others[i].kind;
     return -1;

@@ -10,7 +10,7 @@
 VEC_CLONES
 static float greatest(const float *x, size_t c) {
     float most = x[0];
-    #pragma omp simd reduction(max : most)
+#pragma omp simd reduction(max : most)
     for (size_t i = 0; i < c; i++) most = x[i] > most ? x[i] : most;
     return most;
 }
@@ -18,7 +18,7 @@ static float greatest(const float *x, size_t c) {
 VEC_CLONES
 static void share_row(float *y, const float *x, size_t c) {
     float sum = 0;
-    #pragma omp simd reduction(+ : sum)
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < c; i++) sum += x[i] > 0 ? x[i] : 0;
     float over = 1 / (sum + CHANNEL_EPS);
     for (size_t i = 0; i < c; i++) y[i] = (x[i] > 0 ? x[i] : 0) * over;
@@ -28,7 +28,7 @@ static void share_row(float *y, const float *x, size_t c) {
 VEC_CLONES
 static void softmax_row(float *y, const float *x, size_t c, float shift, float eps) {
     float sum = 0;
-    #pragma omp simd reduction(+ : sum)
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < c; i++) {
         float e = vec_exp(x[i] - shift);
         y[i] = e;
@@ -42,17 +42,20 @@ void act_channels_forward(float *y, const float *x, size_t rows, size_t c, act_k
     assert(act_over_channels(a) && c > 0);
     for (size_t r = 0; r < rows; r++, x += c, y += c) {
         float most = a == ACT_NORM_CHAN ? 0 : greatest(x, c);
-        if (a == ACT_NORM_CHAN) share_row(y, x, c);
-        else if (a == ACT_NORM_CHAN_SOFTMAX_MAXVAL) softmax_row(y, x, c, most, CHANNEL_EPS);
+        if (a == ACT_NORM_CHAN)
+            share_row(y, x, c);
+        else if (a == ACT_NORM_CHAN_SOFTMAX_MAXVAL)
+            softmax_row(y, x, c, most, CHANNEL_EPS);
         /* Without a shift e^x overflows above 88; eps shrinks with the rest. */
-        else softmax_row(y, x, c, most > 0 ? most : 0, CHANNEL_EPS * vec_exp(most > 0 ? -most : 0));
+        else
+            softmax_row(y, x, c, most > 0 ? most : 0, CHANNEL_EPS * vec_exp(most > 0 ? -most : 0));
     }
 }
 
 VEC_CLONES
 static float dot(const float *a, const float *b, size_t c) {
     float sum = 0;
-    #pragma omp simd reduction(+ : sum)
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < c; i++) sum += a[i] * b[i];
     return sum;
 }
@@ -60,7 +63,7 @@ static float dot(const float *a, const float *b, size_t c) {
 VEC_CLONES
 static void share_back(float *dx, const float *dy, const float *x, size_t c, float g) {
     float sum = 0;
-    #pragma omp simd reduction(+ : sum)
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < c; i++) sum += x[i] > 0 ? x[i] : 0;
     float over = 1 / (sum + CHANNEL_EPS);
     for (size_t i = 0; i < c; i++) dx[i] = x[i] > 0 ? (dy[i] - g) * over : 0;
@@ -73,7 +76,8 @@ static void softmax_back(float *dx, const float *dy, const float *y, size_t c, f
 
 static size_t first_greatest(const float *x, size_t c) {
     size_t at = 0;
-    for (size_t i = 1; i < c; i++) if (x[i] > x[at]) at = i;
+    for (size_t i = 1; i < c; i++)
+        if (x[i] > x[at]) at = i;
     return at;
 }
 
@@ -89,7 +93,7 @@ void act_channels_backward(float *dx, const float *dy, const float *x, const flo
         softmax_back(dx, dy, y, c, g);
         if (a == ACT_NORM_CHAN_SOFTMAX_MAXVAL) {
             size_t top = first_greatest(x, c);
-            dx[top] -= g * CHANNEL_EPS * y[top];    /* y = 1/(sum + eps) there */
+            dx[top] -= g * CHANNEL_EPS * y[top]; /* y = 1/(sum + eps) there */
         }
     }
 }

@@ -90,9 +90,10 @@ VEC_INLINE float act_hard_mish_slope(float x) { return x > 0 ? 1 : x > -2 ? x + 
 
 /* Of the kinds over channels, which have no value of one number: NaN. */
 VEC_INLINE float act_value(float x, act_kind a) {
-#define ACT_CASE(kind, name, value, ...) case ACT_##kind: return value;
+#define ACT_CASE(kind, name, value, ...) \
+    case ACT_##kind: return value;
     switch (a) {
-    ACTIVATIONS(ACT_CASE)
+        ACTIVATIONS(ACT_CASE)
     default: return vec_bits(0x7fc00000u);
     }
 #undef ACT_CASE
@@ -100,9 +101,10 @@ VEC_INLINE float act_value(float x, act_kind a) {
 
 /* y = act_value(x, a); x is read only by those of act_needs_input. */
 VEC_INLINE float act_slope_at(float x, float y, act_kind a) {
-#define ACT_CASE(kind, name, value, slope, ...) case ACT_##kind: return slope;
+#define ACT_CASE(kind, name, value, slope, ...) \
+    case ACT_##kind: return slope;
     switch (a) {
-    ACTIVATIONS(ACT_CASE)
+        ACTIVATIONS(ACT_CASE)
     default: return vec_bits(0x7fc00000u);
     }
 #undef ACT_CASE

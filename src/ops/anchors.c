@@ -9,7 +9,14 @@ enum { MOST_ROUNDS = 1000 };
 
 /* One start: for each box the best IoU and whose it is; the anchors, with the sums they are made
  * from. */
-typedef struct { float *iou; int *whose; float *anchors; double *sums; double mean; int ok; } start;
+typedef struct {
+    float *iou;
+    int *whose;
+    float *anchors;
+    double *sums;
+    double mean;
+    int ok;
+} start;
 
 /* iou (max=), whose (=) where it is greater. */
 VEC_CLONES
@@ -70,11 +77,12 @@ static int move(start *s, const anchors_args *a) {
         sum[1] += (double)a->wh[2 * i + 1];
         sum[2]++;
     }
-    for (int c = 0; c < a->k; c++) for (int d = 0; d < 2 && s->sums[3 * c + 2] > 0; d++) {
-        float mean = (float)(s->sums[3 * c + d] / s->sums[3 * c + 2]);
-        moved |= mean != s->anchors[2 * c + d];
-        s->anchors[2 * c + d] = mean;
-    }
+    for (int c = 0; c < a->k; c++)
+        for (int d = 0; d < 2 && s->sums[3 * c + 2] > 0; d++) {
+            float mean = (float)(s->sums[3 * c + d] / s->sums[3 * c + 2]);
+            moved |= mean != s->anchors[2 * c + d];
+            s->anchors[2 * c + d] = mean;
+        }
     return moved;
 }
 
@@ -128,7 +136,7 @@ int anchors_fit(float *anchors, double *mean_iou, const anchors_args *a, void *s
         s[i].iou = s[i].anchors + 2 * a->k;
         s[i].whose = (int *)(s[i].iou + a->n);
     }
-    #pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < a->starts; i++) run(&s[i], a, i);
     for (int i = 0; i < a->starts; i++)
         if (s[i].ok && (best < 0 || s[i].mean > s[best].mean)) best = i;

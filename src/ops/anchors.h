@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 typedef struct {
-    const float *wh;        /* (n,2) widths and heights above 0, in any unit */
+    const float *wh; /* (n,2) widths and heights above 0, in any unit */
     size_t n;
-    int k, starts;          /* both at least 1 */
+    int k, starts; /* both at least 1 */
     uint64_t seed;
 } anchors_args;
 

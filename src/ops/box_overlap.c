@@ -6,11 +6,13 @@
 
 /* One side of two boxes: how far they overlap (negative: a gap), how long both are together; and
  * their slopes when the first box moves, and when it grows at both ends, by one each. */
-typedef struct { double overlap, overlap_move, overlap_grow, both, both_move, both_grow; } side;
+typedef struct {
+    double overlap, overlap_move, overlap_grow, both, both_move, both_grow;
+} side;
 
 static side side_of(double x, double w, double xt, double wt) {
     double l = x - w / 2, r = x + w / 2, lt = xt - wt / 2, rt = xt + wt / 2;
-    int left_in = l > lt, right_in = r < rt, left_out = l < lt, right_out = r > rt;
+    int left_in = l > lt, right_in = r < rt, left_out = l<lt, right_out = r> rt;
     return (side){
         .overlap = fmin(r, rt) - fmax(l, lt),
         .overlap_move = right_in - left_in,
@@ -27,7 +29,7 @@ typedef struct {
     side x, y;
     int meet;
     double w, h, wt, ht, overlap, all, d2, c2;
-    double right, down;         /* from the first centre to the second */
+    double right, down; /* from the first centre to the second */
 } two_boxes;
 
 static two_boxes both_of(box_rect a, box_rect b) {
@@ -77,7 +79,9 @@ float box_distance_iou(box_rect a, box_rect b, float power) {
     return (float)diou_of(&t, (double)power);
 }
 
-typedef struct { double x, y, w, h; } step;
+typedef struct {
+    double x, y, w, h;
+} step;
 static step add(step a, step b) { return (step){a.x + b.x, a.y + b.y, a.w + b.w, a.h + b.h}; }
 
 /* Of overlap/all, when the overlap grows by `overlap` and the first box by `area`. */

@@ -33,13 +33,14 @@ static int by_image(const void *p, const void *q) {
     return compare_box(a, b);
 }
 
-/* One class: its true boxes by image, its detections by score, for each detection the true box it overlaps most (-1: none). */
+/* One class: its true boxes by image, its detections by score, for each detection the true box it
+ * overlaps most (-1: none). */
 typedef struct {
     const scored_box *truth, *found;
     size_t n_truth, n_found;
     long *best;
     double *iou;
-    char *taken;        /* (n_truth) */
+    char *taken; /* (n_truth) */
     double *precision, *recall;
 } one_class;
 
@@ -47,8 +48,10 @@ static size_t first_of_image(const one_class *c, int image) {
     size_t lo = 0, hi = c->n_truth;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (c->truth[mid].image < image) lo = mid + 1;
-        else hi = mid;
+        if (c->truth[mid].image < image)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -106,7 +109,8 @@ static double average_precision(one_class *c, double threshold, int points) {
         c->precision[i] = (double)hits / (double)(i + 1);
         c->recall[i] = (double)hits / (double)c->n_truth;
     }
-    for (size_t i = c->n_found; i-- > 1;) c->precision[i - 1] = fmax(c->precision[i - 1], c->precision[i]);
+    for (size_t i = c->n_found; i-- > 1;)
+        c->precision[i - 1] = fmax(c->precision[i - 1], c->precision[i]);
     return points ? mean_of_points(c, points) : area(c);
 }
 

@@ -4,7 +4,8 @@
 
 void metrics_add(metrics *m, const float *p, int classes, int truth, int k) {
     int best = 0, above = 0;
-    for (int c = 1; c < classes; c++) if (p[c] > p[best]) best = c;
+    for (int c = 1; c < classes; c++)
+        if (p[c] > p[best]) best = c;
     for (int c = 0; c < classes; c++) above += p[c] > p[truth] || (p[c] == p[truth] && c < truth);
     double conf = (double)p[best], pt = (double)p[truth];
     int bin = (int)(conf * METRIC_BINS);

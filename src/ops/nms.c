@@ -5,7 +5,10 @@
 
 enum { OBJECTNESS = 4, CLASS = 5 };
 
-typedef struct { float *rows; size_t per, column; } table;
+typedef struct {
+    float *rows;
+    size_t per, column;
+} table;
 
 static float score(const table *t, size_t row) { return t->rows[row * t->per + t->column]; }
 
@@ -51,17 +54,20 @@ static int too_near(box_rect a, box_rect b, const nms_rule *r) {
 /* Those of order[] that stay, best first, are the ones to hold the rest against. */
 static void one_column(const table *t, size_t n, const nms_rule *r, size_t *order) {
     size_t left = 0, kept = 0;
-    for (size_t i = 0; i < n; i++) if (score(t, i) != 0) order[left++] = i;
+    for (size_t i = 0; i < n; i++)
+        if (score(t, i) != 0) order[left++] = i;
     sort(t, order, left);
     for (size_t i = 0; i < left; i++) {
         size_t k = 0;
         box_rect b = box_of(t, order[i]);
         while (k < kept && !too_near(box_of(t, order[k]), b, r)) k++;
         float *row = t->rows + order[i] * t->per;
-        if (k == kept) order[kept++] = order[i];
+        if (k == kept)
+            order[kept++] = order[i];
         else if (t->column == OBJECTNESS)
             memset(row + OBJECTNESS, 0, (t->per - OBJECTNESS) * sizeof *row);
-        else row[t->column] = 0;
+        else
+            row[t->column] = 0;
     }
 }
 

@@ -15,7 +15,10 @@
 #include <stddef.h>
 
 typedef enum { NMS_DEFAULT, NMS_GREEDY, NMS_DIOU, NMS_OBJECTNESS } nms_kind;
-typedef struct { nms_kind kind; float thresh, beta; } nms_rule;
+typedef struct {
+    nms_kind kind;
+    float thresh, beta;
+} nms_rule;
 
 /* order: (n) of scratch. */
 void nms(float *rows, size_t n, int classes, const nms_rule *rule, size_t *order);

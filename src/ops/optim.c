@@ -3,7 +3,7 @@
 #include "ops/vecmath.h"
 #include <math.h>
 
-enum { CHUNK = 1 << 14 };   /* floats; below it a second thread costs more than it saves */
+enum { CHUNK = 1 << 14 }; /* floats; below it a second thread costs more than it saves */
 
 VEC_CLONES
 static void sgd_chunk(float *w, float *u, size_t n, float step, float keep, float shrink) {
@@ -21,7 +21,9 @@ void sgd_step(float *w, float *update, size_t n, const sgd_args *a, int batch) {
         sgd_chunk(w + i, update + i, n - i < CHUNK ? n - i : CHUNK, step, a->momentum, shrink);
 }
 
-typedef struct { float scale, decay, b1, b2, step, root, eps; } adam_now;
+typedef struct {
+    float scale, decay, b1, b2, step, root, eps;
+} adam_now;
 
 VEC_CLONES
 static void adam_chunk(float *w, float *u, float *m, float *v, size_t n, adam_now a) {
@@ -34,10 +36,13 @@ static void adam_chunk(float *w, float *u, float *m, float *v, size_t n, adam_no
     }
 }
 
-void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch) {
+void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam_args *a,
+               int batch) {
     /* The bias corrections in double: 1 - 0.999^1 has three digits left in float. */
     double c1 = 1 - pow((double)a->beta1, a->t), c2 = 1 - pow((double)a->beta2, a->t);
-    adam_now now = {-1 / (float)batch, a->decay, a->beta1, a->beta2, (float)((double)a->rate / c1), (float)(1 / sqrt(c2)), a->eps};
+    adam_now now = {
+        -1 / (float)batch,     a->decay, a->beta1, a->beta2, (float)((double)a->rate / c1),
+        (float)(1 / sqrt(c2)), a->eps};
 #pragma omp parallel for schedule(static) if (n > CHUNK)
     for (size_t i = 0; i < n; i += CHUNK)
         adam_chunk(w + i, update + i, m + i, v + i, n - i < CHUNK ? n - i : CHUNK, now);
@@ -50,5 +55,6 @@ static void ema_chunk(float *avg, const float *w, size_t n, float rate) {
 
 void ema_step(float *avg, const float *w, size_t n, float rate) {
 #pragma omp parallel for schedule(static) if (n > CHUNK)
-    for (size_t i = 0; i < n; i += CHUNK) ema_chunk(avg + i, w + i, n - i < CHUNK ? n - i : CHUNK, rate);
+    for (size_t i = 0; i < n; i += CHUNK)
+        ema_chunk(avg + i, w + i, n - i < CHUNK ? n - i : CHUNK, rate);
 }

@@ -7,14 +7,21 @@
 
 /* Darknet's SGD (convolutional_layer.c, update): update -= decay*batch*w; w += rate/batch*update;
  * update *= momentum. decay is 0 for biases and scales there. */
-typedef struct { float rate, momentum, decay; } sgd_args;
+typedef struct {
+    float rate, momentum, decay;
+} sgd_args;
 void sgd_step(float *w, float *update, size_t n, const sgd_args *a, int batch);
 
-typedef struct { float rate, beta1, beta2, eps, decay; int t; } adam_args;   /* t: 1 at the first step */
+typedef struct {
+    float rate, beta1, beta2, eps, decay;
+    int t;
+} adam_args; /* t: 1 at the first step */
 
 /* torch.optim.Adam with weight_decay (L2 in the gradient): g = -update/batch + decay*w;
- * m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * (m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + eps); update = 0. */
-void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam_args *a, int batch);
+ * m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; w -= rate * (m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + eps);
+ * update = 0. */
+void adam_step(float *w, float *update, float *m, float *v, size_t n, const adam_args *a,
+               int batch);
 
 /* A moving average: avg += rate * (w - avg); rate 1 makes it w, bit for bit.
  *

@@ -1,6 +1,6 @@
-/* perturb_device_calls.h - the functions of perturb_cuda.h, by the loops of perturb_device_run.h. Included behind that one by what also defines
- *   ON_STREAM(s)        what EACH runs from now on belongs to this stream
- *   complaint()         NULL, or what went wrong since it was last asked
+/* perturb_device_calls.h - the functions of perturb_cuda.h, by the loops of perturb_device_run.h.
+ * Included behind that one by what also defines ON_STREAM(s)        what EACH runs from now on
+ * belongs to this stream complaint()         NULL, or what went wrong since it was last asked
  * ops/perturb_cuda.cu for the device; the tests' stand-in for it for the CPU. */
 #include "ops/perturb_cuda.h"
 
@@ -23,7 +23,8 @@ size_t perturb_cuda_work_bytes(shape4 s) {
     return work;
 }
 
-static perturb_job job_of(const perturb_args *a, const float *x, const float *phi, void *tape, void *work) {
+static perturb_job job_of(const perturb_args *a, const float *x, const float *phi, void *tape,
+                          void *work) {
     perturb_job b;
     size_t tape_bytes, work_bytes;
     memset(&b, 0, sizeof b);
@@ -35,8 +36,10 @@ static perturb_job job_of(const perturb_args *a, const float *x, const float *ph
     return b;
 }
 
-const char *perturb_cuda_forward(float *y, void *tape, int keep, float *running_mean, float *running_var, const float *x, const float *phi,
-                                 const perturb_args *a, const perturb_now *now, void *work, void *stream) {
+const char *perturb_cuda_forward(float *y, void *tape, int keep, float *running_mean,
+                                 float *running_var, const float *x, const float *phi,
+                                 const perturb_args *a, const perturb_now *now, void *work,
+                                 void *stream) {
     perturb_job b = job_of(a, x, phi, tape, work);
     b.now = now;
     b.y = y;
@@ -48,9 +51,11 @@ const char *perturb_cuda_forward(float *y, void *tape, int keep, float *running_
     return complaint();
 }
 
-const char *perturb_cuda_backward(float *dx, int add_dx, double *dphi, const float *dy, const void *tape, const float *x, const float *phi,
-                                  const perturb_args *a, const perturb_now *now, void *work, void *stream) {
-    perturb_job b = job_of(a, x, phi, (void *)tape, work);    /* backward only reads the tape */
+const char *perturb_cuda_backward(float *dx, int add_dx, double *dphi, const float *dy,
+                                  const void *tape, const float *x, const float *phi,
+                                  const perturb_args *a, const perturb_now *now, void *work,
+                                  void *stream) {
+    perturb_job b = job_of(a, x, phi, (void *)tape, work); /* backward only reads the tape */
     b.now = now;
     b.dx = dx;
     b.add_dx = add_dx;

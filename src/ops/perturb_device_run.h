@@ -1,8 +1,8 @@
-/* perturb_device_run.h - the order of the loops of perturb_device.h and of the blocks of perturb_march.h, and where their data lies. Included by
- * what defines
- *   EACH(loop, n, job)      runs loop(i, &job) for i = 0 .. n-1
- *   MARCH(kind, plan, job)  runs march_block_KIND for each of the plan's blocks; what one EACH or MARCH wrote, the next one sees
- * once: ops/perturb_cuda.cu for the device, tests/test_perturb_device.c for the CPU. */
+/* perturb_device_run.h - the order of the loops of perturb_device.h and of the blocks of
+ * perturb_march.h, and where their data lies. Included by what defines EACH(loop, n, job)      runs
+ * loop(i, &job) for i = 0 .. n-1 MARCH(kind, plan, job)  runs march_block_KIND for each of the
+ * plan's blocks; what one EACH or MARCH wrote, the next one sees once: ops/perturb_cuda.cu for the
+ * device, tests/test_perturb_device.c for the CPU. */
 #include "ops/perturb_march.h"
 
 static size_t device_round(size_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -14,7 +14,9 @@ static void *device_take(char *base, size_t *at, size_t bytes) {
     return p;
 }
 
-static size_t device_chunk_of(size_t rows) { return (rows + PERTURB_DEVICE_CHUNK - 1) / PERTURB_DEVICE_CHUNK; }
+static size_t device_chunk_of(size_t rows) {
+    return (rows + PERTURB_DEVICE_CHUNK - 1) / PERTURB_DEVICE_CHUNK;
+}
 
 /* Doubles that device_sum needs for so many rows. */
 static size_t device_chunks(size_t rows, size_t width) {
@@ -27,13 +29,17 @@ static size_t device_chunks(size_t rows, size_t width) {
 }
 
 /* Sets the job's pointers into tape and work; either may be NULL to learn the sizes. */
-static void device_layout(perturb_job *b, void *tape, size_t *tape_bytes, void *work, size_t *work_bytes) {
+static void device_layout(perturb_job *b, void *tape, size_t *tape_bytes, void *work,
+                          size_t *work_bytes) {
     shape4 s = b->a.s;
-    size_t n = shape_len(s), c = (size_t)s.c, pixels = n / c, bands = (size_t)dev_bands(s), units = (size_t)s.n * bands * c;
+    size_t n = shape_len(s), c = (size_t)s.c, pixels = n / c, bands = (size_t)dev_bands(s),
+           units = (size_t)s.n * bands * c;
     size_t rows = (size_t)s.n * (size_t)s.h, f = sizeof(float), d = sizeof(double), t = 0, w = 0;
-    size_t groups = ((size_t)s.n + PERTURB_DEVICE_BATCH - 1) / PERTURB_DEVICE_BATCH, sums = units * 54, most = 2 * groups * PERTURB_K * c;
+    size_t groups = ((size_t)s.n + PERTURB_DEVICE_BATCH - 1) / PERTURB_DEVICE_BATCH,
+           sums = units * 54, most = 2 * groups * PERTURB_K * c;
     march_plan plan;
-    if (march_plan_of(s, &plan) && plan.blocks * PERTURB_K * c > sums) sums = plan.blocks * PERTURB_K * c;
+    if (march_plan_of(s, &plan) && plan.blocks * PERTURB_K * c > sums)
+        sums = plan.blocks * PERTURB_K * c;
     if (device_chunks(sums / c, c) > most) most = device_chunks(sums / c, c);
     if (device_chunks(units, 54) > most) most = device_chunks(units, 54);
     if (device_chunks(rows, 18) > most) most = device_chunks(rows, 18);
@@ -58,7 +64,9 @@ static void device_layout(perturb_job *b, void *tape, size_t *tape_bytes, void *
     *work_bytes = w;
 }
 
-static int device_learned(const perturb_args *a) { return a->noise != PERTURB_NOISE_NONE && a->noise != PERTURB_NOISE_GAUSS; }
+static int device_learned(const perturb_args *a) {
+    return a->noise != PERTURB_NOISE_NONE && a->noise != PERTURB_NOISE_GAUSS;
+}
 
 /* Does this call go by blocks? */
 static int device_marches(const perturb_job *b, march_plan *plan) {
@@ -68,7 +76,8 @@ static int device_marches(const perturb_job *b, march_plan *plan) {
     return even && march_plan_of(b->a.s, plan);
 }
 
-/* Sums of the columns of `from` (n_rows, width), down to so few rows in `chunks` that dev_column does the rest. */
+/* Sums of the columns of `from` (n_rows, width), down to so few rows in `chunks` that dev_column
+ * does the rest. */
 static void device_sum(perturb_job *b, const float *from, size_t n_rows, int width) {
     b->from = from;
     b->n_rows = n_rows;
@@ -107,9 +116,12 @@ static void device_forward(const perturb_job *job) {
     int march = device_marches(&b, &plan);
     b.parts = march ? plan.bands * plan.tiles : dev_bands(s);
     if (b.a.scale && b.a.batch_stats) {
-        if (march) MARCH(features, plan, b);
-        else EACH(dev_features, units, b);
-        EACH(dev_feature_mean, ((size_t)s.n + PERTURB_DEVICE_BATCH - 1) / PERTURB_DEVICE_BATCH * PERTURB_K * c, b);
+        if (march)
+            MARCH(features, plan, b);
+        else
+            EACH(dev_features, units, b);
+        EACH(dev_feature_mean,
+             ((size_t)s.n + PERTURB_DEVICE_BATCH - 1) / PERTURB_DEVICE_BATCH * PERTURB_K * c, b);
     }
     if (b.a.scale) EACH(dev_statistics, PERTURB_K * c, b);
     EACH(dev_scale, c, b);
@@ -123,7 +135,8 @@ static void device_forward(const perturb_job *job) {
 
 static void device_phi_gradient(perturb_job b) {
     shape4 s = b.a.s;
-    size_t units = (size_t)s.n * (size_t)dev_bands(s) * (size_t)s.c, rows = (size_t)s.n * (size_t)s.h;
+    size_t units = (size_t)s.n * (size_t)dev_bands(s) * (size_t)s.c,
+           rows = (size_t)s.n * (size_t)s.h;
     double *chunks = b.chunks;
     EACH(dev_phi_rows, units, b);
     device_sum(&b, b.rows, units, 54);
@@ -139,7 +152,8 @@ static void device_phi_gradient(perturb_job b) {
 static void device_backward(const perturb_job *job) {
     perturb_job b = *job;
     shape4 s = b.a.s;
-    size_t n = shape_len(s), c = (size_t)s.c, pixels = n / c, units = (size_t)s.n * (size_t)dev_bands(s) * c;
+    size_t n = shape_len(s), c = (size_t)s.c, pixels = n / c,
+           units = (size_t)s.n * (size_t)dev_bands(s) * c;
     int features = b.a.scale && b.a.batch_stats;
     march_plan plan;
     int even = device_marches(&b, &plan), march;
@@ -152,8 +166,10 @@ static void device_backward(const perturb_job *job) {
     }
     march = even && b.through_alpha;
     b.parts = march ? plan.bands * plan.tiles : dev_bands(s);
-    if (march) MARCH(backward, plan, b);
-    else EACH(dev_direct, units, b);
+    if (march)
+        MARCH(backward, plan, b);
+    else
+        EACH(dev_direct, units, b);
     if (b.a.scale) {
         perturb_job ds = b;
         device_sum(&ds, b.rows, (size_t)s.n * (size_t)b.parts, s.c);
@@ -161,8 +177,11 @@ static void device_backward(const perturb_job *job) {
     }
     if (b.a.scale && b.dphi) EACH(dev_w_gradient, (size_t)10, b);
     if (features) EACH(dev_feature_coef, (size_t)s.n * PERTURB_K * c, b);
-    if (features && b.dx && even) EACH(dev_features_march, (size_t)s.n * (size_t)march_back_bands(s) * (size_t)s.w * (c / 4), b);
-    else if (features && b.dx) EACH(dev_features_back, n, b);
+    if (features && b.dx && even)
+        EACH(dev_features_march, (size_t)s.n * (size_t)march_back_bands(s) * (size_t)s.w * (c / 4),
+             b);
+    else if (features && b.dx)
+        EACH(dev_features_back, n, b);
     if (b.through_alpha && !march) {
         b.from = b.da;
         b.to = b.dasum;

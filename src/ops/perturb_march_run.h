@@ -1,6 +1,7 @@
-/* perturb_march_run.h - what a block of each kind does; see perturb_march.h. Included behind the definitions of
- *   MARCH_BLOCK(kind)   the head of a function of (size_t block, const perturb_job *b, const march_plan *p, float *shared, const int wide, ...)
- *   PHASE, MEANS, T     see perturb_march.h; ID is T's number in the block */
+/* perturb_march_run.h - what a block of each kind does; see perturb_march.h. Included behind the
+ * definitions of MARCH_BLOCK(kind)   the head of a function of (size_t block, const perturb_job *b,
+ * const march_plan *p, float *shared, const int wide, ...) PHASE, MEANS, T     see perturb_march.h;
+ * ID is T's number in the block */
 #include "ops/perturb_march.h"
 
 MARCH_BLOCK(features) {
@@ -9,7 +10,8 @@ MARCH_BLOCK(features) {
     PHASE(march_features_begin(T, ID, b, p, w, wide));
     for (int f = 0; f < PERTURB_K; f += once) {
         PHASE(march_features_put(T, shared, f, once, c, wide));
-        PHASE(march_collect(T, b->rows + (w.part * PERTURB_K + (size_t)f) * (size_t)c, shared, w.count, once * c, p->threads));
+        PHASE(march_collect(T, b->rows + (w.part * PERTURB_K + (size_t)f) * (size_t)c, shared,
+                            w.count, once * c, p->threads));
     }
 }
 

@@ -14,7 +14,8 @@ _Static_assert(sizeof names / sizeof *names == RATE_COUNT, "one name for each po
 rate_plan rate_default(void) { return (rate_plan){.power = 4, .least = 1e-5f, .sgdr_mult = 2}; }
 
 int rate_policy_from_name(const char *name) {
-    for (int i = 0; i < RATE_COUNT; i++) if (!strcmp(names[i], name)) return i;
+    for (int i = 0; i < RATE_COUNT; i++)
+        if (!strcmp(names[i], name)) return i;
     return -1;
 }
 
@@ -55,7 +56,8 @@ float rate_at(const rate_plan *p, long iteration) {
     case RATE_SIGMOID: return (float)(rate / (1 + exp((double)p->gamma * (i - p->step))));
     case RATE_RANDOM: return (float)drawn(p, iteration);
     case RATE_SGDR: return (float)sgdr(p, i);
-    case RATE_CONSTANT: case RATE_COUNT: break;
+    case RATE_CONSTANT:
+    case RATE_COUNT: break;
     }
     return p->rate;
 }

@@ -23,19 +23,26 @@
 #include <stdint.h>
 
 typedef enum {
-    RATE_CONSTANT, RATE_STEP, RATE_STEPS, RATE_EXP, RATE_POLY, RATE_SIGMOID, RATE_RANDOM, RATE_SGDR,
+    RATE_CONSTANT,
+    RATE_STEP,
+    RATE_STEPS,
+    RATE_EXP,
+    RATE_POLY,
+    RATE_SIGMOID,
+    RATE_RANDOM,
+    RATE_SGDR,
     RATE_COUNT
 } rate_policy;
 
 typedef struct {
     rate_policy policy;
-    float rate, least;              /* learning_rate, learning_rate_min */
+    float rate, least; /* learning_rate, learning_rate_min */
     int burn_in;
     float power, gamma, scale;
-    int step, max_batches;          /* at least 1 where step and poly divide by them */
-    int sgdr_cycle, sgdr_mult;      /* a cycle below 1: max_batches; a factor below 1: 1 */
-    int n;                          /* of steps= and scales= */
-    const int *steps;               /* rising */
+    int step, max_batches;     /* at least 1 where step and poly divide by them */
+    int sgdr_cycle, sgdr_mult; /* a cycle below 1: max_batches; a factor below 1: 1 */
+    int n;                     /* of steps= and scales= */
+    const int *steps;          /* rising */
     const float *scales;
     uint64_t seed;
 } rate_plan;

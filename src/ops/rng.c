@@ -11,7 +11,9 @@ void rng_threefry(uint32_t out[2], rng_key_t key, uint32_t c0, uint32_t c1) {
 
 rng_key_t rng_key(uint64_t seed, int use, uint64_t a, uint64_t b) {
     rng_key_t k = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t words[3][2] = {{(uint32_t)use, 0x6d657461u}, {(uint32_t)a, (uint32_t)(a >> 32)}, {(uint32_t)b, (uint32_t)(b >> 32)}};
+    uint32_t words[3][2] = {{(uint32_t)use, 0x6d657461u},
+                            {(uint32_t)a, (uint32_t)(a >> 32)},
+                            {(uint32_t)b, (uint32_t)(b >> 32)}};
     for (int i = 0; i < 3; i++) {
         uint32_t out[2];
         rng_threefry(out, k, words[i][0], words[i][1]);
@@ -77,13 +79,14 @@ uint32_t rng_u32(rng_stream *r) {
 
 float rng_uniform(rng_stream *r, float lo, float hi) {
     float v = lo + (hi - lo) * ((float)(rng_u32(r) >> 8) * 0x1p-24f);
-    return v < hi ? v : lo;     /* rounding may reach hi */
+    return v < hi ? v : lo; /* rounding may reach hi */
 }
 
 uint32_t rng_below(rng_stream *r, uint32_t n) {
     /* Numbers past the last whole multiple of n would favour the low ones: draw again. */
     uint32_t limit = UINT32_MAX - UINT32_MAX % n, u;
-    do u = rng_u32(r); while (u >= limit);
+    do u = rng_u32(r);
+    while (u >= limit);
     return u % n;
 }
 
@@ -93,8 +96,9 @@ float rng_normal(rng_stream *r) {
     return sqrtf(-2 * vec_log(u)) * c;
 }
 
-/* ln of a Gamma(a) variable: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000, with a uniform to the power
- * 1/a where a < 1. The logarithm, as small a give numbers far below the least double. */
+/* ln of a Gamma(a) variable: Marsaglia and Tsang, "A simple method for generating gamma variables",
+ * 2000, with a uniform to the power 1/a where a < 1. The logarithm, as small a give numbers far
+ * below the least double. */
 static double log_gamma(rng_stream *r, double a) {
     double boost = 0;
     if (a < 1) {
@@ -106,7 +110,8 @@ static double log_gamma(rng_stream *r, double a) {
         double x = (double)rng_normal(r), v = 1 + c * x;
         if (v <= 0) continue;
         v = v * v * v;
-        if (log(((double)rng_u32(r) + 0.5) * 0x1p-32) < 0.5 * x * x + d - d * v + d * log(v)) return boost + log(d * v);
+        if (log(((double)rng_u32(r) + 0.5) * 0x1p-32) < 0.5 * x * x + d - d * v + d * log(v))
+            return boost + log(d * v);
     }
 }
 

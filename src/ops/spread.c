@@ -11,7 +11,8 @@ spread spread_of(const double *v, int n) {
     return s;
 }
 
-/* Abramowitz and Stegun 26.7.3, 26.7.4: the share between -t and t, a finite series for whole degrees. */
+/* Abramowitz and Stegun 26.7.3, 26.7.4: the share between -t and t, a finite series for whole
+ * degrees. */
 static double between(double t, int degrees) {
     double theta = atan(t / sqrt(degrees)), c = cos(theta), s = sin(theta), term, sum = 0;
     int odd = degrees % 2;
@@ -29,8 +30,10 @@ double student_quantile(double p, int degrees) {
     while (0.5 + 0.5 * between(high, degrees) < p) high *= 2;
     for (int i = 0; i < 200 && high - low > 1e-13 * high; i++) {
         double mid = 0.5 * (low + high);
-        if (0.5 + 0.5 * between(mid, degrees) < p) low = mid;
-        else high = mid;
+        if (0.5 + 0.5 * between(mid, degrees) < p)
+            low = mid;
+        else
+            high = mid;
     }
     return 0.5 * (low + high);
 }

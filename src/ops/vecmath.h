@@ -1,7 +1,9 @@
-/* vecmath.h - exp, exp - 1, log, softplus, sine and cosine as straight-line code, so that the compiler can vectorise loops over them.
+/* vecmath.h - exp, exp - 1, log, softplus, sine and cosine as straight-line code, so that the
+ * compiler can vectorise loops over them.
  *
- * Worst relative error against double, over the arguments named (tests/test_ops.c): exp 2e-7 on [-87,87]; expm1 4e-7 on [-87,0); log 2e-7 on
- * (0,1]; softplus 4e-7 on [-80,80]; sin and cos of a whole turn 2e-7 absolute. No special cases for NaN but that it stays NaN. */
+ * Worst relative error against double, over the arguments named (tests/test_ops.c): exp 2e-7 on
+ * [-87,87]; expm1 4e-7 on [-87,0); log 2e-7 on (0,1]; softplus 4e-7 on [-80,80]; sin and cos of a
+ * whole turn 2e-7 absolute. No special cases for NaN but that it stays NaN. */
 #ifndef MP_VECMATH_H
 #define MP_VECMATH_H
 #include <stdint.h>
@@ -33,14 +35,15 @@ VEC_INLINE uint32_t vec_word(float f) {
     return u;
 }
 
-/* e^x = 2^n (1 + q): returns q, which keeps its digits where it is small, and 2^n in two. x in [-87,88]. */
+/* e^x = 2^n (1 + q): returns q, which keeps its digits where it is small, and 2^n in two. x in
+ * [-87,88]. */
 VEC_INLINE float vec_exp_parts(float x, float *two) {
     /* Adding and taking off 1.5 * 2^23 rounds to the nearest whole number without a call. */
     float n = x * 1.44269504f + 12582912.0f;
     uint32_t k = vec_word(n);
     n -= 12582912.0f;
     float r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;     /* ln 2 in two parts: the first is exact in few bits */
+    r = r + n * 2.12194440e-4f; /* ln 2 in two parts: the first is exact in few bits */
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
@@ -63,7 +66,7 @@ VEC_INLINE float vec_exp(float x) {
 VEC_INLINE float vec_expm1(float x) {
     x = x < -87 ? -87 : x;
     float two, q = vec_exp_parts(x, &two);
-    return two * q + (two - 1);     /* near 0 two is 1 */
+    return two * q + (two - 1); /* near 0 two is 1 */
 }
 
 /* ln x for normal x > 0. */
@@ -80,7 +83,8 @@ VEC_INLINE float vec_log(float x) {
     return (float)e * 0.693359375f + ((float)e * -2.12194440e-4f + (p * q * s + 2 * s));
 }
 
-/* ln(1 + e^u) = max(u,0) + ln(1 + e^-|u|); with s = v/(2+v), ln(1+v) = 2 artanh s keeps its digits for small v. */
+/* ln(1 + e^u) = max(u,0) + ln(1 + e^-|u|); with s = v/(2+v), ln(1+v) = 2 artanh s keeps its digits
+ * for small v. */
 VEC_INLINE float vec_softplus(float u) {
     float a = u < 0 ? u : -u, v = vec_exp(a), s = v / (2 + v), q = s * s;
     float p = 2.0f / 13;
@@ -98,7 +102,7 @@ VEC_INLINE float vec_sigmoid(float u) { return 1 / (1 + vec_exp(-u)); }
 VEC_INLINE void vec_turn(float t, float *sine, float *cosine) {
     float f = 4 * t, k = f + 12582912.0f;
     uint32_t q = vec_word(k);
-    f -= k - 12582912.0f;                       /* quarter turns left, in [-1/2, 1/2] */
+    f -= k - 12582912.0f; /* quarter turns left, in [-1/2, 1/2] */
     float a = f * 1.57079633f, a2 = a * a;
     float s = -1.9515295891e-4f;
     s = s * a2 + 8.3321608736e-3f;

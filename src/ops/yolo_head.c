@@ -8,7 +8,7 @@ enum { TILE = 16, CHANNELS = 64, X = 0, Y = 1, W = 2, H = 3, OBJECTNESS = 4, CLA
 
 VEC_CLONES
 static void sigmoids(float *y, const float *x, size_t n) {
-    #pragma GCC ivdep
+#pragma GCC ivdep
     for (size_t i = 0; i < n; i++) y[i] = vec_sigmoid(x[i]);
 }
 
@@ -35,8 +35,10 @@ static void tile(float *out, const float *x, const yolo_head *h, size_t first, s
     float t[TILE][CHANNELS];
     size_t all = (size_t)h->n * (size_t)yolo_per(h), plane = yolo_cells(h);
     for (size_t i = 0; i < cells; i++) {
-        if (h->new_coords) memcpy(t[i], x + i * all, channels * sizeof **t);
-        else sigmoids(t[i], x + i * all, channels);
+        if (h->new_coords)
+            memcpy(t[i], x + i * all, channels * sizeof **t);
+        else
+            sigmoids(t[i], x + i * all, channels);
     }
     for (size_t c = 0; c < channels; c++) {
         int what = (int)((first + c) % (size_t)yolo_per(h));
@@ -50,7 +52,7 @@ static void tile(float *out, const float *x, const yolo_head *h, size_t first, s
 static void turned(float *out, const float *x, const yolo_head *h) {
     size_t all = (size_t)h->n * (size_t)yolo_per(h), plane = yolo_cells(h),
            tiles = (plane + TILE - 1) / TILE;
-    #pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t k = 0; k < (size_t)h->batch * tiles; k++) {
         size_t b = k / tiles, cell = k % tiles * TILE,
                cells = plane - cell < TILE ? plane - cell : TILE;
@@ -66,7 +68,7 @@ void yolo_output(float *out, const float *x, const yolo_head *h, yolo_layout fro
         turned(out, x, h);
         return;
     }
-    #pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t k = 0; k < (size_t)h->batch * (size_t)h->n; k++)
         planes(out + k * each, x + k * each, h);
 }
@@ -82,14 +84,18 @@ box_rect yolo_box(const float *at, size_t step, const yolo_head *h, int k, int c
 
 /* From the network's input to the picture: the part of it that the picture covers, and where that
  * begins. */
-typedef struct { double part_x, part_y, from_x, from_y, scale_x, scale_y; } placing;
+typedef struct {
+    double part_x, part_y, from_x, from_y, scale_x, scale_y;
+} placing;
 
 static placing placing_of(const yolo_head *h, const yolo_picture *p) {
     placing g = {1, 1, 0, 0, p->pixels ? p->w : 1, p->pixels ? p->h : 1};
     if (!p->letter) return g;
     int w = h->net_w, v = h->net_h;
-    if ((float)w / (float)p->w < (float)v / (float)p->h) v = p->h * w / p->w;
-    else w = p->w * v / p->h;
+    if ((float)w / (float)p->w < (float)v / (float)p->h)
+        v = p->h * w / p->w;
+    else
+        w = p->w * v / p->h;
     g.part_x = (double)w / h->net_w;
     g.part_y = (double)v / h->net_h;
     g.from_x = (1 - g.part_x) / 2;
@@ -115,12 +121,14 @@ size_t yolo_boxes(float *rows, size_t most, const float *out, int picture, const
                   const yolo_picture *p) {
     size_t cells = yolo_cells(h), per = (size_t)yolo_per(h), found = 0;
     placing g = placing_of(h, p);
-    for (size_t i = 0; i < cells; i++) for (int k = 0; k < h->n; k++) {
-        const float *at = out + ((size_t)picture * (size_t)h->n + (size_t)k) * per * cells + i;
-        if (!(at[OBJECTNESS * cells] > p->thresh)) continue;
-        if (found++ >= most) continue;
-        box_rect b = yolo_box(at, cells, h, k, (int)(i % (size_t)h->w), (int)(i / (size_t)h->w));
-        write_row(rows + (found - 1) * per, at, cells, b, h, &g, p->thresh);
-    }
+    for (size_t i = 0; i < cells; i++)
+        for (int k = 0; k < h->n; k++) {
+            const float *at = out + ((size_t)picture * (size_t)h->n + (size_t)k) * per * cells + i;
+            if (!(at[OBJECTNESS * cells] > p->thresh)) continue;
+            if (found++ >= most) continue;
+            box_rect b = yolo_box(at, cells, h, k, (int)(i % (size_t)h->w),
+                                  (int)(i / (size_t)h->w));
+            write_row(rows + (found - 1) * per, at, cells, b, h, &g, p->thresh);
+        }
     return found;
 }

@@ -20,9 +20,9 @@
 typedef struct {
     int batch, h, w;
     int classes;
-    int n;                  /* anchors of this head */
-    const int *mask;        /* (n) their indices in sizes: mask= */
-    int anchors;            /* of all heads: num= */
+    int n;              /* anchors of this head */
+    const int *mask;    /* (n) their indices in sizes: mask= */
+    int anchors;        /* of all heads: num= */
     const float *sizes; /* (anchors,2) width, height in pixels of the network's input: anchors= */
     int net_h, net_w;
     float scale_x_y;
@@ -48,7 +48,10 @@ box_rect yolo_box(const float *at, size_t step, const yolo_head *h, int k, int c
 /* The picture that boxes are wanted for. letter: it was scaled into the middle of the network's
  * input with its shape kept, else stretched over it. pixels: boxes in pixels of the picture, else
  * in parts of it. */
-typedef struct { int w, h, letter, pixels; float thresh; } yolo_picture;
+typedef struct {
+    int w, h, letter, pixels;
+    float thresh;
+} yolo_picture;
 
 /* Boxes of one picture of the batch with an objectness above thresh: rows of x y w h objectness
  * score[classes], where a score is objectness times class, or 0 if that is not above thresh. Cell

@@ -6,22 +6,29 @@
 
 enum { BLOCK = 128, OBJECTNESS = 4, CLASS = 5 };
 
-typedef struct { float left, right, top, bottom, area; box_rect box; int cls; } target;
+typedef struct {
+    float left, right, top, bottom, area;
+    box_rect box;
+    int cls;
+} target;
 
 /* What one picture, or one anchor of one picture, adds to the figures. */
-typedef struct { size_t boxes, given, again; double iou, loss, boxes2, others2; } part;
+typedef struct {
+    size_t boxes, given, again;
+    double iou, loss, boxes2, others2;
+} part;
 
 typedef struct {
     const yolo_head *h;
     const yolo_rule *r;
     const float *out;
     float *delta;
-    size_t cells, per, all;         /* numbers of an anchor, of all anchors */
-    size_t delta_step, delta_next;  /* in delta: to an anchor's next number, to the next cell */
-    target *targets;                /* (batch, max_boxes) */
-    size_t *n_targets;              /* (batch) */
-    part *parts;                    /* (batch, n + 1): of each anchor, and of the picture */
-    unsigned char *hit;             /* (batch, n, cells): a box was given */
+    size_t cells, per, all;        /* numbers of an anchor, of all anchors */
+    size_t delta_step, delta_next; /* in delta: to an anchor's next number, to the next cell */
+    target *targets;               /* (batch, max_boxes) */
+    size_t *n_targets;             /* (batch) */
+    part *parts;                   /* (batch, n + 1): of each anchor, and of the picture */
+    unsigned char *hit;            /* (batch, n, cells): a box was given */
 } job;
 
 /* One anchor in one cell. */
@@ -40,10 +47,11 @@ static float *delta_at(const job *j, int b, int k, size_t cell) {
 
 static place place_of(const job *j, int b, int k, size_t cell) {
     size_t anchor = (size_t)b * (size_t)j->h->n + (size_t)k, w = (size_t)j->h->w;
-    place p = {
-        .out = j->out + anchor * j->per * j->cells + cell, .delta = delta_at(j, b, k, cell),
-        .out_step = j->cells, .delta_step = j->delta_step,
-        .hit = j->hit + anchor * j->cells + cell};
+    place p = {.out = j->out + anchor * j->per * j->cells + cell,
+               .delta = delta_at(j, b, k, cell),
+               .out_step = j->cells,
+               .delta_step = j->delta_step,
+               .hit = j->hit + anchor * j->cells + cell};
     p.box = yolo_box(p.out, p.out_step, j->h, k, (int)(cell % w), (int)(cell / w));
     return p;
 }
@@ -134,12 +142,16 @@ typedef struct {
     float all_left, all_right, all_top, all_bottom;
 } block;
 
-typedef struct { float w, h, width, height; int new_coords; size_t cells; } sizes;
+typedef struct {
+    float w, h, width, height;
+    int new_coords;
+    size_t cells;
+} sizes;
 
 VEC_CLONES
 static void decode(block *b, const float *out, size_t n, sizes s) {
     float left = INFINITY, right = -INFINITY, top = INFINITY, bottom = -INFINITY;
-    #pragma omp simd reduction(min : left, top) reduction(max : right, bottom)
+#pragma omp simd reduction(min : left, top) reduction(max : right, bottom)
     for (size_t i = 0; i < n; i++) {
         float rw = out[i + 2 * s.cells], rh = out[i + 3 * s.cells];
         float x = (b->column[i] + out[i]) / s.w, y = (b->row[i] + out[i + s.cells]) / s.h;
@@ -185,7 +197,8 @@ static void best_of(block *b, const target *t, size_t n_targets, size_t n) {
 }
 
 static int some_class(const place *p, int classes) {
-    for (int c = 0; c < classes; c++) if (out_of(p, CLASS + c) > 0.25f) return 1;
+    for (int c = 0; c < classes; c++)
+        if (out_of(p, CLASS + c) > 0.25f) return 1;
     return 0;
 }
 
@@ -208,8 +221,10 @@ static void near_truth(const job *j, int b, int k, size_t cell, float iou, int w
 
 static void clear(const job *j, int b, int k) {
     float *d = delta_at(j, b, k, 0);
-    if (j->delta_next == 1) memset(d, 0, j->per * j->cells * sizeof *d);
-    else for (size_t i = 0; i < j->cells; i++) memset(d + i * j->delta_next, 0, j->per * sizeof *d);
+    if (j->delta_next == 1)
+        memset(d, 0, j->per * j->cells * sizeof *d);
+    else
+        for (size_t i = 0; i < j->cells; i++) memset(d + i * j->delta_next, 0, j->per * sizeof *d);
 }
 
 static void one_anchor(const job *j, int b, int k) {
@@ -217,9 +232,12 @@ static void one_anchor(const job *j, int b, int k) {
     const float *size = h->sizes + 2 * h->mask[k];
     size_t anchor = (size_t)b * (size_t)h->n + (size_t)k, column = 0, row = 0;
     const float *out = j->out + anchor * j->per * j->cells;
-    sizes s = {
-        .w = (float)h->w, .h = (float)h->h, .width = size[0] / (float)h->net_w,
-        .height = size[1] / (float)h->net_h, .new_coords = h->new_coords, .cells = j->cells};
+    sizes s = {.w = (float)h->w,
+               .h = (float)h->h,
+               .width = size[0] / (float)h->net_w,
+               .height = size[1] / (float)h->net_h,
+               .new_coords = h->new_coords,
+               .cells = j->cells};
     part *sum = &j->parts[(size_t)b * (size_t)(h->n + 1) + (size_t)k];
     float threshold = fminf(j->r->ignore_thresh, j->r->truth_thresh);
     block run;
@@ -235,8 +253,9 @@ static void one_anchor(const job *j, int b, int k) {
         decode(&run, out + at, n, s);
         best_of(&run, j->targets + (size_t)b * (size_t)j->r->max_boxes, j->n_targets[b], n);
         for (size_t i = 0; i < n; i++) {
-            delta_at(j, b, k, at + i)[OBJECTNESS * j->delta_step] =
-                -j->r->obj_normalizer * out[OBJECTNESS * j->cells + at + i];
+            delta_at(j, b, k,
+                     at + i)[OBJECTNESS * j->delta_step] = -j->r->obj_normalizer *
+                                                           out[OBJECTNESS * j->cells + at + i];
             if (run.iou[i] > threshold) near_truth(j, b, k, at + i, run.iou[i], run.whose[i], sum);
         }
     }
@@ -280,7 +299,8 @@ static void one_target(const job *j, int b, const target *t, part *sum) {
     if (!(x >= 0 && x < (float)h->w && y >= 0 && y < (float)h->h)) return;
     size_t cell = (size_t)y * (size_t)h->w + (size_t)x;
     int best = nearest_shape(h, shape), own = -1;
-    for (int k = h->n - 1; k >= 0; k--) if (h->mask[k] == best) own = k;
+    for (int k = h->n - 1; k >= 0; k--)
+        if (h->mask[k] == best) own = k;
     if (own >= 0) give(j, b, own, cell, t, sum);
     for (int k = 0; k < h->n && j->r->iou_thresh < 1; k++) {
         if (h->mask[k] == best) continue;
@@ -297,8 +317,9 @@ static void finish_cell(const job *j, const place *p, part *sum) {
         positive += d > 0;
         sum->others2 += (double)d * (double)d;
     }
-    float share =
-        j->r->iou_thresh < 1 && positive && *delta_of(p, OBJECTNESS) != 0 ? (float)positive : 1;
+    float share = j->r->iou_thresh < 1 && positive && *delta_of(p, OBJECTNESS) != 0
+                      ? (float)positive
+                      : 1;
     for (int i = 0; i < 4; i++) {
         float *d = delta_of(p, i);
         *d /= share;
@@ -311,12 +332,14 @@ static void one_picture(const job *j, int b) {
     part *sum = &j->parts[(size_t)b * (size_t)(h->n + 1) + (size_t)h->n];
     for (size_t t = 0; t < j->n_targets[b]; t++)
         one_target(j, b, &j->targets[(size_t)b * (size_t)j->r->max_boxes + t], sum);
-    for (int k = 0; k < h->n; k++) for (size_t i = 0; i < j->cells; i++) {
-        place p = {.delta = delta_at(j, b, k, i), .delta_step = j->delta_step};
-        double d = (double)*delta_of(&p, OBJECTNESS);
-        sum->others2 += d * d;
-        if (j->hit[((size_t)b * (size_t)h->n + (size_t)k) * j->cells + i]) finish_cell(j, &p, sum);
-    }
+    for (int k = 0; k < h->n; k++)
+        for (size_t i = 0; i < j->cells; i++) {
+            place p = {.delta = delta_at(j, b, k, i), .delta_step = j->delta_step};
+            double d = (double)*delta_of(&p, OBJECTNESS);
+            sum->others2 += d * d;
+            if (j->hit[((size_t)b * (size_t)h->n + (size_t)k) * j->cells + i])
+                finish_cell(j, &p, sum);
+        }
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -368,8 +391,13 @@ void yolo_loss(float *delta, yolo_figures *f, const float *out, const float *tru
                const yolo_head *h, const yolo_rule *r, yolo_layout to, void *scratch) {
     size_t batch = (size_t)h->batch, cells = yolo_cells(h);
     size_t all = (size_t)h->n * (size_t)yolo_per(h), row = (size_t)(r->max_boxes * r->truth_len);
-    job j = {.h = h, .r = r, .out = out, .delta = delta, .cells = cells,
-             .per = (size_t)yolo_per(h), .all = all};
+    job j = {.h = h,
+             .r = r,
+             .out = out,
+             .delta = delta,
+             .cells = cells,
+             .per = (size_t)yolo_per(h),
+             .all = all};
     j.delta_step = to == YOLO_NCHW ? cells : 1;
     j.delta_next = to == YOLO_NCHW ? 1 : all;
     j.parts = scratch;
@@ -377,25 +405,32 @@ void yolo_loss(float *delta, yolo_figures *f, const float *out, const float *tru
     j.targets = (target *)(j.n_targets + batch);
     j.hit = (unsigned char *)(j.targets + batch * (size_t)r->max_boxes);
     memset(j.parts, 0, batch * (size_t)(h->n + 1) * sizeof *j.parts);
-    #pragma omp parallel
+#pragma omp parallel
     {
-        #pragma omp for schedule(static)
+#pragma omp for schedule(static)
         for (int b = 0; b < h->batch; b++)
-            j.n_targets[b] =
-                read_targets(j.targets + b * r->max_boxes, truth + (size_t)b * row, h, r);
-        #pragma omp for schedule(static)
+            j.n_targets[b] = read_targets(j.targets + b * r->max_boxes, truth + (size_t)b * row, h,
+                                          r);
+#pragma omp for schedule(static)
         for (int i = 0; i < h->batch * h->n; i++) one_anchor(&j, i / h->n, i % h->n);
-        #pragma omp for schedule(static)
+#pragma omp for schedule(static)
         for (int b = 0; b < h->batch; b++) one_picture(&j, b);
     }
     report(f, &j);
 }
 
 yolo_rule yolo_rule_default(void) {
-    return (yolo_rule){
-        .mse = 1, .iou_normalizer = 0.75f, .obj_normalizer = 1, .cls_normalizer = 1,
-        .ignore_thresh = 0.5f, .truth_thresh = 1, .iou_thresh = 1, .max_delta = INFINITY,
-        .show_details = 1, .max_boxes = 200, .truth_len = 5};
+    return (yolo_rule){.mse = 1,
+                       .iou_normalizer = 0.75f,
+                       .obj_normalizer = 1,
+                       .cls_normalizer = 1,
+                       .ignore_thresh = 0.5f,
+                       .truth_thresh = 1,
+                       .iou_thresh = 1,
+                       .max_delta = INFINITY,
+                       .show_details = 1,
+                       .max_boxes = 200,
+                       .truth_len = 5};
 }
 
 void yolo_class_weights(float *weight, const float *counters, int classes, float max_delta) {

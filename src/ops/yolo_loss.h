@@ -41,16 +41,16 @@
 #include "ops/yolo_head.h"
 
 typedef struct {
-    int mse;                        /* iou_loss=mse, else `measure` */
-    box_measure measure, shape;     /* iou_loss, iou_thresh_kind */
+    int mse;                    /* iou_loss=mse, else `measure` */
+    box_measure measure, shape; /* iou_loss, iou_thresh_kind */
     float iou_normalizer, obj_normalizer, cls_normalizer;
     float ignore_thresh, truth_thresh, iou_thresh;
-    float max_delta;                /* INFINITY: none */
+    float max_delta; /* INFINITY: none */
     float label_smooth_eps;
     int objectness_smooth, focal_loss;
-    const float *class_weight;      /* (classes) from yolo_class_weights; NULL: no counters */
-    int show_details;               /* only says which figure is the cost */
-    int max_boxes, truth_len;       /* of a picture: max=; floats of one: 5, or 6 in the fork */
+    const float *class_weight; /* (classes) from yolo_class_weights; NULL: no counters */
+    int show_details;          /* only says which figure is the cost */
+    int max_boxes, truth_len;  /* of a picture: max=; floats of one: 5, or 6 in the fork */
 } yolo_rule;
 
 /* The fork's values for keys that a cfg leaves out. */
@@ -61,15 +61,15 @@ void yolo_class_weights(float *weight, const float *counters, int classes, float
 
 /* What the fork prints of a head, and its cost, which training's average loss is made of. */
 typedef struct {
-    size_t boxes;           /* anchors that a true box was given in step 2 */
-    double average_iou;     /* over them; 0 if there are none */
-    double class_loss;      /* a picture's obj_normalizer * sum of delta^2 without x y w h */
-    double iou_loss;        /* total_loss - class_loss */
-    double total_loss;      /* a picture's sum of delta^2 */
+    size_t boxes;       /* anchors that a true box was given in step 2 */
+    double average_iou; /* over them; 0 if there are none */
+    double class_loss;  /* a picture's obj_normalizer * sum of delta^2 without x y w h */
+    double iou_loss;    /* total_loss - class_loss */
+    double total_loss;  /* a picture's sum of delta^2 */
     /* Of the batch. mse, or show_details=0: sum of delta^2. Else iou_normalizer * mean of 1 - IoU
      * (giou: 1 - GIoU) over `boxes`, + obj_normalizer * sum of delta^2 without x y w h. */
     double cost;
-    size_t given, again;    /* anchors given a box in steps 1 and 2; those that had one already */
+    size_t given, again; /* anchors given a box in steps 1 and 2; those that had one already */
 } yolo_figures;
 
 /* Bytes of scratch for yolo_loss. */

@@ -17,7 +17,8 @@ static int set_phi(cfg_file *c, const char *phi, char *err) {
             return 0;
         }
     }
-    snprintf(err, ERR_LEN, "%s: -phi needs a [meta_shared] section in the cfg, and it has none", c->path);
+    snprintf(err, ERR_LEN, "%s: -phi needs a [meta_shared] section in the cfg, and it has none",
+             c->path);
     return -1;
 }
 
@@ -33,15 +34,21 @@ int memory_of_training(const cfg_file *cfg, char *err) {
 static int load(classifier *c, const classifier_args *a, int flags, char *err) {
     int heads = 0;
     if (!host_load(c->net, a->weights, flags, err)) return 0;
-    for (int i = 0; i < c->net->n; i++) heads += c->net->layers[i].type == YOLO || c->net->layers[i].type == REGION;
-    if (!(flags & HOST_PARTIAL_OK) || heads > 1 || !host_other_outputs(c->net, a->weights)) return -1;
+    for (int i = 0; i < c->net->n; i++)
+        heads += c->net->layers[i].type == YOLO || c->net->layers[i].type == REGION;
+    if (!(flags & HOST_PARTIAL_OK) || heads > 1 || !host_other_outputs(c->net, a->weights))
+        return -1;
     if (host_load_body(c->net, a->weights, err)) return -1;
-    fprintf(stderr, "%s: warning: of another number of classes than %s: the last layer with weights begins anew, and steps are counted "
-            "from 0; `metaperturb weights partial` makes a file without it\n", a->weights, a->cfg);
+    fprintf(
+        stderr,
+        "%s: warning: of another number of classes than %s: the last layer with weights begins anew, and steps are counted "
+        "from 0; `metaperturb weights partial` makes a file without it\n",
+        a->weights, a->cfg);
     return 0;
 }
 
-int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits, char *err) {
+int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits,
+                      char *err) {
     memset(c, 0, sizeof *c);
     c->cfg = a->cfg_text ? cfg_read_text(a->cfg, a->cfg_text, err) : cfg_read(a->cfg, err);
     if (!c->cfg) return -1;
@@ -64,8 +71,10 @@ fail:
 
 static int outputs_fit(const classifier *c, const classifier_args *a, char *err) {
     if (c->net->outputs == c->data->classes) return 0;
-    snprintf(err, ERR_LEN, "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d", a->cfg,
-             c->net->outputs, a->data, c->data->classes, c->data->classes);
+    snprintf(
+        err, ERR_LEN,
+        "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d",
+        a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
     return -1;
 }
 
@@ -88,10 +97,22 @@ image_fit classifier_fit(const cfg_file *cfg) {
 augment classifier_augment(const cfg_file *cfg, const network *net) {
     cfg_net_extra x = cfg_get_net_extra(cfg);
     return (augment){
-        .w = net->w, .h = net->h, .c = net->c, .fit = classifier_fit(cfg), .crop_pad = x.crop_pad, .flip = x.flip,
-        .angle = net->angle, .aspect = net->aspect, .hue = net->hue, .saturation = net->saturation,
-        .exposure = net->exposure, .min_crop = (int)(net->min_ratio * (float)net->w),
-        .max_crop = (int)(net->max_ratio * (float)net->w), .cutout = x.cutout, .label_smooth = x.label_smooth, .mixup = x.mixup,
+        .w = net->w,
+        .h = net->h,
+        .c = net->c,
+        .fit = classifier_fit(cfg),
+        .crop_pad = x.crop_pad,
+        .flip = x.flip,
+        .angle = net->angle,
+        .aspect = net->aspect,
+        .hue = net->hue,
+        .saturation = net->saturation,
+        .exposure = net->exposure,
+        .min_crop = (int)(net->min_ratio * (float)net->w),
+        .max_crop = (int)(net->max_ratio * (float)net->w),
+        .cutout = x.cutout,
+        .label_smooth = x.label_smooth,
+        .mixup = x.mixup,
         .cutmix = x.cutmix,
     };
 }
@@ -103,9 +124,10 @@ float classifier_step(network *net, const batch_t *b) {
     float loss;
     if (host_of(net)) {
         *net->seen += (size_t)net->batch;
-        loss = host_train_pass(net, *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0, 0);
+        loss = host_train_pass(net,
+                               *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0, 0);
     } else {
-        loss = train_network_datum(net);    /* by the host alone */
+        loss = train_network_datum(net); /* by the host alone */
     }
     net->input = X;
     net->truth = y;
@@ -126,11 +148,13 @@ void classifier_outputs(network *net, float *X, uint64_t batch, int samples, flo
     host_net *h = host_of(net);
     size_t n = (size_t)net->batch * (size_t)net->outputs;
     int passes = samples > 0 ? samples : 1;
-    if (!h) {       /* run by the host alone */
+    if (!h) { /* run by the host alone */
         memcpy(p, network_predict(net, X), n * sizeof(float));
         return;
     }
-    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(h), .dropout = samples > 0};
+    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
+                     .t = host_inference_t(h),
+                     .dropout = samples > 0};
     memset(p, 0, n * sizeof(float));
     for (int s = 0; s < passes; s++) {
         m.seed = host_seed_of(h);
@@ -145,7 +169,10 @@ void classifier_outputs(network *net, float *X, uint64_t batch, int samples, flo
 int classifier_finite(const network *net, const float *p, const char *path, char *err) {
     int bad = 0;
     for (int k = 0; k < net->outputs; k++) bad |= !isfinite(p[k]);
-    if (bad) snprintf(err, ERR_LEN, "%s: the network's output is no number: were its weights trained to the end?", path);
+    if (bad)
+        snprintf(err, ERR_LEN,
+                 "%s: the network's output is no number: were its weights trained to the end?",
+                 path);
     return bad ? -1 : 0;
 }
 
@@ -160,7 +187,8 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
         snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
         return -1;
     }
-    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h), .bn_batch = 1, .perturb_batch = 1};
+    engine_mode m = {
+        .noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h), .bn_batch = 1, .perturb_batch = 1};
     host_set_mode(h, &m);
     for (int i = 0; i < COLLECT_BATCHES; i++) network_predict(net, loader_next(l)->X);
     host_set_mode(h, NULL);
@@ -168,12 +196,13 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
     return 0;
 }
 
-int classifier_measure(network *net, const dataset *s, image_fit fit, int samples, int top, metrics *m, char *err) {
+int classifier_measure(network *net, const dataset *s, image_fit fit, int samples, int top,
+                       metrics *m, char *err) {
     return classifier_measure_keep(net, s, fit, samples, top, m, NULL, err);
 }
 
-int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int samples, int top, metrics *m, float *keep,
-                            char *err) {
+int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int samples, int top,
+                            metrics *m, float *keep, char *err) {
     int B = net->batch, k = top < net->outputs ? top : net->outputs;
     float *X = calloc((size_t)B * (size_t)net->inputs, sizeof(float));
     float *y = calloc((size_t)B * (size_t)net->outputs, sizeof(float));
@@ -205,15 +234,18 @@ int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int s
 
 static void show(const classifier_args *a, const metrics *m, double seconds) {
     double n = m->images ? (double)m->images : 1;
-    printf("%zu images: top-1 %.2f %%, top-%d %.2f %%, NLL %.4f, ECE %.4f (%s", m->images, 100 * (double)m->top1 / n, a->top,
-           100 * (double)m->topk / n, m->nll_sum / n, metrics_ece(m), a->samples > 0 ? "" : "deterministic, ");
+    printf("%zu images: top-1 %.2f %%, top-%d %.2f %%, NLL %.4f, ECE %.4f (%s", m->images,
+           100 * (double)m->top1 / n, a->top, 100 * (double)m->topk / n, m->nll_sum / n,
+           metrics_ece(m), a->samples > 0 ? "" : "deterministic, ");
     if (a->samples > 0) printf("%d noise samples, ", a->samples);
     printf("%.1f s)\n", seconds);
 }
 
 void classifier_note_statistics(const classifier *c, const classifier_args *a) {
     if (a->samples == 0 && host_perturbs(c->h) && !host_has_one_pass(c->h))
-        printf("%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n", a->weights);
+        printf(
+            "%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n",
+            a->weights);
 }
 
 int classifier_valid(const classifier_args *a, char *err) {
@@ -224,7 +256,8 @@ int classifier_valid(const classifier_args *a, char *err) {
     int bad = -1;
     dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
     classifier_note_statistics(&c, a);
-    if (s && s->classes == c.net->outputs) bad = classifier_measure(c.net, s, classifier_fit(c.cfg), a->samples, a->top, &m, err);
+    if (s && s->classes == c.net->outputs)
+        bad = classifier_measure(c.net, s, classifier_fit(c.cfg), a->samples, a->top, &m, err);
     if (!bad) {
         double seconds = report_now() - start;
         show(a, &m, seconds);

@@ -7,13 +7,14 @@
 typedef struct {
     const classifier *c;
     const pictures_run *pictures;
-    float *X, *p;               /* the picture; probabilities */
-    char *used;                 /* (outputs) classes shown already */
+    float *X, *p; /* the picture; probabilities */
+    char *used;   /* (outputs) classes shown already */
 } run;
 
 static int best_left(const float *p, int n, const char *used) {
     int best = -1;
-    for (int k = 0; k < n; k++) if (!used[k] && (best < 0 || p[k] > p[best])) best = k;
+    for (int k = 0; k < n; k++)
+        if (!used[k] && (best < 0 || p[k] > p[best])) best = k;
     return best;
 }
 
@@ -60,8 +61,10 @@ static int predict(run *t, char *err) {
     t->p = calloc((size_t)net->outputs, sizeof *t->p);
     t->used = calloc((size_t)net->outputs, 1);
     int bad = -1;
-    if (t->X && t->p && t->used) bad = pictures_run_all(t->pictures, show_picture, t, err);
-    else snprintf(err, ERR_LEN, "not enough memory to predict");
+    if (t->X && t->p && t->used)
+        bad = pictures_run_all(t->pictures, show_picture, t, err);
+    else
+        snprintf(err, ERR_LEN, "not enough memory to predict");
     free(t->X);
     free(t->p);
     free(t->used);

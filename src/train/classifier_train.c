@@ -3,9 +3,9 @@
 #include "train/report.h"
 
 typedef struct {
-    loop l;                     /* first: the loop hands it back */
+    loop l; /* first: the loop hands it back */
     const dataset *train;
-    dataset *loaded, *valid;    /* loaded: train, where it is ours to free */
+    dataset *loaded, *valid; /* loaded: train, where it is ours to free */
     loader *loader;
 } run;
 
@@ -22,10 +22,12 @@ static int collect(loop *l, char *err) {
 
 static int validate(loop *l, cJSON *o, char *err) {
     metrics m;
-    if (classifier_measure(l->c.net, ((run *)l)->valid, classifier_fit(l->c.cfg), l->a->samples, l->a->top, &m, err)) return -1;
+    if (classifier_measure(l->c.net, ((run *)l)->valid, classifier_fit(l->c.cfg), l->a->samples,
+                           l->a->top, &m, err))
+        return -1;
     double n = m.images ? (double)m.images : 1;
-    printf("step %ld: valid top-1 %.2f %%, NLL %.4f, ECE %.4f\n", l->step, 100 * (double)m.top1 / n, m.nll_sum / n,
-           metrics_ece(&m));
+    printf("step %ld: valid top-1 %.2f %%, NLL %.4f, ECE %.4f\n", l->step, 100 * (double)m.top1 / n,
+           m.nll_sum / n, metrics_ece(&m));
     report_metrics(o, &m, l->a->top);
     cJSON_DeleteItemFromObject(o, "bins");
     return 0;
@@ -49,20 +51,28 @@ static int tell_classes(const run *r, char *err) {
 static int start(run *r, char *err) {
     loop *l = &r->l;
     const classifier_args *a = l->a;
-    if (classifier_open(&l->c, a, HOST_PARTIAL_OK | (a->clear ? HOST_CLEAR : 0), err) || loop_prepare(l, err)) return -1;
+    if (classifier_open(&l->c, a, HOST_PARTIAL_OK | (a->clear ? HOST_CLEAR : 0), err) ||
+        loop_prepare(l, err))
+        return -1;
     network *net = l->c.net;
-    if (!r->train) r->train = r->loaded = dataset_load(l->c.data, DATA_TRAIN, net->c, a->threads, a->skip_bad, err);
+    if (!r->train)
+        r->train = r->loaded = dataset_load(l->c.data, DATA_TRAIN, net->c, a->threads, a->skip_bad,
+                                            err);
     if (!r->train) return -1;
     l->images = r->train->n;
     if (!l->in_memory && tell_classes(r, err)) return -1;
-    if (a->every) r->valid = dataset_load(l->c.data, DATA_VALID, net->c, a->threads, a->skip_bad, err);
+    if (a->every)
+        r->valid = dataset_load(l->c.data, DATA_VALID, net->c, a->threads, a->skip_bad, err);
     if (a->every && !r->valid) return -1;
     augment aug = classifier_augment(l->c.cfg, net);
-    r->loader = loader_new(r->train, &aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch, net->batch, 1);
-    if (!r->loader) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
-    if (!l->in_memory) printf("%s: %d images, %d classes, %d skipped; steps %ld to %ld of batch %d, seed %llu\n", a->data, r->train->n,
-           r->train->classes, r->train->skipped, l->first, l->steps, net->batch * net->subdivisions,
-           (unsigned long long)host_seed_of(l->c.h));
+    r->loader = loader_new(r->train, &aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch,
+                           net->batch, 1);
+    if (!r->loader)
+        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+    if (!l->in_memory)
+        printf("%s: %d images, %d classes, %d skipped; steps %ld to %ld of batch %d, seed %llu\n",
+               a->data, r->train->n, r->train->classes, r->train->skipped, l->first, l->steps,
+               net->batch * net->subdivisions, (unsigned long long)host_seed_of(l->c.h));
     return r->loader ? 0 : -1;
 }
 
@@ -83,7 +93,8 @@ int classifier_train(const classifier_args *args, char *err) {
     return bad;
 }
 
-int classifier_train_in_memory(const classifier_args *a, const dataset *train, classifier_then then, void *of, char *err) {
+int classifier_train_in_memory(const classifier_args *a, const dataset *train, classifier_then then,
+                               void *of, char *err) {
     run r = {.l = {.a = a, .job = &job, .in_memory = 1}, .train = train};
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : r.l.step < r.l.steps;
     classifier_trained t = {r.l.step, r.l.seconds, r.l.average};

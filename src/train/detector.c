@@ -32,7 +32,8 @@ int detector_open_test(classifier *c, detector_args *a, char *err) {
 }
 
 det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err) {
-    int flags = (a->c.skip_bad ? DET_SKIP_BAD : 0) | (a->negatives ? DET_NEGATIVES : 0) | (a->no_labels ? DET_NO_LABELS : 0);
+    int flags = (a->c.skip_bad ? DET_SKIP_BAD : 0) | (a->negatives ? DET_NEGATIVES : 0) |
+                (a->no_labels ? DET_NO_LABELS : 0);
     return det_load(c->data, part, c->net->c, a->c.threads, flags, keep_bytes, err);
 }
 
@@ -48,19 +49,24 @@ typedef struct {
 static int boxes_finite(const detection *d, int n, int classes) {
     for (int i = 0; i < n; i++) {
         if (!isfinite(d[i].bbox.x + d[i].bbox.y + d[i].bbox.w + d[i].bbox.h)) return 0;
-        for (int k = 0; k < classes; k++) if (!isfinite(d[i].prob[k])) return 0;
+        for (int k = 0; k < classes; k++)
+            if (!isfinite(d[i].prob[k])) return 0;
     }
     return 1;
 }
 
-detection *detector_boxes(const classifier *c, int b, int w, int h, const heads_rule *rule, const char *path, int *n, char *err) {
+detection *detector_boxes(const classifier *c, int b, int w, int h, const heads_rule *rule,
+                          const char *path, int *n, char *err) {
     int finite = heads_finite(c->net, b);
     detection *d = finite ? heads_boxes(c->net, b, w, h, rule, n) : NULL;
     if (d && boxes_finite(d, *n, c->data->classes)) return d;
     if (d) free_detections(d, *n);
-    snprintf(err, ERR_LEN, "%s: the network's output is no number: %s", path, c->h && host_perturbs(c->h) > 0
-             ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
-               "behind a batch norm (`cfg attach -where conv`)" : "were its weights trained to the end?");
+    snprintf(
+        err, ERR_LEN, "%s: the network's output is no number: %s", path,
+        c->h && host_perturbs(c->h) > 0
+            ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
+              "behind a batch norm (`cfg attach -where conv`)"
+            : "were its weights trained to the end?");
     return NULL;
 }
 
@@ -68,20 +74,23 @@ static int hand_on(const pass *p, int i, int in_batch, char *err) {
     network *net = p->c->net;
     const det_item *it = &p->s->items[i];
     int found = 0;
-    detection *d = detector_boxes(p->c, in_batch, p->stretch ? net->w : it->w, p->stretch ? net->h : it->h, &p->rule, it->path, &found, err);
+    detection *d = detector_boxes(p->c, in_batch, p->stretch ? net->w : it->w,
+                                  p->stretch ? net->h : it->h, &p->rule, it->path, &found, err);
     if (!d) return -1;
     int bad = p->seen(p->arg, i, d, found, err);
     free_detections(d, found);
     return bad;
 }
 
-int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number, char *err) {
+int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number,
+                     char *err) {
     int samples = a->c.samples;
-    if (!c->h) {        /* run by the host alone */
+    if (!c->h) { /* run by the host alone */
         network_predict(c->net, X);
         return 0;
     }
-    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN, .t = host_inference_t(c->h),
+    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
+                     .t = host_inference_t(c->h),
                      .seed = host_seed_of(c->h)};
     float *mean = samples > 0 ? calloc(heads_len(c->net), sizeof *mean) : NULL;
     if (samples > 0 && !mean) {
@@ -100,8 +109,8 @@ int detector_predict(const classifier *c, const detector_args *a, float *X, uint
     return 0;
 }
 
-int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh, detector_seen seen, void *arg,
-                 char *err) {
+int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh,
+                 detector_seen seen, void *arg, char *err) {
     network *net = c->net;
     heads_rule rule = {thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0};
     pass p = {c, s, detector_stretches(c->cfg, a->fork), rule, seen, arg};
@@ -143,17 +152,20 @@ static int collect(void *arg, int i, const detection *d, int n, char *err) {
     collected *c = arg;
     for (int k = 0; k < n; k++) {
         box_rect r = {d[k].bbox.x, d[k].bbox.y, d[k].bbox.w, d[k].bbox.h};
-        for (int j = 0; j < c->s->classes; j++) if (d[k].prob[j] > 0 && push(c, i, j, d[k].prob[j], r, err)) return -1;
+        for (int j = 0; j < c->s->classes; j++)
+            if (d[k].prob[j] > 0 && push(c, i, j, d[k].prob[j], r, err)) return -1;
     }
     return 0;
 }
 
-int detector_measure(const classifier *c, const det_set *s, const detector_args *a, class_ap *out, char *err) {
+int detector_measure(const classifier *c, const det_set *s, const detector_args *a, class_ap *out,
+                     char *err) {
     collected found = {.s = s}, truth = {.s = s};
     int bad = 0;
     for (int i = 0; i < s->n && !bad; i++) {
         const det_item *it = &s->items[i];
-        for (int k = 0; k < it->n && !bad; k++) bad = push(&truth, i, it->box[k].cls, 1, it->box[k].box, err);
+        for (int k = 0; k < it->n && !bad; k++)
+            bad = push(&truth, i, it->box[k].cls, 1, it->box[k].box, err);
     }
     if (!bad) bad = detector_run(c, s, a, DETECTOR_LOW, collect, &found, err);
     ap_rule rule = {a->points, a->thresh, a->iou, a->fork};
@@ -180,7 +192,8 @@ void detector_report(cJSON *j, const class_ap *c, int classes, int fork) {
         all.wrong += c[k].wrong;
         all.iou_sum += c[k].iou_sum;
     }
-    double right = (double)all.right, precision = ratio(right, right + (double)all.wrong), recall = ratio(right, (double)all.truths);
+    double right = (double)all.right, precision = ratio(right, right + (double)all.wrong),
+           recall = ratio(right, (double)all.truths);
     cJSON_AddNumberToObject(j, "map50", boxes_mean_ap(c, classes, 0, fork));
     cJSON_AddNumberToObject(j, "map50_95", boxes_mean_ap(c, classes, AP_ALL, fork));
     cJSON_AddNumberToObject(j, "map_at_iou_thresh", boxes_mean_ap(c, classes, AP_AT, fork));

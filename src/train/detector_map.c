@@ -6,7 +6,9 @@ static const char *fit_in_words(const classifier *c, const detector_args *a) {
     return detector_stretches(c->cfg, a->fork) ? "stretched" : "letterboxed";
 }
 
-static double number(const cJSON *j, const char *key) { return cJSON_GetObjectItem(j, key)->valuedouble; }
+static double number(const cJSON *j, const char *key) {
+    return cJSON_GetObjectItem(j, key)->valuedouble;
+}
 
 static void show_classes(const classifier *c, const detector_args *a, const class_ap *ap) {
     for (int k = 0; k < c->data->classes; k++) {
@@ -30,11 +32,14 @@ static void show(const classifier *c, const detector_args *a, const class_ap *ap
     if (a->iou != 0.5)
         printf("right above IoU %.2f: mAP@%.2f %.2f %%\n", a->iou, a->iou,
                100 * number(j, "map_at_iou_thresh"));
-    printf("at score %.2f: precision %.2f, recall %.2f, F1 %.2f, mean IoU %.2f; TP %.0f, FP %.0f, FN %.0f\n", (double)a->thresh,
-           number(j, "precision"), number(j, "recall"), number(j, "f1"), number(j, "iou"), number(j, "true_positives"),
-           number(j, "false_positives"), number(j, "false_negatives"));
+    printf(
+        "at score %.2f: precision %.2f, recall %.2f, F1 %.2f, mean IoU %.2f; TP %.0f, FP %.0f, FN %.0f\n",
+        (double)a->thresh, number(j, "precision"), number(j, "recall"), number(j, "f1"),
+        number(j, "iou"), number(j, "true_positives"), number(j, "false_positives"),
+        number(j, "false_negatives"));
     printf("tested like Debian's darknet: pictures %s, "
-           "mean over the classes with boxes\n", fit_in_words(c, a));
+           "mean over the classes with boxes\n",
+           fit_in_words(c, a));
     printf("mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %% (%.0f of %d classes have boxes; %s)\n",
            100 * number(j, "map50"), 100 * number(j, "map50_95"), number(j, "classes_with_boxes"),
            c->data->classes, points_in_words(a->points));
@@ -58,10 +63,11 @@ static void show_like_fork(const classifier *c, const detector_args *a, const cl
     printf("\n IoU threshold = %.0f %%, %s\n", 100 * a->iou, points_in_words(a->points));
     printf(" mean average precision (mAP@%.2f) = %f, or %.2f %%\n", a->iou,
            number(j, "map_at_iou_thresh"), 100 * number(j, "map_at_iou_thresh"));
-    printf("tested like the AlexeyAB fork: pictures %s, its count of right boxes, classes without boxes count 0 "
-           "in the mean (%.0f of %d have some); mAP@0.50:0.95 %.2f %%\n",
-           fit_in_words(c, a), number(j, "classes_with_boxes"), c->data->classes,
-           100 * number(j, "map50_95"));
+    printf(
+        "tested like the AlexeyAB fork: pictures %s, its count of right boxes, classes without boxes count 0 "
+        "in the mean (%.0f of %d have some); mAP@0.50:0.95 %.2f %%\n",
+        fit_in_words(c, a), number(j, "classes_with_boxes"), c->data->classes,
+        100 * number(j, "map50_95"));
 }
 
 static cJSON *classes_json(const classifier *c, const class_ap *ap) {
@@ -74,14 +80,16 @@ static cJSON *classes_json(const classifier *c, const class_ap *ap) {
         cJSON_AddNumberToObject(o, "true_positives", (double)ap[k].right);
         cJSON_AddNumberToObject(o, "false_positives", (double)ap[k].wrong);
         cJSON *list_ap = cJSON_AddArrayToObject(o, "ap");
-        for (int i = 0; i < AP_IOUS; i++) cJSON_AddItemToArray(list_ap, cJSON_CreateNumber(ap[k].ap[i]));
+        for (int i = 0; i < AP_IOUS; i++)
+            cJSON_AddItemToArray(list_ap, cJSON_CreateNumber(ap[k].ap[i]));
         cJSON_AddNumberToObject(o, "ap_at_iou_thresh", ap[k].ap_at);
         cJSON_AddItemToArray(list, o);
     }
     return list;
 }
 
-static int measure_and_show(const classifier *c, const detector_args *a, const det_set *s, char *err) {
+static int measure_and_show(const classifier *c, const detector_args *a, const det_set *s,
+                            char *err) {
     class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
     if (!ap) {
         snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);

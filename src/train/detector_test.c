@@ -5,14 +5,18 @@
 #include "train/pictures_run.h"
 #include "train/report.h"
 
-typedef struct { int left, top, right, bottom; } pixels;
+typedef struct {
+    int left, top, right, bottom;
+} pixels;
 
-static int clamp(float v, int most) { return v < 0 ? 0 : v > (float)most ? most : (int)v; }
+static int clamp(float v, int most) { return v<0 ? 0 : v>(float) most ? most : (int)v; }
 
 /* As the host draws them: whole pixels inside the picture. */
 static pixels pixels_of(box b, const raster *r) {
-    return (pixels){clamp((b.x - b.w / 2) * (float)r->w, r->w - 1), clamp((b.y - b.h / 2) * (float)r->h, r->h - 1),
-                    clamp((b.x + b.w / 2) * (float)r->w, r->w - 1), clamp((b.y + b.h / 2) * (float)r->h, r->h - 1)};
+    return (pixels){clamp((b.x - b.w / 2) * (float)r->w, r->w - 1),
+                    clamp((b.y - b.h / 2) * (float)r->h, r->h - 1),
+                    clamp((b.x + b.w / 2) * (float)r->w, r->w - 1),
+                    clamp((b.y + b.h / 2) * (float)r->h, r->h - 1)};
 }
 
 /* b: the box as it was found, in units of the picture's width and height; p: its pixels. */
@@ -41,17 +45,20 @@ static void draw_one(raster *r, pixels p, int cls, const char *words) {
 }
 
 /* One box may be of several classes. */
-static void show_box(const classifier *c, const detector_args *a, const detection *d, raster *r, cJSON *list) {
+static void show_box(const classifier *c, const detector_args *a, const detection *d, raster *r,
+                     cJSON *list) {
     char words[256] = "";
     int best = -1;
     pixels p = pixels_of(d->bbox, r);
     for (int k = 0; k < c->data->classes; k++) {
         if (!(d->prob[k] > a->thresh)) continue;
-        printf("%s: %.0f%%\t(left_x: %4d   top_y: %4d   width: %4d   height: %4d)\n", c->data->name[k], 100 * (double)d->prob[k],
-               p.left, p.top, p.right - p.left, p.bottom - p.top);
+        printf("%s: %.0f%%\t(left_x: %4d   top_y: %4d   width: %4d   height: %4d)\n",
+               c->data->name[k], 100 * (double)d->prob[k], p.left, p.top, p.right - p.left,
+               p.bottom - p.top);
         add_json(list, c->data->name[k], k, d->prob[k], p, d->bbox);
         size_t n = strlen(words);
-        snprintf(words + n, sizeof words - n, "%s%s %.0f%%", n ? ", " : "", c->data->name[k], 100 * (double)d->prob[k]);
+        snprintf(words + n, sizeof words - n, "%s%s %.0f%%", n ? ", " : "", c->data->name[k],
+                 100 * (double)d->prob[k]);
         if (best < 0 || d->prob[k] > d->prob[best]) best = k;
     }
     if (best >= 0) draw_one(r, p, best, words);
@@ -70,8 +77,10 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     const detector_args *a = t->a;
     network *net = c->net;
     int stretch = detector_stretches(c->cfg, a->fork);
-    if (stretch) image_stretch(r, net->w, net->h, net->c, t->X);
-    else image_letterbox(r, net->w, net->h, net->c, t->X);
+    if (stretch)
+        image_stretch(r, net->w, net->h, net->c, t->X);
+    else
+        image_letterbox(r, net->w, net->h, net->c, t->X);
     double start = report_now();
     if (detector_predict(c, a, t->X, 0, err)) return -1;
     double seconds = report_now() - start;

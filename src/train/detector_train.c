@@ -1,7 +1,7 @@
-/* detector_train.c - `detector train`. Writes backup/NAME_last.weights (state to go on from), NAME_best.weights (of the best mAP@0.50
- * so far, with -every) and NAME_final.weights. */
+/* detector_train.c - `detector train`. Writes backup/NAME_last.weights (state to go on from),
+ * NAME_best.weights (of the best mAP@0.50 so far, with -every) and NAME_final.weights. */
 #include "data/det_batch.h"
-#include "host/files.h"
+#include "base/files.h"
 #include "host/heads.h"
 #include "train/detector.h"
 #include "train/loop.h"
@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 typedef struct {
-    loop l;                     /* first: the loop hands it back */
+    loop l; /* first: the loop hands it back */
     detector_args a;
     det_set *train, *valid;
     det_augment aug;
     det_loader *loader;
-    int out, null;              /* stdout, and where the host's own lines of each batch go */
+    int out, null; /* stdout, and where the host's own lines of each batch go */
     double best;
     long best_step;
 } run;
@@ -54,10 +54,14 @@ static int collect(loop *l, char *err) {
     a.random = 0;
     if (host_resize(l->c.net, a.w, a.h, err)) return -1;
     /* A part of the endless sequence that training does not reach. */
-    det_loader *loader = det_loader_new(r->train, &a, host_seed_of(l->c.h), 1ULL << 40, l->c.net->batch, 1);
+    det_loader *loader = det_loader_new(r->train, &a, host_seed_of(l->c.h), 1ULL << 40,
+                                        l->c.net->batch, 1);
     int bad = loader ? 0 : -1;
     if (bad) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", l->c.net->batch);
-    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(l->c.h), .bn_batch = 1, .perturb_batch = 1};
+    engine_mode m = {.noise = PERTURB_NOISE_MEAN,
+                     .t = host_inference_t(l->c.h),
+                     .bn_batch = 1,
+                     .perturb_batch = 1};
     host_set_mode(l->c.h, &m);
     for (int i = 0; i < COLLECT_BATCHES && !bad; i++) {
         const det_batch *b = det_loader_next(loader, err);
@@ -70,7 +74,9 @@ static int collect(loop *l, char *err) {
 }
 
 /* The best score lies beside the weights that reached it, so that a run that goes on knows it. */
-static void best_name(const run *r, char path[8300]) { snprintf(path, 8300, "%s_best.json", r->l.base); }
+static void best_name(const run *r, char path[8300]) {
+    snprintf(path, 8300, "%s_best.json", r->l.base);
+}
 
 static int read_best(run *r, char *err) {
     char path[8300];
@@ -80,14 +86,19 @@ static int read_best(run *r, char *err) {
     if (r->l.first == 0 || access(path, F_OK)) return 0;
     char *text = (char *)file_slurp(path, &n, err);
     if (!text) return -1;
-    cJSON *j = text ? cJSON_Parse(text) : NULL, *v = cJSON_GetObjectItem(j, "map50"), *s = cJSON_GetObjectItem(j, "step");
+    cJSON *j = text ? cJSON_Parse(text) : NULL, *v = cJSON_GetObjectItem(j, "map50"),
+          *s = cJSON_GetObjectItem(j, "step");
     if (cJSON_IsNumber(v) && cJSON_IsNumber(s) && s->valuedouble <= (double)r->l.first) {
         r->best = v->valuedouble;
         r->best_step = (long)s->valuedouble;
     }
     int whole = cJSON_IsNumber(v) && cJSON_IsNumber(s);
-    if (!whole) snprintf(err, ERR_LEN, "%.800s: damaged: which mAP the best weights have is not known; remove it, and the next test "
-                         "counts as the best", path);
+    if (!whole)
+        snprintf(
+            err, ERR_LEN,
+            "%.800s: damaged: which mAP the best weights have is not known; remove it, and the next test "
+            "counts as the best",
+            path);
     cJSON_Delete(j);
     free(text);
     return whole ? 0 : -1;
@@ -102,7 +113,7 @@ static int keep_best(run *r, const cJSON *o, char *err) {
     r->best_step = r->l.step;
     best_name(r, path);
     int bad = loop_save(&r->l, "_best.weights", 0, err) || report_json(path, o, err) ? -1 : 0;
-    r->l.last_backup = last;    /* these are no state to go on from */
+    r->l.last_backup = last; /* these are no state to go on from */
     if (saved[0]) memcpy(r->l.saved, saved, sizeof saved);
     return bad;
 }
@@ -110,13 +121,18 @@ static int keep_best(run *r, const cJSON *o, char *err) {
 static int validate(loop *l, cJSON *o, char *err) {
     run *r = (run *)l;
     class_ap *ap = calloc((size_t)r->valid->classes, sizeof *ap);
-    int bad = ap && !host_resize(l->c.net, r->aug.w, r->aug.h, err) ? detector_measure(&l->c, r->valid, &r->a, ap, err) : -1;
+    int bad = ap && !host_resize(l->c.net, r->aug.w, r->aug.h, err)
+                  ? detector_measure(&l->c, r->valid, &r->a, ap, err)
+                  : -1;
     if (!ap) snprintf(err, ERR_LEN, "not enough memory for %d classes", r->valid->classes);
     if (!bad) {
         detector_report(o, ap, r->valid->classes, r->a.fork);
-        printf("step %ld: valid mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %%, precision %.2f, recall %.2f at score %.2f\n", l->step,
-               100 * cJSON_GetObjectItem(o, "map50")->valuedouble, 100 * cJSON_GetObjectItem(o, "map50_95")->valuedouble,
-               cJSON_GetObjectItem(o, "precision")->valuedouble, cJSON_GetObjectItem(o, "recall")->valuedouble, (double)r->a.thresh);
+        printf(
+            "step %ld: valid mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %%, precision %.2f, recall %.2f at score %.2f\n",
+            l->step, 100 * cJSON_GetObjectItem(o, "map50")->valuedouble,
+            100 * cJSON_GetObjectItem(o, "map50_95")->valuedouble,
+            cJSON_GetObjectItem(o, "precision")->valuedouble,
+            cJSON_GetObjectItem(o, "recall")->valuedouble, (double)r->a.thresh);
         bad = keep_best(r, o, err);
     }
     free(ap);
@@ -140,22 +156,29 @@ static void tell_anchors(const run *r) {
     for (int i = 0; i < r->train->n; i++) {
         const det_item *it = &r->train->items[i];
         /* As fitted to the network, before jitter. */
-        double s = fmin((double)r->aug.w / it->w, (double)r->aug.h / it->h), w = s * it->w / r->aug.w, h = s * it->h / r->aug.h;
+        double s = fmin((double)r->aug.w / it->w, (double)r->aug.h / it->h),
+               w = s * it->w / r->aug.w, h = s * it->h / r->aug.h;
         if (r->aug.stretch) w = h = 1;
         for (int k = 0; k < it->n; k++) {
             double best = 0;
             for (int a = 0; a < n && a < MAX; a++)
-                best = fmax(best, fit(w * (double)it->box[k].box.w, h * (double)it->box[k].box.h, wh[a]));
+                best = fmax(best,
+                            fit(w * (double)it->box[k].box.w, h * (double)it->box[k].box.h, wh[a]));
             sum += best;
         }
     }
     double mean = r->train->boxes ? sum / (double)r->train->boxes : 0;
     printf("anchors: mean IoU %.2f of the boxes with the best of %d\n", mean, n);
     if (mean < 0.4 && r->train->boxes) {
-        fprintf(stderr, "warning: the anchors hardly fit the boxes of the train list: are they in pixels of the network's %d x %d?\n",
-                r->aug.w, r->aug.h);
+        fprintf(
+            stderr,
+            "warning: the anchors hardly fit the boxes of the train list: are they in pixels of the network's %d x %d?\n",
+            r->aug.w, r->aug.h);
     }
-    if (unused) fprintf(stderr, "warning: %d of %d anchors are in no mask=: boxes like them are never learned\n", unused, n);
+    if (unused)
+        fprintf(stderr,
+                "warning: %d of %d anchors are in no mask=: boxes like them are never learned\n",
+                unused, n);
 }
 
 static int tell_classes(const run *r, char *err) {
@@ -165,7 +188,8 @@ static int tell_classes(const run *r, char *err) {
         snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
         return -1;
     }
-    for (int i = 0; i < s->n; i++) for (int k = 0; k < s->items[i].n; k++) count[s->items[i].box[k].cls]++;
+    for (int i = 0; i < s->n; i++)
+        for (int k = 0; k < s->items[i].n; k++) count[s->items[i].box[k].cls]++;
     report_missing(r->l.c.data, count, "box");
     free(count);
     return 0;
@@ -175,20 +199,28 @@ static void tell_pictures(const run *r) {
     const det_set *s = r->train;
     int crowded = 0;
     for (int i = 0; i < s->n; i++) crowded += s->items[i].n > r->aug.boxes;
-    printf("%s: %d pictures, %zu boxes, %d classes; %d pictures without boxes, %d skipped, %zu boxes cut at the edge\n", r->a.c.data,
-           s->n, s->boxes, s->classes, s->empty, s->skipped, s->clipped);
+    printf(
+        "%s: %d pictures, %zu boxes, %d classes; %d pictures without boxes, %d skipped, %zu boxes cut at the edge\n",
+        r->a.c.data, s->n, s->boxes, s->classes, s->empty, s->skipped, s->clipped);
     if (crowded) {
-        printf("%d pictures have more than the %d boxes that a head has room for: each time a random choice is learned\n", crowded,
-               r->aug.boxes);
+        printf(
+            "%d pictures have more than the %d boxes that a head has room for: each time a random choice is learned\n",
+            crowded, r->aug.boxes);
     }
 }
 
-/* Weights that were trained on stretched pictures, and go on with letterboxed ones, deserve a word. */
+/* Weights that were trained on stretched pictures, and go on with letterboxed ones, deserve a word.
+ */
 static void tell_fit(const run *r) {
     const char *weights = r->l.a->weights;
-    if (r->aug.stretch || !weights || cfg_get_net_extra(r->l.c.cfg).letter_box >= 0 || !detector_of_fork(r->l.c.h)) return;
-    fprintf(stderr, "%s: written by the AlexeyAB fork, which stretches pictures; here they are letterboxed: say letter_box=0 in [net] "
-            "to stretch them, letter_box=1 to be rid of this line\n", weights);
+    if (r->aug.stretch || !weights || cfg_get_net_extra(r->l.c.cfg).letter_box >= 0 ||
+        !detector_of_fork(r->l.c.h))
+        return;
+    fprintf(
+        stderr,
+        "%s: written by the AlexeyAB fork, which stretches pictures; here they are letterboxed: say letter_box=0 in [net] "
+        "to stretch them, letter_box=1 to be rid of this line\n",
+        weights);
 }
 
 /* Keys of [net] that only classifiers' pictures are changed by. */
@@ -196,8 +228,10 @@ static int only_ours(const cfg_file *c, char *err) {
     static const char *const keys[] = {"crop_pad", "cutout", "label_smooth_eps", "mixup", "cutmix"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (cfg_get_num(c, 0, keys[i], 0) == 0) continue;
-        snprintf(err, ERR_LEN, "%s: [net] %s= is for classifiers: a detector cannot be trained with it; remove the line",
-                 c->path, keys[i]);
+        snprintf(
+            err, ERR_LEN,
+            "%s: [net] %s= is for classifiers: a detector cannot be trained with it; remove the line",
+            c->path, keys[i]);
         return -1;
     }
     return 0;
@@ -207,16 +241,26 @@ static int augmentation(run *r, char *err) {
     const network *net = r->l.c.net;
     cfg_net_extra x = cfg_get_net_extra(r->l.c.cfg);
     r->aug = (det_augment){
-        .w = net->w, .h = net->h, .c = net->c, .boxes = heads_max_boxes(net),
-        .stretch = detector_stretches(r->l.c.cfg, r->a.fork), .jitter = heads_jitter(net), .hue = net->hue,
-        .saturation = net->saturation, .exposure = net->exposure, .flip = x.flip, .random = heads_random(net),
+        .w = net->w,
+        .h = net->h,
+        .c = net->c,
+        .boxes = heads_max_boxes(net),
+        .stretch = detector_stretches(r->l.c.cfg, r->a.fork),
+        .jitter = heads_jitter(net),
+        .hue = net->hue,
+        .saturation = net->saturation,
+        .exposure = net->exposure,
+        .flip = x.flip,
+        .random = heads_random(net),
         .batches_per_step = net->subdivisions,
     };
-    /* The last tenth, 200 steps at most, at the size that is tested; Darknet spends its last 200 at the largest. */
+    /* The last tenth, 200 steps at most, at the size that is tested; Darknet spends its last 200 at
+     * the largest. */
     long settle = r->l.steps / 10 < 200 ? r->l.steps / 10 : 200;
     r->aug.settle = (uint64_t)(r->l.steps - settle);
     if (!r->aug.random) return 0;
-    /* Whatever does not fit into memory, or cannot be resized, is told now and not after an hour. */
+    /* Whatever does not fit into memory, or cannot be resized, is told now and not after an hour.
+     */
     int w, h;
     det_largest(&r->aug, &w, &h);
     return host_resize(r->l.c.net, w, h, err);
@@ -239,24 +283,29 @@ static int start(run *r, char *err) {
     r->train = detector_pictures(&l->c, &r->a, DATA_TRAIN, err);
     if (!r->train) return -1;
     if (!r->train->boxes) {
-        snprintf(err, ERR_LEN, "%s: no picture has a box: nothing could be learned", l->c.data->train);
+        snprintf(err, ERR_LEN, "%s: no picture has a box: nothing could be learned",
+                 l->c.data->train);
         return -1;
     }
     l->images = r->train->n;
     long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
     if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
     if (a->every && !(r->valid = detector_pictures(&l->c, &r->a, DATA_VALID, err))) return -1;
-    if (only_ours(l->c.cfg, err) || loop_prepare(l, err) || augmentation(r, err) || tell_classes(r, err)) return -1;
+    if (only_ours(l->c.cfg, err) || loop_prepare(l, err) || augmentation(r, err) ||
+        tell_classes(r, err))
+        return -1;
     if (read_best(r, err)) return -1;
     network *net = l->c.net;
-    r->loader = det_loader_new(r->train, &r->aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch, net->batch,
+    r->loader = det_loader_new(r->train, &r->aug, host_seed_of(l->c.h),
+                               *net->seen / (size_t)net->batch, net->batch,
                                a->threads > 3 ? a->threads / 4 + 1 : 1);
-    if (!r->loader) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+    if (!r->loader)
+        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
     tell_pictures(r);
     tell_fit(r);
     tell_anchors(r);
-    printf("steps %ld to %ld of batch %d, seed %llu\n", l->first, l->steps, net->batch * net->subdivisions,
-           (unsigned long long)host_seed_of(l->c.h));
+    printf("steps %ld to %ld of batch %d, seed %llu\n", l->first, l->steps,
+           net->batch * net->subdivisions, (unsigned long long)host_seed_of(l->c.h));
     return r->loader ? 0 : -1;
 }
 
@@ -266,7 +315,9 @@ int detector_train(const detector_args *a, char *err) {
     r.l.a = &r.a.c;
     r.l.job = &job;
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : 0;
-    if (!bad && r.best >= 0) printf("best: mAP@0.50 %.2f %% at step %ld, in %s_best.weights\n", 100 * r.best, r.best_step, r.l.base);
+    if (!bad && r.best >= 0)
+        printf("best: mAP@0.50 %.2f %% at step %ld, in %s_best.weights\n", 100 * r.best,
+               r.best_step, r.l.base);
     loop_end(&r.l);
     det_loader_free(r.loader);
     det_free(r.train);

@@ -1,10 +1,11 @@
-/* detector_valid.c - `detector valid`: all detections in files for other programs, as Darknet writes them.
- *   eval=voc (default)   RESULTS/comp4_det_test_CLASS.txt: name score left top right bottom, pixels counted from 1
- *   eval=coco            RESULTS/coco_results.json: COCO's list of image_id, file_name, category_id, bbox (left, top, width, height),
- *                        score. The id is the number that the file's name is (000000000042.jpg) or ends in (COCO_val2014_000000000042.jpg);
- *                        other names get the numbers after the greatest of these, in the order of the list.
- * What could not be told apart in them is an error: two pictures of one name or id, two classes of one name. */
-#include "host/files.h"
+/* detector_valid.c - `detector valid`: all detections in files for other programs, as Darknet
+ * writes them. eval=voc (default)   RESULTS/comp4_det_test_CLASS.txt: name score left top right
+ * bottom, pixels counted from 1 eval=coco            RESULTS/coco_results.json: COCO's list of
+ * image_id, file_name, category_id, bbox (left, top, width, height), score. The id is the number
+ * that the file's name is (000000000042.jpg) or ends in (COCO_val2014_000000000042.jpg); other
+ * names get the numbers after the greatest of these, in the order of the list. What could not be
+ * told apart in them is an error: two pictures of one name or id, two classes of one name. */
+#include "base/files.h"
 #include "train/detector.h"
 #include "train/report.h"
 #include <ctype.h>
@@ -20,9 +21,9 @@ typedef struct {
     const det_set *s;
     const detector_args *a;
     int files, coco;
-    long long *id;              /* (s->n), with coco */
-    char **file_name;           /* (s->n), with coco: as JSON strings */
-    FILE **f;                   /* memory until all is known */
+    long long *id;    /* (s->n), with coco */
+    char **file_name; /* (s->n), with coco: as JSON strings */
+    FILE **f;         /* memory until all is known */
     char **text;
     size_t *len;
     size_t written;
@@ -30,7 +31,8 @@ typedef struct {
 
 static int category(int cls, int classes) {
     int id = cls + 1;
-    for (size_t i = 0; classes == 80 && i < sizeof coco_gap / sizeof *coco_gap; i++) id += coco_gap[i] <= id;
+    for (size_t i = 0; classes == 80 && i < sizeof coco_gap / sizeof *coco_gap; i++)
+        id += coco_gap[i] <= id;
     return id;
 }
 
@@ -45,7 +47,8 @@ static size_t stem_length(const char *name) {
     return dot ? (size_t)(dot - name) : strlen(name);
 }
 
-/* The number that a name is, or ends in behind a _; -1: none, or more digits than the numbers of JSON hold. */
+/* The number that a name is, or ends in behind a _; -1: none, or more digits than the numbers of
+ * JSON hold. */
 static long long number_of(const char *path) {
     enum { DIGITS = 15 };
     const char *name = base_name(path), *end = name + stem_length(name), *at = end;
@@ -55,7 +58,10 @@ static long long number_of(const char *path) {
     return end - at > DIGITS ? -1 : strtoll(at, NULL, 10);
 }
 
-typedef struct { const char *path; long long id; } picture_id;
+typedef struct {
+    const char *path;
+    long long id;
+} picture_id;
 
 static int by_id(const void *p, const void *q) {
     const picture_id *a = p, *b = q;
@@ -63,7 +69,8 @@ static int by_id(const void *p, const void *q) {
 }
 
 static int by_stem(const void *p, const void *q) {
-    const char *a = base_name(((const picture_id *)p)->path), *b = base_name(((const picture_id *)q)->path);
+    const char *a = base_name(((const picture_id *)p)->path),
+               *b = base_name(((const picture_id *)q)->path);
     size_t n = stem_length(a), m = stem_length(b);
     int order = strncmp(a, b, n < m ? n : m);
     return order ? order : (n > m) - (n < m);
@@ -80,7 +87,9 @@ static int pictures_differ(const det_set *s, const long long *id, char *err) {
         if (id ? p[i].id != p[i - 1].id : by_stem(&p[i], &p[i - 1])) continue;
         char what[48] = "name";
         if (id) snprintf(what, sizeof what, "image_id %lld", p[i].id);
-        snprintf(err, ERR_LEN, "%.300s and %.300s would stand under one %s in the results: rename one of them", p[i - 1].path, p[i].path, what);
+        snprintf(err, ERR_LEN,
+                 "%.300s and %.300s would stand under one %s in the results: rename one of them",
+                 p[i - 1].path, p[i].path, what);
         bad = 1;
     }
     free(p);
@@ -91,8 +100,11 @@ static int classes_differ(const data_file *d, char *err) {
     for (int i = 0; i < d->classes; i++) {
         for (int k = 0; k < i; k++) {
             if (strcmp(d->name[i], d->name[k])) continue;
-            snprintf(err, ERR_LEN, "%s: classes %d and %d are both called \"%.60s\": they would share one file of results; rename one, or "
-                     "use eval=coco", d->names, k, i, d->name[i]);
+            snprintf(
+                err, ERR_LEN,
+                "%s: classes %d and %d are both called \"%.60s\": they would share one file of results; rename one, or "
+                "use eval=coco",
+                d->names, k, i, d->name[i]);
             return -1;
         }
     }
@@ -115,7 +127,8 @@ static int name_pictures(results *r, char *err) {
         snprintf(err, ERR_LEN, "not enough memory for the results");
         return -1;
     }
-    for (int i = 0; i < n; i++) if (r->id[i] < 0) r->id[i] = next++;
+    for (int i = 0; i < n; i++)
+        if (r->id[i] < 0) r->id[i] = next++;
     return pictures_differ(r->s, r->id, err);
 }
 
@@ -125,12 +138,15 @@ static void write_one(results *r, int i, int cls, float score, box b) {
     double x0 = fmax((double)(b.x - b.w / 2) * w, 0), x1 = fmin((double)(b.x + b.w / 2) * w, w);
     double y0 = fmax((double)(b.y - b.h / 2) * h, 0), y1 = fmin((double)(b.y + b.h / 2) * h, h);
     if (r->coco) {
-        fprintf(r->f[0], "%s{\"image_id\":%lld, \"file_name\":%s, \"category_id\":%d, \"bbox\":[%f, %f, %f, %f], \"score\":%f}",
-                r->written ? ",\n" : "", r->id[i], r->file_name[i], category(cls, r->s->classes), x0, y0, x1 - x0, y1 - y0, (double)score);
+        fprintf(
+            r->f[0],
+            "%s{\"image_id\":%lld, \"file_name\":%s, \"category_id\":%d, \"bbox\":[%f, %f, %f, %f], \"score\":%f}",
+            r->written ? ",\n" : "", r->id[i], r->file_name[i], category(cls, r->s->classes), x0,
+            y0, x1 - x0, y1 - y0, (double)score);
     } else {
         const char *name = base_name(it->path);
-        fprintf(r->f[cls], "%.*s %f %f %f %f %f\n", (int)stem_length(name), name, (double)score, x0 + 1, y0 + 1, fmin(x1 + 1, w),
-                fmin(y1 + 1, h));
+        fprintf(r->f[cls], "%.*s %f %f %f %f %f\n", (int)stem_length(name), name, (double)score,
+                x0 + 1, y0 + 1, fmin(x1 + 1, w), fmin(y1 + 1, h));
     }
     r->written++;
 }
@@ -138,7 +154,8 @@ static void write_one(results *r, int i, int cls, float score, box b) {
 static int seen(void *arg, int i, const detection *d, int n, char *err) {
     results *r = arg;
     for (int k = 0; k < n; k++) {
-        for (int c = 0; c < r->s->classes; c++) if (d[k].prob[c] > 0) write_one(r, i, c, d[k].prob[c], d[k].bbox);
+        for (int c = 0; c < r->s->classes; c++)
+            if (d[k].prob[c] > 0) write_one(r, i, c, d[k].prob[c], d[k].bbox);
     }
     return 0;
 }
@@ -147,14 +164,19 @@ static int open_results(results *r, char *err) {
     const char *kind = r->c->data->eval;
     r->coco = !strcmp(kind, "coco");
     r->files = r->coco ? 1 : r->s->classes;
-    if (r->coco ? name_pictures(r, err) : classes_differ(r->c->data, err) || pictures_differ(r->s, NULL, err)) return -1;
+    if (r->coco ? name_pictures(r, err)
+                : classes_differ(r->c->data, err) || pictures_differ(r->s, NULL, err))
+        return -1;
     r->f = calloc((size_t)r->files, sizeof *r->f);
     r->text = calloc((size_t)r->files, sizeof *r->text);
     r->len = calloc((size_t)r->files, sizeof *r->len);
     int bad = !r->f || !r->text || !r->len;
-    for (int k = 0; k < r->files && !bad; k++) bad = !(r->f[k] = open_memstream(&r->text[k], &r->len[k]));
-    if (bad) snprintf(err, ERR_LEN, "not enough memory for the results");
-    else if (r->coco) fputs("[\n", r->f[0]);
+    for (int k = 0; k < r->files && !bad; k++)
+        bad = !(r->f[k] = open_memstream(&r->text[k], &r->len[k]));
+    if (bad)
+        snprintf(err, ERR_LEN, "not enough memory for the results");
+    else if (r->coco)
+        fputs("[\n", r->f[0]);
     return bad ? -1 : 0;
 }
 
@@ -162,7 +184,8 @@ static int write_file(results *r, int k, const char *dir, char *err) {
     char path[8192];
     file_out o;
     const char *name = r->a->out ? r->a->out : r->coco ? "coco_results" : "comp4_det_test_";
-    snprintf(path, sizeof path, "%s/%s%s%s", dir, name, r->coco ? "" : r->c->data->name[k], r->coco ? ".json" : ".txt");
+    snprintf(path, sizeof path, "%s/%s%s%s", dir, name, r->coco ? "" : r->c->data->name[k],
+             r->coco ? ".json" : ".txt");
     int bad = fclose(r->f[k]);
     r->f[k] = NULL;
     if (bad) {
@@ -180,7 +203,8 @@ static const char *folder(const data_file *d, char *err) {
     char probe[4200];
     snprintf(probe, sizeof probe, "%s/results", dir);
     if (mkdir(dir, 0777) && errno != EEXIST) {
-        snprintf(err, ERR_LEN, "%s: cannot make the folder of the results: %s", dir, strerror(errno));
+        snprintf(err, ERR_LEN, "%s: cannot make the folder of the results: %s", dir,
+                 strerror(errno));
         return NULL;
     }
     return file_out_possible(probe, err) ? NULL : dir;
@@ -190,7 +214,9 @@ static int write_all(results *r, const char *dir, char *err) {
     int bad = 0;
     if (r->coco) fputs("\n]\n", r->f[0]);
     for (int k = 0; k < r->files && !bad; k++) bad = write_file(r, k, dir, err);
-    if (!bad) printf("%zu boxes of %d pictures in %d file%s in %s\n", r->written, r->s->n, r->files, r->files > 1 ? "s" : "", dir);
+    if (!bad)
+        printf("%zu boxes of %d pictures in %d file%s in %s\n", r->written, r->s->n, r->files,
+               r->files > 1 ? "s" : "", dir);
     return bad;
 }
 
@@ -217,7 +243,11 @@ int detector_valid(const detector_args *args, char *err) {
     const char *dir = folder(c.data, err);
     det_set *s = dir ? detector_pictures(&c, &a, DATA_VALID, err) : NULL;
     results r = {.c = &c, .s = s, .a = &a};
-    if (s) bad = open_results(&r, err) || detector_run(&c, s, &a, a.thresh, seen, &r, err) || write_all(&r, dir, err) ? -1 : 0;
+    if (s)
+        bad = open_results(&r, err) || detector_run(&c, s, &a, a.thresh, seen, &r, err) ||
+                      write_all(&r, dir, err)
+                  ? -1
+                  : 0;
     if (!bad) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddNumberToObject(j, "images", s->n);

@@ -9,8 +9,11 @@ enum { BACKUP_STEPS = 1000, BACKUP_SECONDS = 60, LOG_POINTS = 200 };
 
 /* backup/NAME from cfg/NAME.cfg; the folder is made if it is missing. */
 static int name_outputs(loop *l, char *err) {
-    const char *dir = l->a->backup ? l->a->backup : l->c.data->backup[0] ? l->c.data->backup : "backup";
-    const char *slash = strrchr(l->a->cfg, '/'), *name = slash ? slash + 1 : l->a->cfg, *dot = strrchr(name, '.');
+    const char *dir = l->a->backup           ? l->a->backup
+                      : l->c.data->backup[0] ? l->c.data->backup
+                                             : "backup";
+    const char *slash = strrchr(l->a->cfg, '/'), *name = slash ? slash + 1 : l->a->cfg,
+               *dot = strrchr(name, '.');
     int n = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
     snprintf(l->base, sizeof l->base, "%s/%.*s", dir, n, name);
     if (mkdir(dir, 0777) && errno != EEXIST) {
@@ -28,8 +31,10 @@ static int bad_layer(const network *net) {
     for (int i = 0; i < net->n; i++) {
         const layer *y = &net->layers[i];
         size_t n = y->type == CONVOLUTIONAL ? (size_t)y->nweights
-                 : y->type == CONNECTED ? (size_t)y->inputs * (size_t)y->outputs : 0;
-        for (size_t k = 0; k < n; k++) if (!isfinite(y->weights[k])) return i;
+                   : y->type == CONNECTED   ? (size_t)y->inputs * (size_t)y->outputs
+                                            : 0;
+        for (size_t k = 0; k < n; k++)
+            if (!isfinite(y->weights[k])) return i;
     }
     return -1;
 }
@@ -43,7 +48,8 @@ int loop_save(loop *l, const char *ending, int resume, char *err) {
     return host_save(l->c.net, l->saved, resume, err);
 }
 
-/* The state to go on from: NAME.backup, or the file that the caller of a training in memory named. */
+/* The state to go on from: NAME.backup, or the file that the caller of a training in memory named.
+ */
 static int save_state(loop *l, char *err) {
     if (!l->in_memory) return loop_save(l, l->job->backup, 1, err);
     return l->a->keep ? loop_save(l, "", 1, err) : 0;
@@ -53,8 +59,10 @@ static int nan_error(const loop *l, float loss, char *err) {
     int bad = bad_layer(l->c.net);
     char where[64] = "in the forward pass; all weights are finite";
     if (bad >= 0) snprintf(where, sizeof where, "weights of layer %d are no numbers", bad);
-    snprintf(err, ERR_LEN, "step %ld: the loss is %f (%s): lower learning_rate or raise burn_in; %s%s", l->step, (double)loss,
-             where, l->saved[0] ? "the last good weights are in " : "no weights were written yet", l->saved);
+    snprintf(
+        err, ERR_LEN, "step %ld: the loss is %f (%s): lower learning_rate or raise burn_in; %s%s",
+        l->step, (double)loss, where,
+        l->saved[0] ? "the last good weights are in " : "no weights were written yet", l->saved);
     return -1;
 }
 
@@ -65,8 +73,8 @@ static void log_step(loop *l, float loss, float rate, double seconds, long image
         report_duration((report_now() - l->start) / done * left, eta);
         printf("%ld", l->step);
         if (l->job->epochs) printf(", %.3f", (double)images / l->images);
-        printf(": %f, %f avg, %f rate, %f seconds, %ld images, %s left\n", (double)loss, l->average, (double)rate, seconds, images,
-               eta);
+        printf(": %f, %f avg, %f rate, %f seconds, %ld images, %s left\n", (double)loss, l->average,
+               (double)rate, seconds, images, eta);
         fflush(stdout);
     }
     long every = l->steps / LOG_POINTS > 0 ? l->steps / LOG_POINTS : 1;
@@ -83,7 +91,9 @@ static void log_step(loop *l, float loss, float rate, double seconds, long image
 static int validate(loop *l, char *err) {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "step", (double)l->step);
-    if (l->a->samples == 0 && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) && l->job->collect(l, err)) goto fail;
+    if (l->a->samples == 0 && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) &&
+        l->job->collect(l, err))
+        goto fail;
     if (l->job->validate(l, o, err)) goto fail;
     fflush(stdout);
     cJSON_AddItemToArray(l->valids, o);
@@ -106,7 +116,8 @@ static int one_step(loop *l, char *err) {
     l->average = l->knows_average ? 0.9 * l->average + 0.1 * (double)loss : (double)loss;
     l->knows_average = 1;
     log_step(l, loss, rate, report_now() - t0, (long)*net->seen);
-    if (l->a->every && (l->step % l->a->every == 0 || l->step == l->steps) && validate(l, err)) return -1;
+    if (l->a->every && (l->step % l->a->every == 0 || l->step == l->steps) && validate(l, err))
+        return -1;
     if (l->step == l->steps || (l->in_memory && !l->a->keep)) return 0;
     if (l->step % BACKUP_STEPS && report_now() - l->last_backup <= BACKUP_SECONDS) return 0;
     return bad_layer(net) >= 0 ? nan_error(l, loss, err) : save_state(l, err);
@@ -116,7 +127,8 @@ int loop_prepare(loop *l, char *err) {
     network *net = l->c.net;
     if (cfg_check_training(l->c.cfg, err)) return -1;
     if (net->max_batches <= 0) {
-        snprintf(err, ERR_LEN, "%s: [net] has no max_batches: say how many steps to train", l->a->cfg);
+        snprintf(err, ERR_LEN, "%s: [net] has no max_batches: say how many steps to train",
+                 l->a->cfg);
         return -1;
     }
     l->first = l->step = (long)get_current_batch(net);
@@ -131,20 +143,23 @@ int loop_prepare(loop *l, char *err) {
         cfg_warn_training(l->c.cfg);
         return name_outputs(l, err);
     }
-    snprintf(err, ERR_LEN, "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
-             l->a->weights, l->first, l->steps);
+    snprintf(
+        err, ERR_LEN,
+        "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
+        l->a->weights, l->first, l->steps);
     return -1;
 }
 
 static int finish(loop *l, char *err) {
     int stopped = l->step < l->steps;
-    if (!stopped && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) && l->job->collect(l, err)) return -1;
+    if (!stopped && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) && l->job->collect(l, err))
+        return -1;
     double seconds = l->seconds = seconds_so_far(l);
     if (l->in_memory) return stopped ? save_state(l, err) : 0;
     if (stopped ? save_state(l, err) : loop_save(l, l->job->final, 0, err)) return -1;
     char took[32];
-    printf("%s %s after %ld steps, %s\n", stopped ? "stopped: state in" : "trained:", l->saved, l->step,
-           report_duration(seconds, took));
+    printf("%s %s after %ld steps, %s\n", stopped ? "stopped: state in" : "trained:", l->saved,
+           l->step, report_duration(seconds, took));
     cJSON_AddNumberToObject(l->json, "step", (double)l->step);
     cJSON_AddNumberToObject(l->json, "loss", l->average);
     cJSON_AddNumberToObject(l->json, "seconds", seconds);

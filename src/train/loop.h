@@ -1,15 +1,18 @@
-/* loop.h - the steps of a training run, whatever is trained: rate, log, tests along the way, backups, stopping, the report. */
+/* loop.h - the steps of a training run, whatever is trained: rate, log, tests along the way,
+ * backups, stopping, the report. */
 #ifndef MP_LOOP_H
 #define MP_LOOP_H
-#include "host/files.h"
+#include "base/files.h"
 #include "train/classifier.h"
 #include <cjson/cJSON.h>
 
 typedef struct loop loop;
 typedef struct {
-    const char *backup, *final; /* endings of the files behind backup/NAME: state to go on from, and the result */
-    int epochs;                 /* the log counts epochs too, as Darknet's for classifiers */
-    /* One batch forward and backward, with the update behind the last one of a step; mean loss of an image. -1 and err. */
+    const char *backup,
+        *final; /* endings of the files behind backup/NAME: state to go on from, and the result */
+    int epochs; /* the log counts epochs too, as Darknet's for classifiers */
+    /* One batch forward and backward, with the update behind the last one of a step; mean loss of
+     * an image. -1 and err. */
     int (*batch)(loop *l, float *loss, char *err);
     /* Tests on the valid list; prints and adds its figures to o. */
     int (*validate)(loop *l, cJSON *o, char *err);
@@ -17,24 +20,28 @@ typedef struct {
     int (*collect)(loop *l, char *err);
 } loop_job;
 
-/* First member of what a command keeps for its run; the caller opens and closes c, and fills a, job, images. */
+/* First member of what a command keeps for its run; the caller opens and closes c, and fills a,
+ * job, images. */
 struct loop {
     const classifier_args *a;
     const loop_job *job;
     classifier c;
-    int in_memory;              /* no step is told, and no file is written but a->keep: the caller takes the network */
-    int images;                 /* in the train list */
-    char base[8192];            /* backup folder and name of the cfg, without ending */
-    char saved[8300];           /* the last file written */
+    int in_memory;    /* no step is told, and no file is written but a->keep: the caller takes the
+                         network */
+    int images;       /* in the train list */
+    char base[8192];  /* backup folder and name of the cfg, without ending */
+    char saved[8300]; /* the last file written */
     long step, steps, first;
     double start, last_line, last_backup, average;
-    double before, seconds;     /* of earlier pieces of this run; of all steps and of what collect() did after them */
+    double before, seconds; /* of earlier pieces of this run; of all steps and of what collect() did
+                               after them */
     int knows_average;
     cJSON *json, *log, *valids;
-    file_lock lock;             /* base + ".lock": no other training writes these files meanwhile */
+    file_lock lock; /* base + ".lock": no other training writes these files meanwhile */
 };
 
-/* After c is open: which steps, where files go. -1 and err: no max_batches, trained to the end already, no folder. */
+/* After c is open: which steps, where files go. -1 and err: no max_batches, trained to the end
+ * already, no folder. */
 int loop_prepare(loop *l, char *err);
 /* All steps and the report. -1 and err. */
 int loop_run(loop *l, char *err);

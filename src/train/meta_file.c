@@ -8,19 +8,32 @@
 #define M(field) offsetof(meta_file, field)
 #define T(field) offsetof(meta_task, field)
 static const section_key meta_keys[] = {
-    {"cfg", KEY_PATH, M(cfg), 0, 0}, {"phi", KEY_OUTPUT, M(phi), 0, 0}, {"init", KEY_PATH, M(init), 0, 0},
-    {"steps", KEY_WHOLE, M(steps), 1, 1e9}, {"batch", KEY_WHOLE, M(batch), 1, 1e6},
-    {"learning_rate", KEY_NUMBER, M(learning_rate), 0, 1e6}, {"decay", KEY_NUMBER, M(decay), 0, 1e6},
-    {"phi_learning_rate", KEY_NUMBER, M(phi_learning_rate), 0, 1e6}, {"phi_decay", KEY_NUMBER, M(phi_decay), 0, 1e6},
-    {"threads", KEY_WHOLE, M(threads), 1, 1024}, {"checkpoint", KEY_WHOLE, M(checkpoint), 0, 1e9}, {"train", KEY_WHOLE, M(train), 0, 1},
-    {"sigma", KEY_NUMBER, M(sigma), 0, 100}, {"seed", KEY_SEED, M(seed), 0, 0},
-    {"size", KEY_WHOLE, M(size), 1, 65536}, {"flip", KEY_WHOLE, M(flip), 0, 1},
+    {"cfg", KEY_PATH, M(cfg), 0, 0},
+    {"phi", KEY_OUTPUT, M(phi), 0, 0},
+    {"init", KEY_PATH, M(init), 0, 0},
+    {"steps", KEY_WHOLE, M(steps), 1, 1e9},
+    {"batch", KEY_WHOLE, M(batch), 1, 1e6},
+    {"learning_rate", KEY_NUMBER, M(learning_rate), 0, 1e6},
+    {"decay", KEY_NUMBER, M(decay), 0, 1e6},
+    {"phi_learning_rate", KEY_NUMBER, M(phi_learning_rate), 0, 1e6},
+    {"phi_decay", KEY_NUMBER, M(phi_decay), 0, 1e6},
+    {"threads", KEY_WHOLE, M(threads), 1, 1024},
+    {"checkpoint", KEY_WHOLE, M(checkpoint), 0, 1e9},
+    {"train", KEY_WHOLE, M(train), 0, 1},
+    {"sigma", KEY_NUMBER, M(sigma), 0, 100},
+    {"seed", KEY_SEED, M(seed), 0, 0},
+    {"size", KEY_WHOLE, M(size), 1, 65536},
+    {"flip", KEY_WHOLE, M(flip), 0, 1},
 };
 static const section_key task_keys[] = {
-    {"data", KEY_PATH, T(data), 0, 0}, {"cfg", KEY_PATH, T(cfg), 0, 0}, {"name", KEY_TEXT, T(name), 0, 256},
-    {"split", KEY_TEXT, T(split), 0, 16}, {"size", KEY_WHOLE, T(size), 1, 65536}, {"flip", KEY_WHOLE, T(flip), 0, 1},
+    {"data", KEY_PATH, T(data), 0, 0},      {"cfg", KEY_PATH, T(cfg), 0, 0},
+    {"name", KEY_TEXT, T(name), 0, 256},    {"split", KEY_TEXT, T(split), 0, 16},
+    {"size", KEY_WHOLE, T(size), 1, 65536}, {"flip", KEY_WHOLE, T(flip), 0, 1},
 };
-enum { META_KEYS = sizeof meta_keys / sizeof *meta_keys, TASK_KEYS = sizeof task_keys / sizeof *task_keys };
+enum {
+    META_KEYS = sizeof meta_keys / sizeof *meta_keys,
+    TASK_KEYS = sizeof task_keys / sizeof *task_keys
+};
 
 static int take_task(const cfg_file *c, const cfg_section *s, meta_file *m, char *err) {
     meta_task *t = &m->tasks[m->n];
@@ -28,7 +41,9 @@ static int take_task(const cfg_file *c, const cfg_section *s, meta_file *m, char
     t->flip = m->flip;
     if (section_take(c, s, task_keys, TASK_KEYS, NULL, t, err)) return -1;
     if (!t->data[0]) return section_fail(err, c, s->line, "section", "[task]", "data= is missing");
-    if (!t->cfg[0] && !m->cfg[0]) return section_fail(err, c, s->line, "section", "[task]", "no cfg=, neither here nor in [meta]");
+    if (!t->cfg[0] && !m->cfg[0])
+        return section_fail(err, c, s->line, "section", "[task]",
+                            "no cfg=, neither here nor in [meta]");
     if (t->split[0] && strcmp(t->split, "half0") && strcmp(t->split, "half1"))
         return section_fail(err, c, s->line, "split", t->split, "it is half0 or half1");
     if (!t->name[0]) {
@@ -41,15 +56,19 @@ static int take_task(const cfg_file *c, const cfg_section *s, meta_file *m, char
 
 static int take_all(const cfg_file *c, meta_file *m, char *err) {
     if (strcmp(c->sections[0].type, "meta")) {
-        return section_fail(err, c, c->sections[0].line, "section", c->sections[0].type, "a META file begins with [meta]");
+        return section_fail(err, c, c->sections[0].line, "section", c->sections[0].type,
+                            "a META file begins with [meta]");
     }
     if (section_take(c, &c->sections[0], meta_keys, META_KEYS, NULL, m, err)) return -1;
-    if (!m->phi[0]) return section_fail(err, c, c->sections[0].line, "section", "[meta]", "phi= is missing: the file to write");
+    if (!m->phi[0])
+        return section_fail(err, c, c->sections[0].line, "section", "[meta]",
+                            "phi= is missing: the file to write");
     if (m->phi_learning_rate < 0) m->phi_learning_rate = m->learning_rate;
     if (m->phi_decay < 0) m->phi_decay = m->decay;
     for (int i = 1; i < c->n; i++) {
         if (strcmp(c->sections[i].type, "task"))
-            return section_fail(err, c, c->sections[i].line, "section", c->sections[i].type, "only [task] may follow [meta]");
+            return section_fail(err, c, c->sections[i].line, "section", c->sections[i].type,
+                                "only [task] may follow [meta]");
         if (take_task(c, &c->sections[i], m, err)) return -1;
     }
     if (m->n) return 0;

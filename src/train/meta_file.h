@@ -5,13 +5,14 @@
 
 typedef struct {
     char data[4096], cfg[4096], name[256], split[16];
-    int size, flip;             /* 0, -1: as the cfg says */
+    int size, flip; /* 0, -1: as the cfg says */
 } meta_task;
 typedef struct {
     char cfg[4096], phi[4096], init[4096];
     double learning_rate, decay, phi_learning_rate, phi_decay, sigma;
-    int size, flip;             /* of tasks that say nothing themselves */
-    int steps, batch, threads, checkpoint, train, n;    /* batch 0: as the cfg says; checkpoint 0: none on the way */
+    int size, flip; /* of tasks that say nothing themselves */
+    int steps, batch, threads, checkpoint, train,
+        n; /* batch 0: as the cfg says; checkpoint 0: none on the way */
     uint64_t seed;
     meta_task *tasks;
 } meta_file;

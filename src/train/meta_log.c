@@ -5,8 +5,18 @@
 #include "train/report.h"
 #include <math.h>
 
-static const char *const columns[] = {"theta_loss", "phi_loss", "accuracy", "theta_gradient", "gradient", "phi_norm"};
-enum { THETA_LOSS, PHI_LOSS, ACCURACY, THETA_GRADIENT, GRADIENT, PHI_NORM, COLUMNS, MEAN_STEPS = 20 };
+static const char *const columns[] = {"theta_loss",     "phi_loss", "accuracy",
+                                      "theta_gradient", "gradient", "phi_norm"};
+enum {
+    THETA_LOSS,
+    PHI_LOSS,
+    ACCURACY,
+    THETA_GRADIENT,
+    GRADIENT,
+    PHI_NORM,
+    COLUMNS,
+    MEAN_STEPS = 20
+};
 
 double meta_log_norm(const float *x, int n) {
     double s = 0;
@@ -28,9 +38,11 @@ void meta_log_step(meta_run *r, double gradient) {
     if (ranks_id() == 0 && report_due(r->step, r->steps, &r->last_line)) {
         char eta[32];
         report_duration(seconds / r->step * (r->steps - r->step), eta);
-        printf("meta %d/%d: theta loss %.4f, phi loss %.4f, accuracy %.1f %%, |theta gradient| %.2e, |phi gradient| %.2e, |phi| %.4f, "
-               "%.3f s/step, %s left\n", r->step, r->steps, v[THETA_LOSS], v[PHI_LOSS], 100 * v[ACCURACY], v[THETA_GRADIENT],
-               v[GRADIENT], v[PHI_NORM], seconds / r->step, eta);
+        printf(
+            "meta %d/%d: theta loss %.4f, phi loss %.4f, accuracy %.1f %%, |theta gradient| %.2e, |phi gradient| %.2e, |phi| %.4f, "
+            "%.3f s/step, %s left\n",
+            r->step, r->steps, v[THETA_LOSS], v[PHI_LOSS], 100 * v[ACCURACY], v[THETA_GRADIENT],
+            v[GRADIENT], v[PHI_NORM], seconds / r->step, eta);
         fflush(stdout);
     }
     cJSON *o = cJSON_CreateObject();
@@ -40,7 +52,9 @@ void meta_log_step(meta_run *r, double gradient) {
     cJSON_AddItemToArray(r->log, o);
 }
 
-static double value(const cJSON *row, int column) { return cJSON_GetNumberValue(cJSON_GetObjectItem(row, columns[column])); }
+static double value(const cJSON *row, int column) {
+    return cJSON_GetNumberValue(cJSON_GetObjectItem(row, columns[column]));
+}
 
 void meta_log_end(meta_run *r) {
     int n = cJSON_GetArraySize(r->log), from = n - (n + 9) / 10, i = 0;
@@ -54,10 +68,12 @@ void meta_log_end(meta_run *r) {
     cJSON_AddNumberToObject(r->json, "step", r->step);
     cJSON_AddNumberToObject(r->json, "loss", value(last, PHI_LOSS));
     cJSON *tail = cJSON_AddObjectToObject(r->json, "last_tenth");
-    for (int c = 0; c < COLUMNS; c++) cJSON_AddNumberToObject(tail, columns[c], sum[c] / (n - from));
+    for (int c = 0; c < COLUMNS; c++)
+        cJSON_AddNumberToObject(tail, columns[c], sum[c] / (n - from));
 }
 
-/* One column as a named data block of gnuplot: the value, and its mean over the last MEAN_STEPS steps. */
+/* One column as a named data block of gnuplot: the value, and its mean over the last MEAN_STEPS
+ * steps. */
 static void put_block(FILE *f, const cJSON *log, int c) {
     double ring[MEAN_STEPS] = {0}, sum = 0;
     int i = 0;
@@ -67,7 +83,8 @@ static void put_block(FILE *f, const cJSON *log, int c) {
         double v = value(row, c);
         sum += v - ring[i % MEAN_STEPS];
         ring[i++ % MEAN_STEPS] = v;
-        fprintf(f, "%g %.6g %.6g\n", cJSON_GetNumberValue(cJSON_GetObjectItem(row, "step")), v, sum / (i < MEAN_STEPS ? i : MEAN_STEPS));
+        fprintf(f, "%g %.6g %.6g\n", cJSON_GetNumberValue(cJSON_GetObjectItem(row, "step")), v,
+                sum / (i < MEAN_STEPS ? i : MEAN_STEPS));
     }
     fprintf(f, "EOD\n");
 }

@@ -11,8 +11,16 @@ static double theta_norm(const network *net) {
 float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gradient) {
     host_net *h = host_of(net);
     engine_mode mode = {
-        .keep = 1, .bn_batch = 1, .perturb_batch = 1, .dropout = 1, .dropblock = 1, .noise = PERTURB_NOISE_SAMPLE, .theta_grads = 1, .t = 1,
-        .seed = host_seed_of(h), .draw = draw,
+        .keep = 1,
+        .bn_batch = 1,
+        .perturb_batch = 1,
+        .dropout = 1,
+        .dropblock = 1,
+        .noise = PERTURB_NOISE_SAMPLE,
+        .theta_grads = 1,
+        .t = 1,
+        .seed = host_seed_of(h),
+        .draw = draw,
     };
     host_set_mode(h, &mode);
     *net->seen += (size_t)net->batch;
@@ -29,17 +37,25 @@ static double part_right(const network *net, const batch_t *b) {
     for (int i = 0; i < net->batch; i++) {
         const float *p = net->output + (size_t)i * (size_t)net->outputs;
         int best = 0;
-        for (int k = 1; k < net->outputs; k++) if (p[k] > p[best]) best = k;
+        for (int k = 1; k < net->outputs; k++)
+            if (p[k] > p[best]) best = k;
         right += b->truth[(size_t)i * (size_t)net->outputs + (size_t)best] > 0;
     }
     return (double)right / net->batch;
 }
 
-float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PHI_LEN], double *accuracy) {
+float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PHI_LEN],
+                    double *accuracy) {
     host_net *h = host_of(net);
     engine_mode mode = {
-        .keep = 1, .bn_batch = 0, .perturb_batch = 1, .noise = PERTURB_NOISE_SAMPLE, .phi_grads = 1, .t = 1,
-        .seed = host_seed_of(h), .draw = draw,
+        .keep = 1,
+        .bn_batch = 0,
+        .perturb_batch = 1,
+        .noise = PERTURB_NOISE_SAMPLE,
+        .phi_grads = 1,
+        .t = 1,
+        .seed = host_seed_of(h),
+        .draw = draw,
     };
     double *d = host_phi_update(h);
     host_phi_update_clear(h);

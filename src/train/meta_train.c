@@ -1,5 +1,6 @@
-/* meta_train.c - see meta.h. Tasks run side by side, one thread each (or, with threads=, one after the other), and on several ranks: what
- * a task computes depends on neither, and gradients are added in the order of the tasks, so phi is the same bit for bit. */
+/* meta_train.c - see meta.h. Tasks run side by side, one thread each (or, with threads=, one after
+ * the other), and on several ranks: what a task computes depends on neither, and gradients are
+ * added in the order of the tasks, so phi is the same bit for bit. */
 #include "train/meta.h"
 #include "host/phi.h"
 #include "ops/optim.h"
@@ -17,7 +18,8 @@ static void set_num(cfg_file *c, const char *key, double v) {
     cfg_set(c, 0, key, s);
 }
 
-/* The optimizer of the protocol, whatever the cfg says for target training; and the task's own size and mirroring. */
+/* The optimizer of the protocol, whatever the cfg says for target training; and the task's own size
+ * and mirroring. */
 static void set_up(cfg_file *c, const meta_file *m, const meta_task *t, int steps) {
     cfg_set(c, 0, "policy", "constant");
     cfg_set(c, 0, "adam", "1");
@@ -46,14 +48,16 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
     t->c.cfg = cfg_read(mt->cfg[0] ? mt->cfg : r->m->cfg, err);
     if (!t->c.cfg || cfg_check_training(t->c.cfg, err)) return -1;
     if (!cfg_get_meta_shared(t->c.cfg).present) {
-        snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train", t->c.cfg->path);
+        snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train",
+                 t->c.cfg->path);
         return -1;
     }
     set_up(t->c.cfg, r->m, mt, r->steps);
     if (cfg_set_classes(t->c.cfg, t->c.data->classes, err)) return -1;
     cfg_memory m;
     if (cfg_memory_of(t->c.cfg, 1, &m, err)) return -1;
-    r->memory.resident += m.resident;       /* of all tasks of this rank: the program's own part counts once too often */
+    r->memory.resident +=
+        m.resident; /* of all tasks of this rank: the program's own part counts once too often */
     r->memory.address += m.address;
     r->memory.batch += m.batch;
     if (cfg_memory_check(t->c.cfg->path, &r->memory, err)) return -1;
@@ -72,13 +76,17 @@ static int open_task(meta_run *r, int k, char *err) {
     t->c.data = data_file_read(mt->data, err);
     if (!t->c.data) return -1;
     data_split *split = &t->c.data->split;
-    if (mt->split[0]) *split = strcmp(mt->split, "half1") ? SPLIT_HALF0 : SPLIT_HALF1;
-    else if (*split == SPLIT_NONE) *split = SPLIT_HALF0;
+    if (mt->split[0])
+        *split = strcmp(mt->split, "half1") ? SPLIT_HALF0 : SPLIT_HALF1;
+    else if (*split == SPLIT_NONE)
+        *split = SPLIT_HALF0;
     if (open_network(r, t, mt, k, err)) return -1;
     network *net = t->c.net;
     int threads = r->a->threads;
     t->train = dataset_load(t->c.data, DATA_TRAIN, net->c, threads, r->a->skip_bad, err);
-    if (t->train) t->check = dataset_load(t->c.data, DATA_TRAIN_OTHER_HALF, net->c, threads, r->a->skip_bad, err);
+    if (t->train)
+        t->check = dataset_load(t->c.data, DATA_TRAIN_OTHER_HALF, net->c, threads, r->a->skip_bad,
+                                err);
     return t->check ? 0 : -1;
 }
 
@@ -90,12 +98,14 @@ static int open_loaders(meta_run *r, char *err) {
         if (!t->mine) continue;
         network *net = t->c.net;
         augment aug = classifier_augment(t->c.cfg, net), check = aug;
-        check.label_smooth = check.mixup = check.cutmix = 0;        /* phi is judged by true labels */
+        check.label_smooth = check.mixup = check.cutmix = 0; /* phi is judged by true labels */
         uint64_t s = task_seed(r->seed, k), step = (uint64_t)r->step;
-        t->train_loader = loader_new(t->train, &aug, s, step * (uint64_t)net->subdivisions, net->batch, 1);
+        t->train_loader = loader_new(t->train, &aug, s, step * (uint64_t)net->subdivisions,
+                                     net->batch, 1);
         t->check_loader = loader_new(t->check, &check, s + 1, step, net->batch, 1);
         if (t->train_loader && t->check_loader) continue;
-        snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name, net->batch);
+        snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name,
+                 net->batch);
         bad = -1;
     }
     return ranks_agree(bad, err);
@@ -109,11 +119,17 @@ static void run_task(const meta_run *r, int k) {
     uint64_t sub = (uint64_t)net->subdivisions, first = (uint64_t)r->step * sub;
     memset(row, 0, sizeof *row);
     for (uint64_t i = 0; i < sub; i++)
-        row->theta_loss += (double)meta_theta_pass(net, loader_next(t->train_loader), 2 * (first + i), &row->theta_gradient) / (double)sub;
-    row->phi_loss = (double)meta_phi_pass(net, loader_next(t->check_loader), 2 * first + 1, row->gradient, &row->accuracy);
+        row->theta_loss += (double)meta_theta_pass(net, loader_next(t->train_loader),
+                                                   2 * (first + i), &row->theta_gradient) /
+                           (double)sub;
+    row->phi_loss = (double)meta_phi_pass(net, loader_next(t->check_loader), 2 * first + 1,
+                                          row->gradient, &row->accuracy);
     t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss);
-    if (t->bad) snprintf(t->err, ERR_LEN, "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi was written",
-                         r->step + 1, t->name, r->m->tasks[k].data, isfinite(row->theta_loss) ? "phi" : "theta");
+    if (t->bad)
+        snprintf(
+            t->err, ERR_LEN,
+            "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi was written",
+            r->step + 1, t->name, r->m->tasks[k].data, isfinite(row->theta_loss) ? "phi" : "theta");
 }
 
 static int run_tasks(meta_run *r, char *err) {
@@ -121,11 +137,13 @@ static int run_tasks(meta_run *r, char *err) {
     memset(r->rows, 0, sizeof *r->rows * ((size_t)r->n + 1));
 #pragma omp parallel num_threads(workers)
     {
-        /* Also where one worker makes no parallel region: loops inside a task take `each` threads, whatever the machine has. */
+        /* Also where one worker makes no parallel region: loops inside a task take `each` threads,
+         * whatever the machine has. */
         int before = omp_get_max_threads();
         omp_set_num_threads(each);
 #pragma omp for schedule(dynamic, 1)
-        for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) run_task(r, k);
+        for (int k = 0; k < r->n; k++)
+            if (r->tasks[k].mine) run_task(r, k);
         omp_set_num_threads(before);
     }
     for (int k = 0; !bad && k < r->n; k++) {
@@ -137,7 +155,8 @@ static int run_tasks(meta_run *r, char *err) {
 }
 
 static void give_phi(meta_run *r) {
-    for (int k = 0; k < r->n; k++) if (r->tasks[k].mine) host_phi_set(r->tasks[k].c.h, r->phi);
+    for (int k = 0; k < r->n; k++)
+        if (r->tasks[k].mine) host_phi_set(r->tasks[k].c.h, r->phi);
 }
 
 /* *stop: a signal asked any of the ranks to stop. */
@@ -148,15 +167,18 @@ static int one_step(meta_run *r, int *stop, char *err) {
     r->rows[r->n].theta_loss = report_stop_asked();
     ranks_sum((double *)(void *)r->rows, ((size_t)r->n + 1) * sizeof *r->rows / sizeof(double));
     *stop = r->rows[r->n].theta_loss > 0;
-    for (int k = 0; k < r->n; k++) for (int i = 0; i < PHI_LEN; i++) sum[i] += r->rows[k].gradient[i];
+    for (int k = 0; k < r->n; k++)
+        for (int i = 0; i < PHI_LEN; i++) sum[i] += r->rows[k].gradient[i];
     for (int k = 0; k < PHI_LEN; k++) update[k] = (float)(sum[k] / r->n);
-    double gradient = meta_log_norm(update, PHI_LEN);      /* Adam's step clears it */
+    double gradient = meta_log_norm(update, PHI_LEN); /* Adam's step clears it */
     r->step++;
-    adam_args aa = {(float)r->m->phi_learning_rate, 0.9f, 0.999f, 1e-8f, (float)r->m->phi_decay, r->step};
+    adam_args aa = {(float)r->m->phi_learning_rate, 0.9f,   0.999f, 1e-8f,
+                    (float)r->m->phi_decay,         r->step};
     if (r->m->train) adam_step(r->phi, update, r->m1, r->m2, PHI_LEN, &aa, 1);
     give_phi(r);
     meta_log_step(r, gradient);
-    if (!*stop && r->step != r->steps && (!r->m->checkpoint || r->step % r->m->checkpoint)) return 0;
+    if (!*stop && r->step != r->steps && (!r->m->checkpoint || r->step % r->m->checkpoint))
+        return 0;
     meta_log_draw(r);
     return meta_state_save(r, err);
 }
@@ -193,8 +215,8 @@ static int open_tasks(meta_run *r, char *err) {
         if (!r->tasks[k].mine) continue;
         if (open_task(r, k, err)) return -1;
         const meta_task_run *t = &r->tasks[k];
-        printf("task %s: %d classes, %d + %d images, %s\n", t->name, t->train->classes, t->train->n, t->check->n,
-               t->c.cfg->path);
+        printf("task %s: %d classes, %d + %d images, %s\n", t->name, t->train->classes, t->train->n,
+               t->check->n, t->c.cfg->path);
         fflush(stdout);
     }
     cfg_memory_tell(stdout, r->a->meta, &r->memory);
@@ -210,10 +232,11 @@ static int finish(meta_run *r, char *err) {
         printf("stopped: state in %s.state after %d steps; -resume goes on\n", r->out, r->step);
         return 0;
     }
-    snprintf(note, sizeof note, "meta-trained from %s: %d tasks, %d steps, seed %llu", r->a->meta, r->n, r->step,
-             (unsigned long long)r->seed);
+    snprintf(note, sizeof note, "meta-trained from %s: %d tasks, %d steps, seed %llu", r->a->meta,
+             r->n, r->step, (unsigned long long)r->seed);
     if (phi_write(r->out, r->phi, note, err)) return -1;
-    printf("%s: %d steps over %d tasks, %s\n", r->out, r->step, r->n, report_duration(seconds, took));
+    printf("%s: %d steps over %d tasks, %s\n", r->out, r->step, r->n,
+           report_duration(seconds, took));
     meta_log_end(r);
     cJSON_AddNumberToObject(r->json, "seconds", seconds);
     return report_json(r->a->json, r->json, err);
@@ -229,7 +252,8 @@ static int run_all(meta_run *r, char *err) {
     if (open_loaders(r, err)) return -1;
     report_catch_signals();
     r->start = report_now();
-    while (!stop && r->step < r->steps) if (one_step(r, &stop, err)) return -1;
+    while (!stop && r->step < r->steps)
+        if (one_step(r, &stop, err)) return -1;
     return ranks_agree(ranks_id() == 0 ? finish(r, err) : 0, err);
 }
 

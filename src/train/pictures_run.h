@@ -9,7 +9,7 @@
 typedef struct {
     picture_list list;
     const classifier_args *a;
-    const char *out;            /* where they are drawn; NULL: nowhere */
+    const char *out; /* where they are drawn; NULL: nowhere */
     cJSON *records;
 } pictures_run;
 

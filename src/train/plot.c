@@ -1,5 +1,6 @@
-/* plot.c - see plot.h. gnuplot reads its script from a file in memory, so that its end cannot end us, and writes the picture to
- * its standard output, a file in memory too: no path has to be quoted for it, and only a whole picture reaches the disk. */
+/* plot.c - see plot.h. gnuplot reads its script from a file in memory, so that its end cannot end
+ * us, and writes the picture to its standard output, a file in memory too: no path has to be quoted
+ * for it, and only a whole picture reaches the disk. */
 #include "train/plot.h"
 #include "host/cfg.h"
 #include <errno.h>
@@ -24,8 +25,10 @@ int plot_open(plot *p, const char *path, int w, int h, char *err) {
         snprintf(err, ERR_LEN, "%s: not enough memory to draw it", path);
         return -1;
     }
-    fprintf(p->to, "set terminal pngcairo size %d,%d font 'DejaVu Sans,10' background rgb 'white'\n"
-            "set grid lt 1 lc rgb '#dddddd'\nset border 3\nset tics nomirror\nset key opaque\n", w, h);
+    fprintf(p->to,
+            "set terminal pngcairo size %d,%d font 'DejaVu Sans,10' background rgb 'white'\n"
+            "set grid lt 1 lc rgb '#dddddd'\nset border 3\nset tics nomirror\nset key opaque\n",
+            w, h);
     return 0;
 }
 
@@ -71,7 +74,7 @@ static int copy_picture(int from, FILE *to) {
     unsigned char *p = mmap(NULL, n, PROT_READ, MAP_SHARED, from, 0);
     if (p == MAP_FAILED) return -1;
     whole = !memcmp(p, head, sizeof head) && !memcmp(p + n - sizeof end, end, sizeof end);
-    if (whole) fwrite(p, 1, n, to);         /* file_out_close sees whether it could */
+    if (whole) fwrite(p, 1, n, to); /* file_out_close sees whether it could */
     munmap(p, n);
     return whole ? 0 : -1;
 }
@@ -80,10 +83,14 @@ static int copy_picture(int from, FILE *to) {
 static void explain(const plot *p, int status, const char *said, char *err) {
     const char *line = said + strspn(said, "\n "), *path = p->out.path;
     if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
-        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot cannot be run: install gnuplot-nox", path);
+        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot cannot be run: install gnuplot-nox",
+                 path);
     else if (status)
-        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot failed: %.*s", path, (int)strcspn(line, "\n"), line);
-    else snprintf(err, ERR_LEN, "%s: not drawn: there was no room for the whole picture in memory", path);
+        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot failed: %.*s", path,
+                 (int)strcspn(line, "\n"), line);
+    else
+        snprintf(err, ERR_LEN, "%s: not drawn: there was no room for the whole picture in memory",
+                 path);
 }
 
 int plot_close(plot *p, char *err) {
@@ -91,7 +98,8 @@ int plot_close(plot *p, char *err) {
     fprintf(p->to, "unset multiplot\n");
     int bad = fflush(p->to) || fseek(p->to, 0, SEEK_SET);
     if (bad) {
-        snprintf(err, ERR_LEN, "%s: not drawn: its script could not be written: %s", p->out.path, strerror(errno));
+        snprintf(err, ERR_LEN, "%s: not drawn: its script could not be written: %s", p->out.path,
+                 strerror(errno));
     } else {
         int status = run_gnuplot(fileno(p->to), p->picture, said, sizeof said);
         bad = status || copy_picture(p->picture, p->out.f);

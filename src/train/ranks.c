@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static int id, count = 1;
-static const ranks_calls *mpi;      /* NULL: this process is alone */
+static const ranks_calls *mpi; /* NULL: this process is alone */
 
 /* Open MPI's own parts look for its symbols among those of all: RTLD_GLOBAL. */
 static const ranks_calls *load(char *err) {
@@ -19,7 +19,8 @@ static const ranks_calls *load(char *err) {
     path[n > 0 ? n : 0] = 0;
     char *slash = strrchr(path, '/');
     strcpy(slash ? slash + 1 : path, name);
-    void *lib = dlopen(path, RTLD_LAZY | RTLD_GLOBAL), *table = lib ? dlsym(lib, "ranks_mpi") : NULL;
+    void *lib = dlopen(path, RTLD_LAZY | RTLD_GLOBAL),
+         *table = lib ? dlsym(lib, "ranks_mpi") : NULL;
     if (!table) snprintf(err, ERR_LEN, "under mpirun, but MPI cannot be loaded: %.800s", dlerror());
     return table;
 }

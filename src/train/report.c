@@ -1,6 +1,6 @@
 /* report.c - see report.h */
 #include "train/report.h"
-#include "host/files.h"
+#include "base/files.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +15,12 @@ double report_now(void) {
 
 const char *report_duration(double seconds, char buf[32]) {
     long s = seconds > 0 ? (long)(seconds + 0.5) : 0;
-    if (s >= 3600) snprintf(buf, 32, "%ld h %02ld m", s / 3600, s / 60 % 60);
-    else if (s >= 60) snprintf(buf, 32, "%ld m %02ld s", s / 60, s % 60);
-    else snprintf(buf, 32, "%ld s", s);
+    if (s >= 3600)
+        snprintf(buf, 32, "%ld h %02ld m", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(buf, 32, "%ld m %02ld s", s / 60, s % 60);
+    else
+        snprintf(buf, 32, "%ld s", s);
     return buf;
 }
 
@@ -28,12 +31,18 @@ int report_due(long step, long last_step, double *last_line) {
     return 1;
 }
 
-/* Bytes of the UTF-8 character at s; 0: it is none. Shortest forms and no surrogates, as the standard has it. */
+/* Bytes of the UTF-8 character at s; 0: it is none. Shortest forms and no surrogates, as the
+ * standard has it. */
 static size_t utf8_character(const char *s) {
     const unsigned char *p = (const unsigned char *)s;
-    size_t more = p[0] < 0x80 ? 0 : p[0] >= 0xc2 && p[0] < 0xe0 ? 1 : (p[0] & 0xf0) == 0xe0 ? 2 : p[0] >= 0xf0 && p[0] < 0xf5 ? 3 : 4;
+    size_t more = p[0] < 0x80                   ? 0
+                  : p[0] >= 0xc2 && p[0] < 0xe0 ? 1
+                  : (p[0] & 0xf0) == 0xe0       ? 2
+                  : p[0] >= 0xf0 && p[0] < 0xf5 ? 3
+                                                : 4;
     if (more == 4) return 0;
-    for (size_t i = 1; i <= more; i++) if ((p[i] & 0xc0) != 0x80) return 0;
+    for (size_t i = 1; i <= more; i++)
+        if ((p[i] & 0xc0) != 0x80) return 0;
     if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
     if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
     return more + 1;
@@ -47,7 +56,8 @@ static size_t string_length(const char *s) {
 }
 
 static int is_utf8(const char *s, size_t n) {
-    for (size_t at = 0, k; at < n; at += k) if (!(k = utf8_character(s + at))) return 0;
+    for (size_t at = 0, k; at < n; at += k)
+        if (!(k = utf8_character(s + at))) return 0;
     return 1;
 }
 
@@ -107,7 +117,7 @@ static volatile sig_atomic_t stop_asked;
 
 static void on_signal(int sig) {
     stop_asked = 1;
-    signal(sig, SIG_DFL);   /* the second one ends the program at once */
+    signal(sig, SIG_DFL); /* the second one ends the program at once */
 }
 
 void report_catch_signals(void) {
@@ -116,7 +126,7 @@ void report_catch_signals(void) {
     sigaction(SIGTERM, &a, NULL);
 }
 
-static double stop_at;          /* 0: never */
+static double stop_at; /* 0: never */
 
 void report_stop_after(double seconds) { stop_at = report_now() + seconds; }
 
@@ -129,8 +139,11 @@ void report_missing(const data_file *d, const size_t *count, const char *what) {
     size_t n = 0;
     for (int i = 0; i < d->classes; i++) {
         if (count[i]) continue;
-        if (missing++ < TOLD) n += (size_t)snprintf(names + n, sizeof names - n, "%s%.100s", n ? ", " : "", d->name[i]);
+        if (missing++ < TOLD)
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%.100s", n ? ", " : "",
+                                  d->name[i]);
     }
-    if (missing) fprintf(stderr, "%s: warning: %d of %d classes have no %s: %s%s\n", d->train, missing, d->classes, what, names,
-                         missing > TOLD ? ", ..." : "");
+    if (missing)
+        fprintf(stderr, "%s: warning: %d of %d classes have no %s: %s%s\n", d->train, missing,
+                d->classes, what, names, missing > TOLD ? ", ..." : "");
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-int section_fail(char *err, const cfg_file *c, int line, const char *what, const char *value, const char *remedy) {
+int section_fail(char *err, const cfg_file *c, int line, const char *what, const char *value,
+                 const char *remedy) {
     snprintf(err, ERR_LEN, "%s:%d: %s \"%s\": %s", c->path, line, what, value, remedy);
     return -1;
 }
@@ -27,14 +28,18 @@ static int take(const cfg_file *c, const section_key *k, const cfg_option *o, vo
     errno = 0;
     switch (k->kind) {
     case KEY_TEXT:
-        if (strlen(o->val) >= room) return section_fail(err, c, o->line, k->name, o->val, "too long");
+        if (strlen(o->val) >= room)
+            return section_fail(err, c, o->line, k->name, o->val, "too long");
         memcpy(at, o->val, strlen(o->val) + 1);
         return 0;
     case KEY_OUTPUT:
     case KEY_PATH:
-        if (strlen(o->val) >= 4096) return section_fail(err, c, o->line, k->name, o->val, "the path is too long");
-        if (k->kind == KEY_PATH) section_path(c, o->val, at);
-        else memcpy(at, o->val, strlen(o->val) + 1);
+        if (strlen(o->val) >= 4096)
+            return section_fail(err, c, o->line, k->name, o->val, "the path is too long");
+        if (k->kind == KEY_PATH)
+            section_path(c, o->val, at);
+        else
+            memcpy(at, o->val, strlen(o->val) + 1);
         return 0;
     case KEY_SEED:
         *(uint64_t *)(void *)at = strtoull(o->val, &end, 10);
@@ -44,14 +49,20 @@ static int take(const cfg_file *c, const section_key *k, const cfg_option *o, vo
     default: break;
     }
     double v = strtod(o->val, &end);
-    if (end == o->val || *end || !(v >= k->lo && v <= k->hi) || (k->kind == KEY_WHOLE && v != floor(v)))
-        return section_fail(err, c, o->line, k->name, o->val, k->kind == KEY_WHOLE ? "not a whole number in range" : "not a number in range");
-    if (k->kind == KEY_WHOLE) *(int *)(void *)at = (int)v;
-    else *(double *)(void *)at = v;
+    if (end == o->val || *end || !(v >= k->lo && v <= k->hi) ||
+        (k->kind == KEY_WHOLE && v != floor(v)))
+        return section_fail(err, c, o->line, k->name, o->val,
+                            k->kind == KEY_WHOLE ? "not a whole number in range"
+                                                 : "not a number in range");
+    if (k->kind == KEY_WHOLE)
+        *(int *)(void *)at = (int)v;
+    else
+        *(double *)(void *)at = v;
     return 0;
 }
 
-int section_take(const cfg_file *c, const cfg_section *s, const section_key *keys, int n, section_other other, void *to, char *err) {
+int section_take(const cfg_file *c, const cfg_section *s, const section_key *keys, int n,
+                 section_other other, void *to, char *err) {
     for (int i = 0; i < s->n; i++) {
         const cfg_option *o = &s->options[i];
         int k = 0, taken;
@@ -63,7 +74,8 @@ int section_take(const cfg_file *c, const cfg_section *s, const section_key *key
         if ((taken = other ? other(c, o, to, err) : 0) > 0) continue;
         if (taken < 0) return -1;
         char known[512] = "unknown key; known:";
-        for (int j = 0; j < n; j++) snprintf(known + strlen(known), sizeof known - strlen(known), " %s", keys[j].name);
+        for (int j = 0; j < n; j++)
+            snprintf(known + strlen(known), sizeof known - strlen(known), " %s", keys[j].name);
         return section_fail(err, c, o->line, s->type, o->key, known);
     }
     return 0;

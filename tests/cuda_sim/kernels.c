@@ -1,7 +1,8 @@
-/* kernels.c - the launches of cuda_kernels.cu and perturb_cuda.cu: the same loops, one iteration after the other; see sim.h. The order of iterations
- * is turned round in every other launch: none may need another of its loop. */
+/* kernels.c - the launches of cuda_kernels.cu and perturb_cuda.cu: the same loops, one iteration
+ * after the other; see sim.h. The order of iterations is turned round in every other launch: none
+ * may need another of its loop. */
 #include "sim.h"
-#include "engine/cuda.h"
+#include "engine/cuda/cuda.h"
 #include "march_cpu.h"
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,12 @@ static void reach_all(void *first, size_t bytes) {
 typedef void (*engine_loop)(uint32_t, const cuda_job *);
 #define NAME(name) loop_##name,
 static const engine_loop loops[] = {CUDA_LOOPS(NAME)};
-typedef struct { engine_loop loop; uint32_t n; int turned; cuda_job job; } launch;
+typedef struct {
+    engine_loop loop;
+    uint32_t n;
+    int turned;
+    cuda_job job;
+} launch;
 static _Thread_local int turned;
 
 static void run_launch(void *p) {
@@ -36,12 +42,19 @@ const char *engine_cuda_launch(cuda_loop which, uint32_t n, const cuda_job *job,
 }
 
 typedef void (*perturb_loop)(size_t, const perturb_job *);
-typedef struct { perturb_loop loop; size_t n; int turned; perturb_job job; } perturb_launch;
+typedef struct {
+    perturb_loop loop;
+    size_t n;
+    int turned;
+    perturb_job job;
+} perturb_launch;
 static _Thread_local cudaStream_t on;
 
 static void reach_job(perturb_job *b) {
     b->a.eps = sim_reach(b->a.eps, 1);
-#define REACH(first, last) reach_all(&b->first, offsetof(perturb_job, last) + sizeof b->last - offsetof(perturb_job, first))
+#define REACH(first, last) \
+    reach_all(&b->first,   \
+              offsetof(perturb_job, last) + sizeof b->last - offsetof(perturb_job, first))
     REACH(now, dphi);
     REACH(z, scale);
     REACH(mask, v);
@@ -62,7 +75,12 @@ static void queue_perturb(perturb_loop loop, size_t n, const perturb_job *job) {
     sim_queue(on, run_perturb, &a, sizeof a);
 }
 
-typedef struct { march_kind kind; march_plan plan; int turned; perturb_job job; } march_launch;
+typedef struct {
+    march_kind kind;
+    march_plan plan;
+    int turned;
+    perturb_job job;
+} march_launch;
 
 static void run_march(void *p) {
     march_launch *a = p;

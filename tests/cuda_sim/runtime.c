@@ -20,18 +20,26 @@ _Noreturn void sim_die(const char *fmt, ...) {
     abort();
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 #define ARENA ((size_t)64 << 30)
 enum { ALIGN = 256, MAX_BLOCKS = 1 << 16, MAX_LOCKED = 1 << 12 };
-typedef struct { size_t at, bytes; int live; } block;
+typedef struct {
+    size_t at, bytes;
+    int live;
+} block;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *device, *mirror;
 static block blocks[MAX_BLOCKS];
 static int n_blocks;
 static size_t top;
-static struct { char *p; size_t bytes; } locked[MAX_LOCKED];
+static struct {
+    char *p;
+    size_t bytes;
+} locked[MAX_LOCKED];
 static int n_locked;
 static cudaError_t last;
 
@@ -49,17 +57,20 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static block *block_of(const void *p) {
     size_t at = (size_t)((const char *)p - device);
     for (int i = 0; i < n_blocks; i++)
-        if (blocks[i].live && at >= blocks[i].at && at < blocks[i].at + blocks[i].bytes) return &blocks[i];
+        if (blocks[i].live && at >= blocks[i].at && at < blocks[i].at + blocks[i].bytes)
+            return &blocks[i];
     return NULL;
 }
 
 void *sim_reach(const void *p, size_t bytes) {
     if (!p) return NULL;
     pthread_mutex_lock(&lock);
-    block *b = device && (const char *)p >= device && (const char *)p < device + ARENA ? block_of(p) : NULL;
+    block *b = device && (const char *)p >= device && (const char *)p < device + ARENA ? block_of(p)
+                                                                                       : NULL;
     if (!b) sim_die("%p is no memory of the device", p);
     size_t at = (size_t)((const char *)p - device);
-    if (at + bytes > b->at + b->bytes) sim_die("%zu bytes at %p reach beyond a block of %zu", bytes, p, b->bytes);
+    if (at + bytes > b->at + b->bytes)
+        sim_die("%zu bytes at %p reach beyond a block of %zu", bytes, p, b->bytes);
     pthread_mutex_unlock(&lock);
     return mirror + at;
 }
@@ -67,21 +78,25 @@ void *sim_reach(const void *p, size_t bytes) {
 /* On a device these may wait for all of it, which breaks off any thread's recording. */
 static atomic_int recordings;
 static void no_recording(const char *what) {
-    if (atomic_load(&recordings)) sim_die("%s while a step is recorded, by this thread or another", what);
+    if (atomic_load(&recordings))
+        sim_die("%s while a step is recorded, by this thread or another", what);
 }
 
 cudaError_t cudaMalloc(void **p, size_t bytes) {
     no_recording("cudaMalloc");
-    const char *limit = getenv("CUDA_SIM_BYTES");      /* a small device, for the test of its end */
+    const char *limit = getenv("CUDA_SIM_BYTES"); /* a small device, for the test of its end */
     pthread_once(&once, open_arena);
     pthread_mutex_lock(&lock);
     size_t room = (bytes + ALIGN - 1) / ALIGN * ALIGN, live = 0;
     block *b = NULL;
     for (int i = 0; i < n_blocks; i++) {
-        if (blocks[i].live) live += blocks[i].bytes;
-        else if (!b && (blocks[i].bytes + ALIGN - 1) / ALIGN * ALIGN == room) b = &blocks[i];
+        if (blocks[i].live)
+            live += blocks[i].bytes;
+        else if (!b && (blocks[i].bytes + ALIGN - 1) / ALIGN * ALIGN == room)
+            b = &blocks[i];
     }
-    if ((limit && live + bytes > (size_t)strtoull(limit, NULL, 10)) || n_blocks == MAX_BLOCKS || top + room > ARENA) {
+    if ((limit && live + bytes > (size_t)strtoull(limit, NULL, 10)) || n_blocks == MAX_BLOCKS ||
+        top + room > ARENA) {
         pthread_mutex_unlock(&lock);
         return last = cudaErrorMemoryAllocation;
     }
@@ -113,7 +128,8 @@ cudaError_t cudaMallocHost(void **p, size_t bytes) {
 static int is_locked(const void *p) {
     int yes = 0;
     pthread_mutex_lock(&lock);
-    for (int i = 0; i < n_locked; i++) yes |= (const char *)p >= locked[i].p && (const char *)p < locked[i].p + locked[i].bytes;
+    for (int i = 0; i < n_locked; i++)
+        yes |= (const char *)p >= locked[i].p && (const char *)p < locked[i].p + locked[i].bytes;
     pthread_mutex_unlock(&lock);
     return yes;
 }
@@ -129,15 +145,39 @@ cudaError_t cudaGetLastError(void) {
     return e;
 }
 
-const char *cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : e == cudaErrorMemoryAllocation ? "out of memory" : "an error"; }
+const char *cudaGetErrorString(cudaError_t e) {
+    return e == cudaSuccess                 ? "no error"
+           : e == cudaErrorMemoryAllocation ? "out of memory"
+                                            : "an error";
+}
 
-/* ---- streams ------------------------------------------------------------------------------------------------------- */
+/* ---- streams
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-typedef struct op { struct op *next; void (*run)(void *args); size_t bytes; _Alignas(16) char args[]; } op;
-struct CUgraph_st { op *first, **end; };
-struct CUgraphExec_st { op *first; };
-struct CUstream_st { op *first, **end; long queued, done; struct CUstream_st *other; pthread_mutex_t lock; struct CUgraph_st *capture; };
-struct CUevent_st { struct CUstream_st *s; long at; };
+typedef struct op {
+    struct op *next;
+    void (*run)(void *args);
+    size_t bytes;
+    _Alignas(16) char args[];
+} op;
+struct CUgraph_st {
+    op *first, **end;
+};
+struct CUgraphExec_st {
+    op *first;
+};
+struct CUstream_st {
+    op *first, **end;
+    long queued, done;
+    struct CUstream_st *other;
+    pthread_mutex_t lock;
+    struct CUgraph_st *capture;
+};
+struct CUevent_st {
+    struct CUstream_st *s;
+    long at;
+};
 static struct CUstream_st *streams;
 
 static struct CUstream_st *must_be(cudaStream_t s) {
@@ -166,7 +206,8 @@ void sim_queue(cudaStream_t s, void (*run)(void *args), const void *args, size_t
     pthread_mutex_unlock(&s->lock);
 }
 
-/* all: with everything else, which a stream that is being recorded by another thread does not hinder: it has nothing to run. */
+/* all: with everything else, which a stream that is being recorded by another thread does not
+ * hinder: it has nothing to run. */
 static void flush_if(struct CUstream_st *s, int all) {
     pthread_mutex_lock(&s->lock);
     if (s->capture && !all) sim_die("a stream that is being recorded is waited for");
@@ -281,9 +322,17 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) {
     return cudaSuccess;
 }
 
-/* ---- copies -------------------------------------------------------------------------------------------------------- */
+/* ---- copies
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-typedef struct { void *to; const void *from; size_t bytes; int fill; enum cudaMemcpyKind kind; } copy_args;
+typedef struct {
+    void *to;
+    const void *from;
+    size_t bytes;
+    int fill;
+    enum cudaMemcpyKind kind;
+} copy_args;
 
 static void run_copy(void *p) {
     copy_args *a = p;
@@ -297,11 +346,15 @@ static void run_fill(void *p) {
     memset(sim_reach(a->to, a->bytes), a->fill, a->bytes);
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s) {
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t s) {
     copy_args a = {.to = to, .from = from, .bytes = bytes, .kind = kind};
-    /* From pageable memory a copy may be made at once or later: whoever counts on either is wrong. */
-    if (kind == cudaMemcpyHostToDevice && !is_locked(from)) sim_die("a copy from memory that is not page-locked");
-    if (kind != cudaMemcpyDeviceToDevice && must_be(s)->capture) sim_die("a copy to or from the CPU is recorded");
+    /* From pageable memory a copy may be made at once or later: whoever counts on either is wrong.
+     */
+    if (kind == cudaMemcpyHostToDevice && !is_locked(from))
+        sim_die("a copy from memory that is not page-locked");
+    if (kind != cudaMemcpyDeviceToDevice && must_be(s)->capture)
+        sim_die("a copy to or from the CPU is recorded");
     sim_queue(s, run_copy, &a, sizeof a);
     return cudaSuccess;
 }
@@ -312,7 +365,9 @@ cudaError_t cudaMemsetAsync(void *to, int fill, size_t bytes, cudaStream_t s) {
     return cudaSuccess;
 }
 
-/* ---- graphs -------------------------------------------------------------------------------------------------------- */
+/* ---- graphs
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mode) {
     flush(must_be(s));
@@ -322,7 +377,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mo
     s->capture->end = &s->capture->first;
     atomic_fetch_add(&recordings, 1);
     pthread_mutex_unlock(&s->lock);
-    if (getenv("CUDA_SIM_SLOW")) usleep(50000);     /* so that other threads come to what they must not do meanwhile */
+    if (getenv("CUDA_SIM_SLOW"))
+        usleep(50000); /* so that other threads come to what they must not do meanwhile */
     return cudaSuccess;
 }
 

@@ -1,4 +1,5 @@
-/* fuzz_cfg.c - cfg files: read, listed, looked at from all sides, written for the host and read again. */
+/* fuzz_cfg.c - cfg files: read, listed, looked at from all sides, written for the host and read
+ * again. */
 #include "fuzz.h"
 #include "host/cfg_attach.h"
 #include "host/cfg_edit.h"
@@ -44,8 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!c) fuzz_refused(err);
     err[0] = 0;
     int problems = cfg_problems(path, null, err);
-    if (problems < 0) fuzz_refused(err);
-    else if (!c && !problems) abort();      /* refused, and `cfg check` has nothing to say */
+    if (problems < 0)
+        fuzz_refused(err);
+    else if (!c && !problems)
+        abort(); /* refused, and `cfg check` has nothing to say */
     if (c) look(c);
     cfg_free(c);
     cfg_edit *e = cfg_edit_open(path, NULL, err);

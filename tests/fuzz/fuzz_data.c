@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_named(path, "words", names, n_names);
     data_file *d = data_file_read(fuzz_named(path, "x.data", data, n), err);
     if (!d) fuzz_refused(err);
-    for (int i = 0; d && i < d->classes; i++) if (!d->name[i] || (d->label && !d->label[i])) abort();
+    for (int i = 0; d && i < d->classes; i++)
+        if (!d->name[i] || (d->label && !d->label[i])) abort();
     data_file_free(d);
     return 0;
 }

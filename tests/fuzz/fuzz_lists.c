@@ -1,4 +1,5 @@
-/* fuzz_lists.c - lists of pictures, for classifiers (the class in the path) and for detectors (label files beside). */
+/* fuzz_lists.c - lists of pictures, for classifiers (the class in the path) and for detectors
+ * (label files beside). */
 #include "fuzz.h"
 #include "data/detection.h"
 
@@ -10,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_named(path, "words", (const uint8_t *)words, strlen(words));
     fuzz_named(list, "x.list", data, size);
     const char *text = "classes=3\nnames=words\ntrain=x.list\nvalid=x.list\nimages_per_class=2\n";
-    data_file *d = data_file_read(fuzz_named(path, "x.data", (const uint8_t *)text, strlen(text)), err);
+    data_file *d = data_file_read(fuzz_named(path, "x.data", (const uint8_t *)text, strlen(text)),
+                                  err);
     if (!d || strcmp(d->label[2], names[2])) abort();
     dataset *s = dataset_load(d, DATA_TRAIN, 3, 1, 1, err);
     if (!s) fuzz_refused(err);

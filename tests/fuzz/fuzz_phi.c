@@ -11,6 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     fuzz_named(path, "again.phi", data, 0);
-    if (phi_write(path, phi, "read and written", err) || phi_read(path, again, err) || memcmp(phi, again, sizeof phi)) abort();
+    if (phi_write(path, phi, "read and written", err) || phi_read(path, again, err) ||
+        memcmp(phi, again, sizeof phi))
+        abort();
     return 0;
 }

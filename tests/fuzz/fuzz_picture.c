@@ -1,4 +1,5 @@
-/* fuzz_picture.c - pictures of every kind, in colour and gray, and laid on the square that a network sees. */
+/* fuzz_picture.c - pictures of every kind, in colour and gray, and laid on the square that a
+ * network sees. */
 #include "fuzz.h"
 #include "data/batch.h"
 

@@ -1,6 +1,6 @@
 /* fuzz_pth.c - phi from PyTorch's files: pickles one after another, or a zip archive of them. */
 #include "fuzz.h"
-#include "train/phi_import.h"
+#include "tools/phi_import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static fuzz_file file;

@@ -1,7 +1,7 @@
 /* fuzz_results.c - files of results, and the table of a SUITE that is made of them. */
 #include "fuzz.h"
-#include "train/compare_table.h"
-#include "train/results.h"
+#include "study/compare_table.h"
+#include "study/results.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static fuzz_file file;

@@ -1,9 +1,10 @@
-/* fuzz_state.c - the state of a meta-training run, into a run of one task. A mutation is given its right length and checksum most of the
- * time, else nothing behind the check of them would be reached. */
+/* fuzz_state.c - the state of a meta-training run, into a run of one task. A mutation is given its
+ * right length and checksum most of the time, else nothing behind the check of them would be
+ * reached. */
 #include "fuzz.h"
 #include "train/meta_run.h"
 
-enum { HEAD = 20 };     /* "MPSTATE1", crc32, length of what follows */
+enum { HEAD = 20 }; /* "MPSTATE1", crc32, length of what follows */
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
     size = LLVMFuzzerMutate(data, size, most);

@@ -1,6 +1,6 @@
 /* fuzz_suite.c - SUITE files, and the cfgs of their cells while there are few. */
 #include "fuzz.h"
-#include "train/suite_cells.h"
+#include "study/suite_cells.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static fuzz_file file;

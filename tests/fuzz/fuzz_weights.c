@@ -1,5 +1,6 @@
-/* fuzz_weights.c - weights files: the host's part, and the trailer of ours, into a network that stays. A mutation is given its right
- * length and checksum most of the time, else nothing behind the check of them would be reached. */
+/* fuzz_weights.c - weights files: the host's part, and the trailer of ours, into a network that
+ * stays. A mutation is given its right length and checksum most of the time, else nothing behind
+ * the check of them would be reached. */
 #include "fuzz.h"
 #include "host/net.h"
 #include "host/weights_info.h"

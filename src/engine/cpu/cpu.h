@@ -1,0 +1,73 @@
+/* cpu.h - inside the CPU back end: loops shared by several kinds of node. NHWC; OpenMP; repeatable.
+ */
+#ifndef MP_CPU_H
+#define MP_CPU_H
+#include "engine/backend.h"
+
+/* A hot loop is compiled for three processors and chosen at start, so that a plain build is fast
+ * everywhere. The attribute does not reach into `omp parallel` bodies: those call the marked
+ * functions. Levels, not models ("arch=haswell"): gcc selects a model's version on exactly that
+ * model and nothing newer. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(__clang__)
+#define CPU_CLONES \
+    __attribute__((noinline, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CPU_CLONES __attribute__((noinline))
+#endif
+
+/* This thread's share of n items, in blocks of `grain`; inside a parallel region. */
+void engine_cpu_share(size_t n, size_t grain, size_t *from, size_t *to);
+
+void engine_cpu_add(float *y, const float *x, size_t n);             /* (+=) y += x */
+void engine_cpu_copy(float *y, const float *x, size_t n, int add);   /* (=) or (+=) */
+void engine_cpu_act(float *y, const float *x, size_t n, act_kind a); /* y may be x */
+void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n,
+                         act_kind a); /* dx may be dy */
+/* n's delta from that of its output to that before the activation. */
+void engine_cpu_delta_act(engine *e, node *n, act_kind a);
+
+/* Batch norm and activation over the last axis of (rows, c). stat: NORM_STAT*c floats, kept for
+ * backward. */
+enum { NORM_STAT = 3 };
+void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c,
+                     const engine_params *p, act_kind a, int batch, float *stat);
+/* dx from dy, which may be the same place. An activation without a slope has been taken off dy
+ * already. */
+void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x, size_t rows, int c,
+                          const engine_params *p, act_kind a, int batch, int theta_grads,
+                          const float *stat);
+
+void engine_cpu_linear_plan(engine *e, node *n);
+void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_linear_free(engine *e, node *n);
+void engine_cpu_batchnorm_plan(engine *e, node *n);
+void engine_cpu_batchnorm_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_batchnorm_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_batchnorm_free(engine *e, node *n);
+void engine_cpu_maxpool_plan(engine *e, node *n);
+void engine_cpu_maxpool_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_maxpool_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_maxpool_free(engine *e, node *n);
+void engine_cpu_avgpool_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_avgpool_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_shortcut_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_shortcut_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_route_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_route_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_upsample_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_upsample_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_dropout_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_dropout_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_dropblock_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_dropblock_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_activation_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_activation_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_softmax_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_softmax_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_perturb_plan(engine *e, node *n);
+void engine_cpu_perturb_forward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_perturb_backward(engine *e, node *n, const engine_mode *m);
+void engine_cpu_perturb_free(engine *e, node *n);
+#endif

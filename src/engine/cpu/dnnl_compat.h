@@ -1,0 +1,104 @@
+/* dnnl_compat.h - oneDNN as version 3 has it, on version 2 too. The engine is written for 3: no
+ * operation descriptors, and a memory descriptor is a pointer that its maker destroys. */
+#ifndef MP_DNNL_COMPAT_H
+#define MP_DNNL_COMPAT_H
+#include <oneapi/dnnl/dnnl.h>
+#include <oneapi/dnnl/dnnl_version.h>
+
+/* 3.5 has the attribute. Before it the CPU's primitives were as repeatable, without being asked. */
+#if DNNL_VERSION_MAJOR < 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR < 5)
+#define dnnl_primitive_attr_set_deterministic(attr, on) ((void)(attr), (void)(on), dnnl_success)
+#endif
+
+#if DNNL_VERSION_MAJOR < 3
+#include <stdlib.h>
+
+typedef dnnl_memory_desc_t *dnnl_memory_desc_pointer;
+typedef const dnnl_memory_desc_t *const_dnnl_memory_desc_t;
+
+static inline dnnl_status_t dnnl_memory_desc_create_with_tag(dnnl_memory_desc_pointer *md,
+                                                             int ndims, const dnnl_dim_t *dims,
+                                                             dnnl_data_type_t type,
+                                                             dnnl_format_tag_t tag) {
+    *md = malloc(sizeof **md);
+    return *md ? dnnl_memory_desc_init_by_tag(*md, ndims, dims, type, tag) : dnnl_out_of_memory;
+}
+
+static inline dnnl_status_t dnnl_memory_desc_destroy(dnnl_memory_desc_pointer md) {
+    free(md);
+    return dnnl_success;
+}
+
+#define dnnl_last_impl_reached dnnl_iterator_ends
+/* Its own functions took pointers already. */
+#define dnnl_memory_desc_t dnnl_memory_desc_pointer
+#define dnnl_post_ops_append_sum(ops, scale, zero_point, type) dnnl_post_ops_append_sum(ops, scale)
+#define dnnl_post_ops_append_eltwise(ops, alg, alpha, beta) \
+    dnnl_post_ops_append_eltwise(ops, 1, alg, alpha, beta)
+
+static inline dnnl_status_t dnnl_convolution_forward_primitive_desc_create(
+    dnnl_primitive_desc_t *pd, dnnl_engine_t engine, dnnl_prop_kind_t kind, dnnl_alg_kind_t alg,
+    const_dnnl_memory_desc_t src, const_dnnl_memory_desc_t weights, const_dnnl_memory_desc_t bias,
+    const_dnnl_memory_desc_t dst, const dnnl_dims_t strides, const dnnl_dims_t dilates,
+    const dnnl_dims_t pad_l, const dnnl_dims_t pad_r, const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_dilated_convolution_forward_desc_init(
+        &d, kind, alg, src, weights, bias, dst, strides, dilates, pad_l, pad_r);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, NULL) : s;
+}
+
+static inline dnnl_status_t dnnl_convolution_backward_data_primitive_desc_create(
+    dnnl_primitive_desc_t *pd, dnnl_engine_t engine, dnnl_alg_kind_t alg,
+    const_dnnl_memory_desc_t diff_src, const_dnnl_memory_desc_t weights,
+    const_dnnl_memory_desc_t diff_dst, const dnnl_dims_t strides, const dnnl_dims_t dilates,
+    const dnnl_dims_t pad_l, const dnnl_dims_t pad_r, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_dilated_convolution_backward_data_desc_init(
+        &d, alg, diff_src, weights, diff_dst, strides, dilates, pad_l, pad_r);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, forward) : s;
+}
+
+static inline dnnl_status_t dnnl_convolution_backward_weights_primitive_desc_create(
+    dnnl_primitive_desc_t *pd, dnnl_engine_t engine, dnnl_alg_kind_t alg,
+    const_dnnl_memory_desc_t src, const_dnnl_memory_desc_t diff_weights,
+    const_dnnl_memory_desc_t diff_bias, const_dnnl_memory_desc_t diff_dst,
+    const dnnl_dims_t strides, const dnnl_dims_t dilates, const dnnl_dims_t pad_l,
+    const dnnl_dims_t pad_r, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_dilated_convolution_backward_weights_desc_init(
+        &d, alg, src, diff_weights, diff_bias, diff_dst, strides, dilates, pad_l, pad_r);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, forward) : s;
+}
+
+static inline dnnl_status_t dnnl_inner_product_forward_primitive_desc_create(
+    dnnl_primitive_desc_t *pd, dnnl_engine_t engine, dnnl_prop_kind_t kind,
+    const_dnnl_memory_desc_t src, const_dnnl_memory_desc_t weights, const_dnnl_memory_desc_t bias,
+    const_dnnl_memory_desc_t dst, const_dnnl_primitive_attr_t attr) {
+    dnnl_inner_product_desc_t d;
+    dnnl_status_t s = dnnl_inner_product_forward_desc_init(&d, kind, src, weights, bias, dst);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, NULL) : s;
+}
+
+static inline dnnl_status_t dnnl_inner_product_backward_data_primitive_desc_create(
+    dnnl_primitive_desc_t *pd, dnnl_engine_t engine, const_dnnl_memory_desc_t diff_src,
+    const_dnnl_memory_desc_t weights, const_dnnl_memory_desc_t diff_dst,
+    const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    dnnl_inner_product_desc_t d;
+    dnnl_status_t s = dnnl_inner_product_backward_data_desc_init(&d, diff_src, weights, diff_dst);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, forward) : s;
+}
+
+static inline dnnl_status_t dnnl_inner_product_backward_weights_primitive_desc_create(
+    dnnl_primitive_desc_t *pd, dnnl_engine_t engine, const_dnnl_memory_desc_t src,
+    const_dnnl_memory_desc_t diff_weights, const_dnnl_memory_desc_t diff_bias,
+    const_dnnl_memory_desc_t diff_dst, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t attr) {
+    dnnl_inner_product_desc_t d;
+    dnnl_status_t s = dnnl_inner_product_backward_weights_desc_init(&d, src, diff_weights,
+                                                                    diff_bias, diff_dst);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, forward) : s;
+}
+#endif
+#endif

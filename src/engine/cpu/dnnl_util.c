@@ -1,0 +1,178 @@
+/* dnnl_util.c - see dnnl_util.h. */
+#include "engine/cpu/dnnl_util.h"
+#include <assert.h>
+#include <pthread.h>
+
+static dnnl_engine_t dnn_engine;
+static _Thread_local dnnl_stream_t dnn_stream; /* engines of several tasks run side by side */
+static pthread_once_t dnn_once = PTHREAD_ONCE_INIT;
+
+static const char *status_name(dnnl_status_t s) {
+    switch (s) {
+    case dnnl_out_of_memory: return "out of memory";
+    case dnnl_invalid_arguments: return "invalid arguments";
+    case dnnl_unimplemented: return "not implemented";
+    case dnnl_runtime_error: return "run-time error";
+    case dnnl_not_required: return "not required";
+    case dnnl_last_impl_reached: return "no implementation";
+    default: return "unknown status";
+    }
+}
+
+void engine_dnn_check(dnnl_status_t s, const char *what, const char *file, int line) {
+    if (s != dnnl_success)
+        engine_die("%s:%d: oneDNN says \"%s\" to %s", file, line, status_name(s), what);
+}
+
+static void start(void) { DNN_CHECK(dnnl_engine_create(&dnn_engine, dnnl_cpu, 0)); }
+
+/* oneDNN's names of the activations that it has exactly; alpha, beta as it defines them. */
+static int eltwise_of(act_kind a, dnnl_alg_kind_t *alg, float *alpha, float *beta) {
+    *alpha = *beta = 0;
+    switch (a) {
+    case ACT_LOGISTIC: *alg = dnnl_eltwise_logistic; return 1;
+    case ACT_TANH: *alg = dnnl_eltwise_tanh; return 1;
+    case ACT_RELU: *alg = dnnl_eltwise_relu; return 1;
+    case ACT_RELIE:
+        *alg = dnnl_eltwise_relu;
+        *alpha = 0.01f;
+        return 1;
+    case ACT_LEAKY:
+        *alg = dnnl_eltwise_relu;
+        *alpha = 0.1f;
+        return 1;
+    case ACT_ELU:
+        *alg = dnnl_eltwise_elu;
+        *alpha = 1;
+        return 1;
+    case ACT_HARDTAN:
+        *alg = dnnl_eltwise_clip;
+        *alpha = -1;
+        *beta = 1;
+        return 1;
+    default: return 0;
+    }
+}
+
+int engine_dnn_has(act_kind a) {
+    dnnl_alg_kind_t alg;
+    float alpha, beta;
+    return a == ACT_LINEAR || eltwise_of(a, &alg, &alpha, &beta);
+}
+
+dnnl_engine_t engine_dnn_engine(void) {
+    pthread_once(&dnn_once, start);
+    return dnn_engine;
+}
+
+static dnnl_primitive_attr_t make_attr(act_kind a, int add) {
+    dnnl_primitive_attr_t attr;
+    dnnl_post_ops_t ops;
+    dnnl_alg_kind_t alg;
+    float alpha, beta;
+    DNN_CHECK(dnnl_primitive_attr_create(&attr));
+    DNN_CHECK(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    DNN_CHECK(dnnl_primitive_attr_set_deterministic(attr, 1));
+    DNN_CHECK(dnnl_post_ops_create(&ops));
+    if (add) DNN_CHECK(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef));
+    if (eltwise_of(a, &alg, &alpha, &beta))
+        DNN_CHECK(dnnl_post_ops_append_eltwise(ops, alg, alpha, beta));
+    DNN_CHECK(dnnl_primitive_attr_set_post_ops(attr, ops));
+    DNN_CHECK(dnnl_post_ops_destroy(ops));
+    return attr;
+}
+
+dnnl_primitive_attr_t engine_dnn_begin(dnn_call *c, act_kind eltwise) {
+    *c = (dnn_call){0};
+    return make_attr(eltwise, 0);
+}
+
+void engine_dnn_finish(dnn_call *c, dnnl_primitive_attr_t attr) {
+    DNN_CHECK(dnnl_primitive_attr_destroy(attr));
+    DNN_CHECK(dnnl_primitive_create(&c->p, c->pd));
+    const_dnnl_memory_desc_t pad = engine_dnn_layout(c, DNNL_ARG_SCRATCHPAD);
+    c->pad_floats = engine_dnn_floats(pad);
+    if (c->pad_floats)
+        DNN_CHECK(dnnl_memory_create(&c->pad, pad, engine_dnn_engine(), DNNL_MEMORY_NONE));
+}
+
+void engine_dnn_make_reorder(dnn_call *c, const_dnnl_memory_desc_t from,
+                             const_dnnl_memory_desc_t to, int add) {
+    dnnl_primitive_attr_t attr = make_attr(ACT_LINEAR, add);
+    dnnl_engine_t cpu = engine_dnn_engine();
+    *c = (dnn_call){0};
+    DNN_CHECK(dnnl_reorder_primitive_desc_create(&c->pd, from, cpu, to, cpu, attr));
+    engine_dnn_finish(c, attr);
+}
+
+const_dnnl_memory_desc_t engine_dnn_layout(const dnn_call *c, int arg) {
+    return dnnl_primitive_desc_query_md(c->pd, dnnl_query_exec_arg_md, arg);
+}
+
+size_t engine_dnn_floats(const_dnnl_memory_desc_t md) {
+    return md ? (dnnl_memory_desc_get_size(md) + sizeof(float) - 1) / sizeof(float) : 0;
+}
+
+void engine_dnn_bind(dnn_call *c, int arg, const void *p) {
+    /* oneDNN has no const memory; what is an input to it stays untouched. */
+    void *at = (void *)(size_t)p;
+    for (int i = 0; i < c->n; i++) {
+        if (c->args[i].arg != arg) continue;
+        DNN_CHECK(dnnl_memory_set_data_handle(c->args[i].memory, at));
+        return;
+    }
+    assert(c->n < DNN_ARGS - 1);
+    dnnl_memory_t m;
+    DNN_CHECK(dnnl_memory_create(&m, engine_dnn_layout(c, arg), engine_dnn_engine(), at));
+    c->args[c->n++] = (dnnl_exec_arg_t){arg, m};
+}
+
+void engine_dnn_run(engine *e, dnn_call *c) {
+    dnnl_exec_arg_t args[DNN_ARGS];
+    for (int i = 0; i < c->n; i++) args[i] = c->args[i];
+    int n = c->n;
+    if (c->pad) {
+        DNN_CHECK(dnnl_memory_set_data_handle(c->pad, engine_need(e, &e->library, c->pad_floats)));
+        args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, c->pad};
+    }
+    if (!dnn_stream)
+        DNN_CHECK(dnnl_stream_create(&dnn_stream, engine_dnn_engine(), dnnl_stream_default_flags));
+    DNN_CHECK(dnnl_primitive_execute(c->p, dnn_stream, n, args));
+    DNN_CHECK(dnnl_stream_wait(dnn_stream));
+}
+
+void engine_dnn_free(dnn_call *c) {
+    for (int i = 0; i < c->n; i++) dnnl_memory_destroy(c->args[i].memory);
+    if (c->pad) dnnl_memory_destroy(c->pad);
+    if (c->p) dnnl_primitive_destroy(c->p);
+    if (c->pd) dnnl_primitive_desc_destroy(c->pd);
+    *c = (dnn_call){0};
+}
+
+dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_tag_t tag) {
+    dnnl_memory_desc_t md;
+    DNN_CHECK(dnnl_memory_desc_create_with_tag(&md, ndims, dims, dnnl_f32, tag));
+    return md;
+}
+
+const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
+                                const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want) {
+    if (!w->direct && !w->reorder.p) {
+        w->direct = dnnl_memory_desc_equal(plain_md, want);
+        if (!w->direct) engine_dnn_make_reorder(&w->reorder, plain_md, want, 0);
+    }
+    if (w->direct) return plain;
+    if (w->version == e->version) return w->buf.p;
+    engine_need(e, &w->buf, engine_dnn_floats(want));
+    engine_dnn_bind(&w->reorder, DNNL_ARG_FROM, plain);
+    engine_dnn_bind(&w->reorder, DNNL_ARG_TO, w->buf.p);
+    engine_dnn_run(e, &w->reorder);
+    w->version = e->version;
+    return w->buf.p;
+}
+
+void engine_dnn_weights_free(engine *e, dnn_weights *w) {
+    engine_dnn_free(&w->reorder);
+    engine_drop(e, &w->buf);
+    *w = (dnn_weights){0};
+}

@@ -1,0 +1,246 @@
+/* linear.c - convolutional and connected nodes: weights times data on oneDNN, then batch norm or
+ * bias, then the activation.
+ *
+ * Two ways through a node. Plain: the product alone, then our batch norm kernels (or bias and
+ * activation inside the primitive where there is no batch norm). Folded, for inference: w' =
+ * w*scale/(sqrt(var)+1e-6), b' = bias - mean*scale/(sqrt(var)+1e-6), so that product, norm and
+ * activation are one primitive. */
+#include "engine/cpu/cpu.h"
+#include "engine/cpu/dnnl_util.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+    dnnl_memory_desc_t src, dst, plain, any,
+        bias; /* plain: the caller's weights; any: oneDNN may choose */
+    dnnl_dims_t stride, pad;
+    size_t per_filter; /* weights of one filter */
+    dnn_call fwd, folded, bwd_data, bwd_weights, collect;
+    dnn_weights w_fwd, w_bwd, w_folded;
+    buffer fold_w, fold_b, raw, stat;
+    unsigned fold_version;
+} linear;
+
+static const dnnl_dims_t undilated;
+
+static void describe_conv(linear *l, const engine_conv *d, shape4 in, shape4 out) {
+    dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c, out.h, out.w}, k = d->size,
+               g = d->groups;
+    dnnl_dim_t w[] = {d->filters, in.c, k, k}, wg[] = {g, d->filters / g, in.c / g, k, k};
+    l->src = engine_dnn_md(4, s, dnnl_nhwc);
+    l->dst = engine_dnn_md(4, o, dnnl_nhwc);
+    l->plain = g > 1 ? engine_dnn_md(5, wg, dnnl_goihw) : engine_dnn_md(4, w, dnnl_oihw);
+    l->any = g > 1 ? engine_dnn_md(5, wg, dnnl_format_tag_any)
+                   : engine_dnn_md(4, w, dnnl_format_tag_any);
+    l->per_filter = (size_t)(in.c / d->groups) * (size_t)k * (size_t)k;
+    l->stride[0] = l->stride[1] = d->stride;
+    l->pad[0] = l->pad[1] = d->pad;
+}
+
+/* Inputs are counted C,H,W by Darknet: a product over (C,H,W) whose data lie as NHWC. */
+static void describe_connected(linear *l, shape4 in, shape4 out) {
+    dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c},
+               w[] = {out.c, in.c, in.h, in.w};
+    int flat = in.h == 1 && in.w == 1;
+    l->src = flat ? engine_dnn_md(2, s, dnnl_ab) : engine_dnn_md(4, s, dnnl_nhwc);
+    l->dst = engine_dnn_md(2, o, dnnl_ab);
+    l->plain = flat ? engine_dnn_md(2, w, dnnl_ab) : engine_dnn_md(4, w, dnnl_oihw);
+    l->any = engine_dnn_md(flat ? 2 : 4, w, dnnl_format_tag_any);
+    l->per_filter = (size_t)in.c * (size_t)in.h * (size_t)in.w;
+}
+
+/* Batch norm brings its own bias, after the scaling. */
+static void make_forward(const node *n, linear *l, dnn_call *c, int with_bias, act_kind a) {
+    const_dnnl_memory_desc_t bias = with_bias ? l->bias : NULL;
+    dnnl_primitive_attr_t attr = engine_dnn_begin(c, a);
+    if (n->kind == NODE_CONV)
+        DNN_CHECK(dnnl_convolution_forward_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_forward_training, dnnl_convolution_direct, l->src,
+            l->any, bias, l->dst, l->stride, undilated, l->pad, l->pad, attr));
+    else
+        DNN_CHECK(dnnl_inner_product_forward_primitive_desc_create(&c->pd, engine_dnn_engine(),
+                                                                   dnnl_forward_training, l->src,
+                                                                   l->any, bias, l->dst, attr));
+    engine_dnn_finish(c, attr);
+}
+
+static void make_bwd_data(const node *n, linear *l) {
+    dnn_call *c = &l->bwd_data;
+    dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
+    if (n->kind == NODE_CONV)
+        DNN_CHECK(dnnl_convolution_backward_data_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, l->dst, l->stride,
+            undilated, l->pad, l->pad, l->fwd.pd, attr));
+    else
+        DNN_CHECK(dnnl_inner_product_backward_data_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), l->src, l->any, l->dst, l->fwd.pd, attr));
+    engine_dnn_finish(c, attr);
+}
+
+static void make_bwd_weights(const node *n, linear *l) {
+    const_dnnl_memory_desc_t bias = n->d.conv.batch_norm ? NULL : l->bias;
+    dnn_call *c = &l->bwd_weights;
+    dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
+    if (n->kind == NODE_CONV)
+        DNN_CHECK(dnnl_convolution_backward_weights_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, bias, l->dst,
+            l->stride, undilated, l->pad, l->pad, l->fwd.pd, attr));
+    else
+        DNN_CHECK(dnnl_inner_product_backward_weights_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), l->src, l->any, bias, l->dst, l->fwd.pd, attr));
+    engine_dnn_finish(c, attr);
+    engine_dnn_make_reorder(&l->collect, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS), l->plain, 1);
+}
+
+/* The activation that the primitive itself can do; the rest is left to a pass of ours. */
+static act_kind inside(const node *n) {
+    act_kind a = n->d.conv.activation;
+    return engine_dnn_has(a) ? a : ACT_LINEAR;
+}
+
+static void make_plain(engine *e, node *n, linear *l) {
+    int bn = n->d.conv.batch_norm;
+    make_forward(n, l, &l->fwd, !bn, bn ? ACT_LINEAR : inside(n));
+    if (!bn) return;
+    engine_need(e, &l->raw, shape_len(n->s));
+    engine_need(e, &l->stat, NORM_STAT * (size_t)n->s.c);
+}
+
+void engine_cpu_linear_plan(engine *e, node *n) {
+    linear *l = calloc(1, sizeof *l);
+    if (!l) engine_die("out of memory for node %d", n->id);
+    shape4 in = e->nodes[n->in[0]].s;
+    dnnl_dim_t c = n->s.c;
+    if (n->kind == NODE_CONV)
+        describe_conv(l, &n->d.conv, in, n->s);
+    else
+        describe_connected(l, in, n->s);
+    l->bias = engine_dnn_md(1, &c, dnnl_a);
+    n->state = l;
+    /* What this plan will surely run; anything else is made when first asked for. */
+    if (!e->training && n->d.conv.batch_norm)
+        make_forward(n, l, &l->folded, 1, inside(n));
+    else
+        make_plain(e, n, l);
+    if (!e->training) return;
+    make_bwd_weights(n, l);
+    if (n->in[0] > 0 || e->input_delta) make_bwd_data(n, l);
+}
+
+void engine_cpu_linear_free(engine *e, node *n) {
+    linear *l = n->state;
+    dnnl_memory_desc_t layouts[] = {l->src, l->dst, l->plain, l->any, l->bias};
+    dnn_call *calls[] = {&l->fwd, &l->folded, &l->bwd_data, &l->bwd_weights, &l->collect};
+    buffer *buffers[] = {&l->fold_w, &l->fold_b, &l->raw, &l->stat};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) engine_dnn_free(calls[i]);
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) engine_drop(e, buffers[i]);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        dnnl_memory_desc_destroy(layouts[i]);
+    engine_dnn_weights_free(e, &l->w_fwd);
+    engine_dnn_weights_free(e, &l->w_bwd);
+    engine_dnn_weights_free(e, &l->w_folded);
+    free(l);
+    n->state = NULL;
+}
+
+static void fold(engine *e, const node *n, linear *l) {
+    if (l->fold_version == e->version) return;
+    const engine_params *p = &n->d.conv.p;
+    size_t filters = (size_t)n->s.c;
+    float *w = engine_need(e, &l->fold_w, filters * l->per_filter),
+          *b = engine_need(e, &l->fold_b, filters);
+    for (size_t o = 0; o < filters; o++) {
+        double k = p->scales[o] / (sqrt(p->rolling_variance[o]) + 1e-6);
+        b[o] = (float)(p->biases[o] - k * p->rolling_mean[o]);
+        const float *from = p->weights + o * l->per_filter;
+        float *to = w + o * l->per_filter;
+        for (size_t i = 0; i < l->per_filter; i++) to[i] = (float)(k * from[i]);
+    }
+    l->fold_version = e->version;
+}
+
+static void run_forward(engine *e, dnn_call *c, dnn_weights *w, const linear *l,
+                        const float *weights, const float *bias, const float *x, float *y) {
+    weights = engine_dnn_weights(e, w, weights, l->plain, engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
+    engine_dnn_bind(c, DNNL_ARG_SRC, x);
+    engine_dnn_bind(c, DNNL_ARG_WEIGHTS, weights);
+    if (bias) engine_dnn_bind(c, DNNL_ARG_BIAS, bias);
+    engine_dnn_bind(c, DNNL_ARG_DST, y);
+    engine_dnn_run(e, c);
+}
+
+void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m) {
+    linear *l = n->state;
+    const engine_conv *d = &n->d.conv;
+    const float *x = e->nodes[n->in[0]].y.p;
+    size_t len = shape_len(n->s);
+    if (d->batch_norm && !m->keep && !m->bn_batch) {
+        if (!l->folded.p) make_forward(n, l, &l->folded, 1, inside(n));
+        fold(e, n, l);
+        run_forward(e, &l->folded, &l->w_folded, l, l->fold_w.p, l->fold_b.p, x, n->y.p);
+    } else {
+        if (!l->fwd.p) make_plain(e, n, l);
+        float *y = d->batch_norm ? l->raw.p : n->y.p;
+        /* The rolling statistics move now, with or without an optimizer step after it. */
+        if (m->bn_batch) l->fold_version = l->w_folded.version = 0;
+        run_forward(e, &l->fwd, &l->w_fwd, l, d->p.weights, d->batch_norm ? NULL : d->p.biases, x,
+                    y);
+        if (d->batch_norm) {
+            engine_cpu_norm(e, n->y.p, y, len / (size_t)n->s.c, n->s.c, &d->p, d->activation,
+                            m->bn_batch, l->stat.p);
+            return;
+        }
+    }
+    if (inside(n) != d->activation) engine_cpu_act(n->y.p, n->y.p, len, d->activation);
+}
+
+static void weight_gradients(engine *e, const node *n, linear *l, const float *x) {
+    dnn_call *c = &l->bwd_weights;
+    size_t filters = (size_t)n->s.c;
+    size_t floats = (engine_dnn_floats(engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS)) + 15) / 16 * 16;
+    float *dw = engine_need(e, &e->work, floats + filters), *db = dw + floats;
+    engine_dnn_bind(c, DNNL_ARG_SRC, x);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_WEIGHTS, dw);
+    if (!n->d.conv.batch_norm) engine_dnn_bind(c, DNNL_ARG_DIFF_BIAS, db);
+    engine_dnn_run(e, c);
+    engine_dnn_bind(&l->collect, DNNL_ARG_FROM, dw);
+    engine_dnn_bind(&l->collect, DNNL_ARG_TO, n->d.conv.p.weight_updates);
+    engine_dnn_run(e, &l->collect);
+    if (!n->d.conv.batch_norm) engine_cpu_add(n->d.conv.p.bias_updates, db, filters);
+}
+
+/* oneDNN overwrites: a second contribution to the input's delta goes through a buffer. */
+static void data_gradient(engine *e, const node *n, linear *l, float *dx, int add) {
+    dnn_call *c = &l->bwd_data;
+    size_t len = shape_len(e->nodes[n->in[0]].s);
+    float *to = add ? engine_need(e, &e->delta_tmp, len) : dx;
+    const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.conv.p.weights, l->plain,
+                                        engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
+    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
+    engine_dnn_bind(c, DNNL_ARG_WEIGHTS, w);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_SRC, to);
+    engine_dnn_run(e, c);
+    if (add) engine_cpu_add(dx, to, len);
+}
+
+void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m) {
+    linear *l = n->state;
+    const engine_conv *d = &n->d.conv;
+    float slope;
+    if (!d->batch_norm || !act_slope(d->activation, &slope))
+        engine_cpu_delta_act(e, n, d->activation);
+    if (d->batch_norm) {
+        const float *dy;
+        float *dx = engine_delta_change(e, n, &dy);
+        engine_cpu_norm_back(e, dx, dy, l->raw.p, shape_len(n->s) / (size_t)n->s.c, n->s.c, &d->p,
+                             d->activation, m->bn_batch, m->theta_grads, l->stat.p);
+    }
+    if (m->theta_grads) weight_gradients(e, n, l, e->nodes[n->in[0]].y.p);
+    int add = 0;
+    float *dx = engine_delta_of(e, n->in[0], &add);
+    if (!dx) return;
+    if (!l->bwd_data.p) make_bwd_data(n, l);
+    data_gradient(e, n, l, dx, add);
+}

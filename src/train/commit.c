@@ -1,6 +1,0 @@
-/* commit.c - see commit.h; make writes commit_name.h, and again only when it changes. */
-#include "train/commit.h"
-#include "commit_name.h"
-
-const char *program_commit(void) { return COMMIT_NAME; }
-const char *program_version(void) { return VERSION_NAME; }
