@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static classifier_args classifier_args_of(const options *o) {
-    return (classifier_args){
+static session_args session_args_of(const options *o) {
+    return (session_args){
         .data = o->positional[0],
         .cfg = o->positional[1],
         .weights = o->positional[2],
@@ -42,23 +42,23 @@ static classifier_args classifier_args_of(const options *o) {
 }
 
 static int run_train(const options *o, char *err) {
-    classifier_args a = classifier_args_of(o);
+    session_args a = session_args_of(o);
     return classifier_train(&a, err);
 }
 
 static int run_valid(const options *o, char *err) {
-    classifier_args a = classifier_args_of(o);
+    session_args a = session_args_of(o);
     return classifier_valid(&a, err);
 }
 
 static int run_predict(const options *o, char *err) {
-    classifier_args a = classifier_args_of(o);
+    session_args a = session_args_of(o);
     return classifier_predict(&a, err);
 }
 
 static int run_attack(const options *o, char *err) {
     attack_args a = {
-        .c = classifier_args_of(o),
+        .c = session_args_of(o),
         .norm = o->norm,
         .eps = o->eps,
         .transfer = o->transfer,
@@ -134,7 +134,7 @@ static int run_bench_data(const options *o, char *err) {
 static int detector_args_of(const options *o, double thresh, int fork, detector_args *a,
                             char *err) {
     *a = (detector_args){
-        .c = classifier_args_of(o),
+        .c = session_args_of(o),
         .thresh = (float)(o->thresh < 0 ? thresh : o->thresh),
         .nms = (float)o->nms,
         .iou = o->iou_thresh,
@@ -174,8 +174,8 @@ static int run_detector_test(const options *o, char *err) {
     return detector_args_of(o, 0.5, -1, &a, err) ? -1 : detector_test(&a, err);
 }
 
-static int phi_args(const options *o, classifier_args *a, char *err) {
-    *a = classifier_args_of(o);
+static int phi_args(const options *o, session_args *a, char *err) {
+    *a = session_args_of(o);
     a->phi = o->positional[0];
     a->cfg = o->positional[1];
     a->weights = o->positional[2];
@@ -186,12 +186,12 @@ static int phi_args(const options *o, classifier_args *a, char *err) {
 }
 
 static int run_phi_show(const options *o, char *err) {
-    classifier_args a;
+    session_args a;
     return phi_args(o, &a, err) ? -1 : phi_show(&a, err);
 }
 
 static int run_phi_plot(const options *o, char *err) {
-    classifier_args a;
+    session_args a;
     return phi_args(o, &a, err) ? -1 : phi_plot(&a, o->out, err);
 }
 

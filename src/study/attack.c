@@ -1,4 +1,5 @@
 /* attack.c - see attack.h */
+#include "train/classifier.h"
 #include "study/attack.h"
 #include "train/report.h"
 #include <math.h>
@@ -8,7 +9,7 @@ enum { MAX_EPS = 32, CHECK_FACTOR = 4 };
 
 typedef struct {
     const attack_args *a;
-    classifier target, other; /* other: with -transfer */
+    session target, other; /* other: with -transfer */
     dataset *s;
     ball_kind norm;
     double eps[MAX_EPS];
@@ -101,7 +102,7 @@ static int read_args(attack *t, char *err) {
  */
 
 /* The gradient has to come through to the picture. */
-static int passes_gradient(const classifier *c, const char *cfg, char *err) {
+static int passes_gradient(const session *c, const char *cfg, char *err) {
     if (!c->h) {
         snprintf(err, ERR_LEN,
                  "%s: a recurrent network; attacks are made on classifiers of single pictures",
@@ -120,7 +121,7 @@ static int passes_gradient(const classifier *c, const char *cfg, char *err) {
 }
 
 static int open_other(attack *t, char *err) {
-    classifier_args o = t->a->c;
+    session_args o = t->a->c;
     if (!t->a->transfer) return 0;
     o.cfg = t->a->transfer;
     o.weights = t->a->transfer_weights;
@@ -163,12 +164,12 @@ static void attack_close(attack *t) {
                    t->truth, t->p,     t->loss, t->most, t->labels};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     dataset_free(t->s);
-    classifier_close(&t->target);
-    classifier_close(&t->other);
+    session_close(&t->target);
+    session_close(&t->other);
 }
 
 static int attack_open(attack *t, char *err) {
-    const classifier_args *c = &t->a->c;
+    const session_args *c = &t->a->c;
     if (read_args(t, err) || classifier_open(&t->target, c, 0, err) ||
         passes_gradient(&t->target, c->cfg, err) || open_other(t, err))
         return -1;
@@ -374,7 +375,7 @@ static int run(attack *t, char *err) {
     cJSON_AddNumberToObject(j, "samples", a->c.samples);
     cJSON_AddNumberToObject(j, "images", t->images);
     cJSON *list = cJSON_AddArrayToObject(j, "rows");
-    classifier_note_statistics(&t->target, &a->c);
+    session_note_statistics(&t->target, &a->c);
     printf("%d images, %s, %d steps, ", t->images, norms[t->norm].name, steps);
     if (a->c.samples)
         printf("%d noise samples\n", a->c.samples);

@@ -9,11 +9,10 @@
 #ifndef MP_ATTACK_H
 #define MP_ATTACK_H
 #include "ops/ball.h"
-#include "train/classifier.h"
+#include "train/session.h"
 
 typedef struct {
-    classifier_args
-        c; /* c.samples: of the attack's gradients and of the prediction it is to change */
+    session_args c; /* c.samples: of the attack's gradients and of the prediction it is to change */
     const char *norm; /* linf, l2 or l1; NULL: linf */
     const char *eps;  /* radii, as 0.01,0.02 or 2/255,4/255; pixels are 0..1. NULL: eight of the
                          norm's own */

@@ -211,7 +211,7 @@ static batch_t next_batch(bench *b) {
 
 static void train_once(bench *b, int i) {
     batch_t t = next_batch(b);
-    classifier_step(b->net, &t);
+    session_step(b->net, &t);
 }
 
 static void meta_once(bench *b, int i) {

@@ -2,7 +2,7 @@
 #include "study/suite_cost.h"
 #include "base/files.h"
 #include "ops/rng.h"
-#include "train/classifier.h"
+#include "train/session.h"
 #include "train/report.h"
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +39,10 @@ static uint64_t network_of(const cfg_file *c) {
 static double time_steps(network *net, const batch_t *b) {
     double start = report_now(), spent = 0;
     int steps = 0;
-    classifier_step(net, b);
+    session_step(net, b);
     if (report_now() - start > 4 * ENOUGH) return report_now() - start;
     for (start = report_now(); spent < ENOUGH; spent = report_now() - start) {
-        classifier_step(net, b);
+        session_step(net, b);
         steps++;
     }
     return spent / steps;

@@ -63,7 +63,7 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
 
 /* The training images as they are: how much better a network knows them than the test images says
  * whether it overfits at all. */
-static int add_fit(const test *t, const classifier *c, char *err) {
+static int add_fit(const test *t, const session *c, char *err) {
     metrics m;
     if (classifier_measure(c->net, t->train, classifier_fit(c->cfg), 0, TOP, &m, err)) return -1;
     cJSON *fit = cJSON_AddObjectToObject(t->line, "fit");
@@ -72,7 +72,7 @@ static int add_fit(const test *t, const classifier *c, char *err) {
     return 0;
 }
 
-static int measure(void *of, const classifier *c, const classifier_trained *r, char *err) {
+static int measure(void *of, const session *c, const classifier_trained *r, char *err) {
     test *t = of;
     metrics m;
     char crc[12];
@@ -144,17 +144,17 @@ int suite_run(const suite_cell *c, int threads, const char *keep, suite_images *
               .valid = m->valid,
               .line = begin_line(c, threads),
               .seconds = cJSON_CreateObject()};
-    classifier_args a = {.data = c->target->data,
-                         .cfg = c->network->cfg,
-                         .cfg_text = c->text,
-                         .body = !begun && c->weights[0] ? c->weights : NULL,
-                         .weights = begun ? keep : NULL,
-                         .keep = keep,
-                         .phi = c->phi[0] ? c->phi : NULL,
-                         .seed = c->seed,
-                         .seed_given = 1,
-                         .threads = threads,
-                         .top = TOP};
+    session_args a = {.data = c->target->data,
+                      .cfg = c->network->cfg,
+                      .cfg_text = c->text,
+                      .body = !begun && c->weights[0] ? c->weights : NULL,
+                      .weights = begun ? keep : NULL,
+                      .keep = keep,
+                      .phi = c->phi[0] ? c->phi : NULL,
+                      .seed = c->seed,
+                      .seed_given = 1,
+                      .threads = threads,
+                      .top = TOP};
     int bad = classifier_train_in_memory(&a, m->train, measure, &t, err);
     if (!bad) bad = suite_cell_same_files(c, err);
     cJSON_AddItemToObject(t.line, "seconds", t.seconds);

@@ -1,4 +1,5 @@
 /* fold.c - see fold.h: files, images and the report; the folding itself is in fold_net.c. */
+#include "train/classifier.h"
 #include "tools/fold.h"
 #include "data/batch.h"
 #include "base/files.h"
@@ -319,7 +320,7 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
 
 static int measure_map(const job *j, network *net, const det_set *s, int samples, cJSON *json,
                        const char *key, const char *what, char *err) {
-    classifier c = {.cfg = j->cfg, .data = j->data, .net = net, .h = host_of(net)};
+    session c = {.cfg = j->cfg, .data = j->data, .net = net, .h = host_of(net)};
     detector_args a = {.c = {.threads = j->a->threads, .samples = samples},
                        .thresh = MAP_THRESH,
                        .nms = MAP_NMS,

@@ -47,7 +47,7 @@ int fold_distill(network *net, network *plain, const fold_images *im, int steps,
         classifier_outputs(net, X, 0, 0, p);
         host_set_mode(host_of(plain), &m);
         plain->learning_rate = (float)(RATE * 0.5 * (1 + cos(3.14159265358979 * k / steps)));
-        classifier_pass(plain, &b);
+        session_pass(plain, &b);
         double d = divergence(plain, p);
         if (!k && d < NOTHING) {
             steps = 0;

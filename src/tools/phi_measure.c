@@ -1,5 +1,6 @@
 /* phi_measure.c - see phi_measure.h. alpha and s are read off the perturbation itself: without
  * noise it returns x s, and with eps = 0 and no scale x softplus(alpha). */
+#include "train/classifier.h"
 #include "tools/phi_measure.h"
 #include "ops/rng.h"
 #include <math.h>
@@ -69,7 +70,7 @@ static void view_free(view *v) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
-static int view_open(view *v, const classifier *c, const cfg_perturb *p) {
+static int view_open(view *v, const session *c, const cfg_perturb *p) {
     engine *e = host_engine(c->h);
     const cfg_meta_shared *sh = host_shared(c->h);
     network *net = c->net;
@@ -200,8 +201,7 @@ static int take_maps(view *v, const cfg_perturb *p, phi_map *map) {
  * -----------------------------------------------------------------------------------------------
  */
 
-static int measure_batch(classifier *c, const cfg_perturb *p, float *X, int batch,
-                         phi_measured *m) {
+static int measure_batch(session *c, const cfg_perturb *p, float *X, int batch, phi_measured *m) {
     network *net = c->net;
     engine_mode mode = {.keep = 1,
                         .perturb_batch = 1,
@@ -227,7 +227,7 @@ static int measure_batch(classifier *c, const cfg_perturb *p, float *X, int batc
     return 0;
 }
 
-static int measure_all(classifier *c, const dataset *s, phi_measured *m) {
+static int measure_all(session *c, const dataset *s, phi_measured *m) {
     network *net = c->net;
     int batches = s->n / net->batch < 1         ? 1
                   : s->n / net->batch > BATCHES ? BATCHES
@@ -259,8 +259,8 @@ static int measure_all(classifier *c, const dataset *s, phi_measured *m) {
     return bad ? -1 : 0;
 }
 
-int phi_measure(const classifier_args *a, phi_measured *m, char *err) {
-    classifier c;
+int phi_measure(const session_args *a, phi_measured *m, char *err) {
+    session c;
     memset(m, 0, sizeof *m);
     if (classifier_open(&c, a, 0, err)) return -1;
     dataset *s = dataset_load(c.data, c.data->valid[0] ? DATA_VALID : DATA_TRAIN, c.net->c,
@@ -273,7 +273,7 @@ int phi_measure(const classifier_args *a, phi_measured *m, char *err) {
         bad = -1;
     }
     dataset_free(s);
-    classifier_close(&c);
+    session_close(&c);
     return bad ? -1 : 0;
 }
 

@@ -2,7 +2,7 @@
  * on real images. */
 #ifndef MP_PHI_MEASURE_H
 #define MP_PHI_MEASURE_H
-#include "train/classifier.h"
+#include "train/session.h"
 
 /* Mean and standard deviation of z = softplus(alpha + eps) over eps ~ N(0,1). */
 typedef struct {
@@ -39,6 +39,6 @@ typedef struct {
 
 /* a->phi over a->cfg, a->weights, a->data: the valid images, or where there are none the train
  * images; at most 4 batches, drawn by the seed. 0, or -1 and err; phi_measured_free either way. */
-int phi_measure(const classifier_args *a, phi_measured *m, char *err);
+int phi_measure(const session_args *a, phi_measured *m, char *err);
 void phi_measured_free(phi_measured *m);
 #endif

@@ -180,7 +180,7 @@ static int names(const char *phi, const char *out, char first[4096], char second
     return 0;
 }
 
-int phi_plot(const classifier_args *a, const char *out, char *err) {
+int phi_plot(const session_args *a, const char *out, char *err) {
     float phi[PHI_LEN];
     char first[4096], second[4096];
     phi_measured m = {0};

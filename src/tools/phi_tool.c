@@ -72,7 +72,7 @@ static void show_measured(const phi_measured *m, cJSON *j) {
     cJSON_AddNumberToObject(j, "noise", m->noise);
 }
 
-int phi_show(const classifier_args *a, char *err) {
+int phi_show(const session_args *a, char *err) {
     float phi[PHI_LEN];
     phi_measured m = {0};
     if (phi_read(a->phi, phi, err)) return -1;

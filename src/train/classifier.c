@@ -1,75 +1,10 @@
 /* classifier.c - opening a classifier, and measuring it. */
 #include "train/classifier.h"
-#include "host/cfg_memory.h"
 #include "train/report.h"
 #include <math.h>
 #include <omp.h>
 
-static int set_phi(cfg_file *c, const char *phi, char *err) {
-    for (int i = 0; i < c->n; i++) {
-        if (!strcmp(c->sections[i].type, "meta_shared")) {
-            char full[4096];
-            if (!realpath(phi, full)) {
-                snprintf(err, ERR_LEN, "%s: no such phi file", phi);
-                return -1;
-            }
-            cfg_set(c, i, "phi", full);
-            return 0;
-        }
-    }
-    snprintf(err, ERR_LEN, "%s: -phi needs a [meta_shared] section in the cfg, and it has none",
-             c->path);
-    return -1;
-}
-
-int memory_of_training(const cfg_file *cfg, char *err) {
-    cfg_memory m;
-    if (cfg_memory_of(cfg, 1, &m, err) || cfg_memory_check(cfg->path, &m, err)) return -1;
-    cfg_memory_tell(stdout, cfg->path, &m);
-    fflush(stdout);
-    return 0;
-}
-
-/* Training may begin with weights of another number of classes. */
-static int load(classifier *c, const classifier_args *a, int flags, char *err) {
-    int heads = 0;
-    if (!host_load(c->net, a->weights, flags, err)) return 0;
-    for (int i = 0; i < c->net->n; i++)
-        heads += c->net->layers[i].type == YOLO || c->net->layers[i].type == REGION;
-    if (!(flags & HOST_PARTIAL_OK) || heads > 1 || !host_other_outputs(c->net, a->weights))
-        return -1;
-    if (host_load_body(c->net, a->weights, err)) return -1;
-    fprintf(
-        stderr,
-        "%s: warning: of another number of classes than %s: the last layer with weights begins anew, and steps are counted "
-        "from 0; `metaperturb weights partial` makes a file without it\n",
-        a->weights, a->cfg);
-    return 0;
-}
-
-int network_with_data(classifier *c, const classifier_args *a, int load_flags, network_fits fits,
-                      char *err) {
-    memset(c, 0, sizeof *c);
-    c->cfg = a->cfg_text ? cfg_read_text(a->cfg, a->cfg_text, err) : cfg_read(a->cfg, err);
-    if (!c->cfg) return -1;
-    c->data = data_file_read(a->data, err);
-    if (!c->data || (a->phi && set_phi(c->cfg, a->phi, err))) goto fail;
-    if (a->training && memory_of_training(c->cfg, err)) goto fail;
-    c->net = host_open(c->cfg, a->cfg_text || (a->weights && a->image), err);
-    if (!c->net) goto fail;
-    c->h = host_of(c->net);
-    if (fits(c, a, err)) goto fail;
-    host_init(c->net, a->seed);
-    if (a->body && host_load_body(c->net, a->body, err)) goto fail;
-    if (a->weights && load(c, a, load_flags, err)) goto fail;
-    if (a->seed_given) host_seed(c->h, a->seed);
-    return 0;
-fail:
-    classifier_close(c);
-    return -1;
-}
-
-static int outputs_fit(const classifier *c, const classifier_args *a, char *err) {
+static int outputs_fit(const session *c, const session_args *a, char *err) {
     if (c->net->outputs == c->data->classes) return 0;
     snprintf(
         err, ERR_LEN,
@@ -78,15 +13,8 @@ static int outputs_fit(const classifier *c, const classifier_args *a, char *err)
     return -1;
 }
 
-int classifier_open(classifier *c, const classifier_args *a, int load_flags, char *err) {
-    return network_with_data(c, a, load_flags, outputs_fit, err);
-}
-
-void classifier_close(classifier *c) {
-    host_close(c->net);
-    data_file_free(c->data);
-    cfg_free(c->cfg);
-    memset(c, 0, sizeof *c);
+int classifier_open(session *c, const session_args *a, int load_flags, char *err) {
+    return session_open(c, a, load_flags, outputs_fit, err);
 }
 
 image_fit classifier_fit(const cfg_file *cfg) {
@@ -115,33 +43,6 @@ augment classifier_augment(const cfg_file *cfg, const network *net) {
         .mixup = x.mixup,
         .cutmix = x.cutmix,
     };
-}
-
-float classifier_step(network *net, const batch_t *b) {
-    float *X = net->input, *y = net->truth;
-    net->input = b->X;
-    net->truth = b->truth;
-    float loss;
-    if (host_of(net)) {
-        *net->seen += (size_t)net->batch;
-        loss = host_train_pass(net,
-                               *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0, 0);
-    } else {
-        loss = train_network_datum(net); /* by the host alone */
-    }
-    net->input = X;
-    net->truth = y;
-    return loss / (float)net->batch;
-}
-
-float classifier_pass(network *net, const batch_t *b) {
-    float *X = net->input, *y = net->truth;
-    net->input = b->X;
-    net->truth = b->truth;
-    float loss = host_train_pass(net, 0, 1);
-    net->input = X;
-    net->truth = y;
-    return loss / (float)net->batch;
 }
 
 void classifier_outputs(network *net, float *X, uint64_t batch, int samples, float *p) {
@@ -232,7 +133,7 @@ int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int s
     return bad ? -1 : 0;
 }
 
-static void show(const classifier_args *a, const metrics *m, double seconds) {
+static void show(const session_args *a, const metrics *m, double seconds) {
     double n = m->images ? (double)m->images : 1;
     printf("%zu images: top-1 %.2f %%, top-%d %.2f %%, NLL %.4f, ECE %.4f (%s", m->images,
            100 * (double)m->top1 / n, a->top, 100 * (double)m->topk / n, m->nll_sum / n,
@@ -241,23 +142,15 @@ static void show(const classifier_args *a, const metrics *m, double seconds) {
     printf("%.1f s)\n", seconds);
 }
 
-void classifier_note_statistics(const classifier *c, const classifier_args *a) {
-    if (a->samples == 0 && host_perturbs(c->h) && !host_has_one_pass(c->h))
-        printf(
-            "%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n",
-            a->weights);
-}
-
-int classifier_valid(const classifier_args *a, char *err) {
-    classifier c;
+int classifier_valid(const session_args *a, char *err) {
+    session c;
     metrics m;
     if (classifier_open(&c, a, 0, err)) return -1;
     double start = report_now();
     int bad = -1;
     dataset *s = dataset_load(c.data, DATA_VALID, c.net->c, a->threads, a->skip_bad, err);
-    classifier_note_statistics(&c, a);
-    if (s && s->classes == c.net->outputs)
-        bad = classifier_measure(c.net, s, classifier_fit(c.cfg), a->samples, a->top, &m, err);
+    session_note_statistics(&c, a);
+    if (s) bad = classifier_measure(c.net, s, classifier_fit(c.cfg), a->samples, a->top, &m, err);
     if (!bad) {
         double seconds = report_now() - start;
         show(a, &m, seconds);
@@ -269,6 +162,6 @@ int classifier_valid(const classifier_args *a, char *err) {
         cJSON_Delete(j);
     }
     dataset_free(s);
-    classifier_close(&c);
+    session_close(&c);
     return bad;
 }

@@ -1,11 +1,12 @@
 /* classifier_predict.c - `classifier predict`: the classes of pictures, printed, and drawn if asked
  * for. */
+#include "train/classifier.h"
 #include "data/draw.h"
 #include "train/pictures_run.h"
 #include "train/report.h"
 
 typedef struct {
-    const classifier *c;
+    const session *c;
     const pictures_run *pictures;
     float *X, *p; /* the picture; probabilities */
     char *used;   /* (outputs) classes shown already */
@@ -38,7 +39,7 @@ static void show_class(const run *t, int k, int cls, raster *r, cJSON *list) {
 static int show_picture(void *arg, int i, raster *r, char *err) {
     run *t = arg;
     network *net = t->c->net;
-    const classifier_args *a = t->pictures->a;
+    const session_args *a = t->pictures->a;
     int n = net->outputs, top = a->top < n ? a->top : n;
     image_fitted(r, classifier_fit(t->c->cfg), net->w, net->h, net->c, t->X);
     double start = report_now();
@@ -71,8 +72,8 @@ static int predict(run *t, char *err) {
     return bad;
 }
 
-int classifier_predict(const classifier_args *a, char *err) {
-    classifier c;
+int classifier_predict(const session_args *a, char *err) {
+    session c;
     pictures_run pictures;
     if (pictures_run_open(&pictures, a, NULL, err)) return -1;
     int bad = classifier_open(&c, a, 0, err);
@@ -80,7 +81,7 @@ int classifier_predict(const classifier_args *a, char *err) {
         set_batch_network(c.net, 1);
         run t = {.c = &c, .pictures = &pictures};
         bad = predict(&t, err);
-        classifier_close(&c);
+        session_close(&c);
     }
     pictures_run_close(&pictures);
     return bad;

@@ -1,4 +1,5 @@
 /* classifier_train.c - `classifier train`. */
+#include "train/classifier.h"
 #include "train/loop.h"
 #include "train/report.h"
 
@@ -11,7 +12,7 @@ typedef struct {
 
 static int batch(loop *l, float *loss, char *err) {
     run *r = (run *)l;
-    *loss = classifier_step(l->c.net, loader_next(r->loader));
+    *loss = session_step(l->c.net, loader_next(r->loader));
     return 0;
 }
 
@@ -50,7 +51,7 @@ static int tell_classes(const run *r, char *err) {
 
 static int start(run *r, char *err) {
     loop *l = &r->l;
-    const classifier_args *a = l->a;
+    const session_args *a = l->a;
     if (classifier_open(&l->c, a, HOST_PARTIAL_OK | (a->clear ? HOST_CLEAR : 0), err) ||
         loop_prepare(l, err))
         return -1;
@@ -81,11 +82,11 @@ static void end(run *r) {
     loader_free(r->loader);
     dataset_free(r->loaded);
     dataset_free(r->valid);
-    classifier_close(&r->l.c);
+    session_close(&r->l.c);
 }
 
-int classifier_train(const classifier_args *args, char *err) {
-    classifier_args a = *args;
+int classifier_train(const session_args *args, char *err) {
+    session_args a = *args;
     a.training = 1;
     run r = {.l = {.a = &a, .job = &job}};
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : 0;
@@ -93,7 +94,7 @@ int classifier_train(const classifier_args *args, char *err) {
     return bad;
 }
 
-int classifier_train_in_memory(const classifier_args *a, const dataset *train, classifier_then then,
+int classifier_train_in_memory(const session_args *a, const dataset *train, classifier_then then,
                                void *of, char *err) {
     run r = {.l = {.a = a, .job = &job, .in_memory = 1}, .train = train};
     int bad = start(&r, err) || loop_run(&r.l, err) ? -1 : r.l.step < r.l.steps;

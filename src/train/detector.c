@@ -6,12 +6,12 @@
 /* Decoded pictures kept in memory: enough for the sets that people train at home. */
 static const size_t keep_bytes = (size_t)1 << 30;
 
-static int heads_fit(const classifier *c, const classifier_args *a, char *err) {
+static int heads_fit(const session *c, const session_args *a, char *err) {
     return heads_check(c->cfg, c->net, c->data->classes, a->data, err);
 }
 
-int detector_open(classifier *c, const detector_args *a, int load_flags, char *err) {
-    return network_with_data(c, &a->c, load_flags, heads_fit, err);
+int detector_open(session *c, const detector_args *a, int load_flags, char *err) {
+    return session_open(c, &a->c, load_flags, heads_fit, err);
 }
 
 int detector_stretches(const cfg_file *cfg, int fork) {
@@ -24,21 +24,21 @@ int detector_of_fork(const host_net *h) {
     return v[0] == 0 && v[1] == 2 && v[2] >= 5;
 }
 
-int detector_open_test(classifier *c, detector_args *a, char *err) {
+int detector_open_test(session *c, detector_args *a, char *err) {
     if (detector_open(c, a, 0, err)) return -1;
     if (a->fork < 0) a->fork = detector_of_fork(c->h);
-    classifier_note_statistics(c, &a->c);
+    session_note_statistics(c, &a->c);
     return 0;
 }
 
-det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err) {
+det_set *detector_pictures(const session *c, const detector_args *a, data_part part, char *err) {
     int flags = (a->c.skip_bad ? DET_SKIP_BAD : 0) | (a->negatives ? DET_NEGATIVES : 0) |
                 (a->no_labels ? DET_NO_LABELS : 0);
     return det_load(c->data, part, c->net->c, a->c.threads, flags, keep_bytes, err);
 }
 
 typedef struct {
-    const classifier *c;
+    const session *c;
     const det_set *s;
     int stretch;
     heads_rule rule;
@@ -55,7 +55,7 @@ static int boxes_finite(const detection *d, int n, int classes) {
     return 1;
 }
 
-detection *detector_boxes(const classifier *c, int b, int w, int h, const heads_rule *rule,
+detection *detector_boxes(const session *c, int b, int w, int h, const heads_rule *rule,
                           const char *path, int *n, char *err) {
     int finite = heads_finite(c->net, b);
     detection *d = finite ? heads_boxes(c->net, b, w, h, rule, n) : NULL;
@@ -82,7 +82,7 @@ static int hand_on(const pass *p, int i, int in_batch, char *err) {
     return bad;
 }
 
-int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number,
+int detector_predict(const session *c, const detector_args *a, float *X, uint64_t number,
                      char *err) {
     int samples = a->c.samples;
     if (!c->h) { /* run by the host alone */
@@ -109,7 +109,7 @@ int detector_predict(const classifier *c, const detector_args *a, float *X, uint
     return 0;
 }
 
-int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh,
+int detector_run(const session *c, const det_set *s, const detector_args *a, float thresh,
                  detector_seen seen, void *arg, char *err) {
     network *net = c->net;
     heads_rule rule = {thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0};
@@ -158,7 +158,7 @@ static int collect(void *arg, int i, const detection *d, int n, char *err) {
     return 0;
 }
 
-int detector_measure(const classifier *c, const det_set *s, const detector_args *a, class_ap *out,
+int detector_measure(const session *c, const det_set *s, const detector_args *a, class_ap *out,
                      char *err) {
     collected found = {.s = s}, truth = {.s = s};
     int bad = 0;

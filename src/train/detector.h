@@ -5,15 +5,15 @@
 #include "data/detection.h"
 #include "host/heads.h"
 #include "ops/boxes.h"
-#include "train/classifier.h"
+#include "train/session.h"
 #include <cjson/cJSON.h>
 
 typedef struct {
-    classifier_args c; /* what every command has; image: of test; every: mAP while training */
-    float thresh;      /* least score of a box that is shown, and of precision and recall */
-    float nms;         /* of two boxes of a class that overlap more, the better stays */
-    double iou;        /* overlap with a true box above which a box is right */
-    int points;        /* AP: 0 area, 11 or 101 points */
+    session_args c; /* what every command has; image: of test; every: mAP while training */
+    float thresh;   /* least score of a box that is shown, and of precision and recall */
+    float nms;      /* of two boxes of a class that overlap more, the better stays */
+    double iou;     /* overlap with a true box above which a box is right */
+    int points;     /* AP: 0 area, 11 or 101 points */
     /* Like the AlexeyAB fork: pictures stretched to the network's size, not letterboxed, where the
      * cfg has no letter_box=; non-maximum suppression as nms_kind of the cfg says; right and wrong
      * boxes counted as ap_rule.in_rows does, mean IoU over the wrong ones too; classes without
@@ -39,31 +39,31 @@ int detector_stretches(const cfg_file *cfg, int fork);
  * so does this program. */
 int detector_of_fork(const host_net *h);
 
-int detector_open(classifier *c, const detector_args *a, int load_flags, char *err);
+int detector_open(session *c, const detector_args *a, int load_flags, char *err);
 /* The same for tests: tells if statistics of one pass would be needed and are missing; settles
  * a->fork. */
-int detector_open_test(classifier *c, detector_args *a, char *err);
-det_set *detector_pictures(const classifier *c, const detector_args *a, data_part part, char *err);
+int detector_open_test(session *c, detector_args *a, char *err);
+det_set *detector_pictures(const session *c, const detector_args *a, data_part part, char *err);
 
 /* Least score that average precision looks at, as in Darknet. */
 #define DETECTOR_LOW 0.005f
 
 /* The batch X through the network, batch number `number` of a test: one pass without noise, or
  * a.c.samples noisy ones whose heads are averaged. -1 and err: no memory. */
-int detector_predict(const classifier *c, const detector_args *a, float *X, uint64_t number,
+int detector_predict(const session *c, const detector_args *a, float *X, uint64_t number,
                      char *err);
 /* Boxes of picture b of the last detector_predict, as heads_boxes; path names the picture in err.
  * NULL: outputs or boxes are no numbers. free_detections(result, *n). */
-detection *detector_boxes(const classifier *c, int b, int w, int h, const heads_rule *rule,
+detection *detector_boxes(const session *c, int b, int w, int h, const heads_rule *rule,
                           const char *path, int *n, char *err);
 /* All pictures of s through the network; seen(arg, i, boxes, n) for each in order, with boxes above
  * thresh behind non-maximum suppression (relative to the picture). */
 typedef int (*detector_seen)(void *arg, int i, const detection *boxes, int n, char *err);
-int detector_run(const classifier *c, const det_set *s, const detector_args *a, float thresh,
+int detector_run(const session *c, const det_set *s, const detector_args *a, float thresh,
                  detector_seen seen, void *arg, char *err);
 
 /* Average precision of all classes on s; out: s->classes of them. */
-int detector_measure(const classifier *c, const det_set *s, const detector_args *a, class_ap *out,
+int detector_measure(const session *c, const det_set *s, const detector_args *a, class_ap *out,
                      char *err);
 /* map50, map50_95 and the counts of all classes together, added to an object. */
 void detector_report(cJSON *j, const class_ap *c, int classes, int fork);

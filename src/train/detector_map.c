@@ -2,7 +2,7 @@
 #include "train/detector.h"
 #include "train/report.h"
 
-static const char *fit_in_words(const classifier *c, const detector_args *a) {
+static const char *fit_in_words(const session *c, const detector_args *a) {
     return detector_stretches(c->cfg, a->fork) ? "stretched" : "letterboxed";
 }
 
@@ -10,7 +10,7 @@ static double number(const cJSON *j, const char *key) {
     return cJSON_GetObjectItem(j, key)->valuedouble;
 }
 
-static void show_classes(const classifier *c, const detector_args *a, const class_ap *ap) {
+static void show_classes(const session *c, const detector_args *a, const class_ap *ap) {
     for (int k = 0; k < c->data->classes; k++) {
         if (!ap[k].truths && !ap[k].detections) continue;
         if (ap[k].truths) {
@@ -27,7 +27,7 @@ static const char *points_in_words(int points) {
     return points == 0 ? "area below the curve" : points == 11 ? "11 points" : "101 points";
 }
 
-static void show(const classifier *c, const detector_args *a, const class_ap *ap, const cJSON *j) {
+static void show(const session *c, const detector_args *a, const class_ap *ap, const cJSON *j) {
     show_classes(c, a, ap);
     if (a->iou != 0.5)
         printf("right above IoU %.2f: mAP@%.2f %.2f %%\n", a->iou, a->iou,
@@ -46,7 +46,7 @@ static void show(const classifier *c, const detector_args *a, const class_ap *ap
 }
 
 /* The lines that programs around the fork read. */
-static void show_like_fork(const classifier *c, const detector_args *a, const class_ap *ap,
+static void show_like_fork(const session *c, const detector_args *a, const class_ap *ap,
                            const cJSON *j) {
     printf(" detections_count = %.0f, unique_truth_count = %.0f\n", number(j, "detections"),
            number(j, "boxes"));
@@ -70,7 +70,7 @@ static void show_like_fork(const classifier *c, const detector_args *a, const cl
         100 * number(j, "map50_95"));
 }
 
-static cJSON *classes_json(const classifier *c, const class_ap *ap) {
+static cJSON *classes_json(const session *c, const class_ap *ap) {
     cJSON *list = cJSON_CreateArray();
     for (int k = 0; k < c->data->classes; k++) {
         cJSON *o = cJSON_CreateObject();
@@ -88,8 +88,7 @@ static cJSON *classes_json(const classifier *c, const class_ap *ap) {
     return list;
 }
 
-static int measure_and_show(const classifier *c, const detector_args *a, const det_set *s,
-                            char *err) {
+static int measure_and_show(const session *c, const detector_args *a, const det_set *s, char *err) {
     class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
     if (!ap) {
         snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
@@ -117,12 +116,12 @@ static int measure_and_show(const classifier *c, const detector_args *a, const d
 
 int detector_map(const detector_args *args, char *err) {
     detector_args a = *args;
-    classifier c;
+    session c;
     if (detector_open_test(&c, &a, err)) return -1;
     int bad = -1;
     det_set *s = detector_pictures(&c, &a, DATA_VALID, err);
     if (s) bad = measure_and_show(&c, &a, s, err);
     det_free(s);
-    classifier_close(&c);
+    session_close(&c);
     return bad;
 }

@@ -45,7 +45,7 @@ static void draw_one(raster *r, pixels p, int cls, const char *words) {
 }
 
 /* One box may be of several classes. */
-static void show_box(const classifier *c, const detector_args *a, const detection *d, raster *r,
+static void show_box(const session *c, const detector_args *a, const detection *d, raster *r,
                      cJSON *list) {
     char words[256] = "";
     int best = -1;
@@ -65,7 +65,7 @@ static void show_box(const classifier *c, const detector_args *a, const detectio
 }
 
 typedef struct {
-    const classifier *c;
+    const session *c;
     const detector_args *a;
     const pictures_run *pictures;
     float *X;
@@ -73,7 +73,7 @@ typedef struct {
 
 static int show_picture(void *arg, int i, raster *r, char *err) {
     run *t = arg;
-    const classifier *c = t->c;
+    const session *c = t->c;
     const detector_args *a = t->a;
     network *net = c->net;
     int stretch = detector_stretches(c->cfg, a->fork);
@@ -97,7 +97,7 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
 
 int detector_test(const detector_args *args, char *err) {
     detector_args a = *args;
-    classifier c;
+    session c;
     pictures_run pictures;
     if (pictures_run_open(&pictures, &a.c, "predictions", err)) return -1;
     int bad = detector_open_test(&c, &a, err);
@@ -107,7 +107,7 @@ int detector_test(const detector_args *args, char *err) {
         if (!t.X) snprintf(err, ERR_LEN, "not enough memory for a picture");
         bad = t.X ? pictures_run_all(&pictures, show_picture, &t, err) : -1;
         free(t.X);
-        classifier_close(&c);
+        session_close(&c);
     }
     pictures_run_close(&pictures);
     return bad;

@@ -277,7 +277,7 @@ static int open_quiet(run *r, char *err) {
 
 static int start(run *r, char *err) {
     loop *l = &r->l;
-    const classifier_args *a = l->a;
+    const session_args *a = l->a;
     int flags = HOST_PARTIAL_OK | (a->clear ? HOST_CLEAR : 0);
     if (open_quiet(r, err) || detector_open(&l->c, &r->a, flags, err)) return -1;
     r->train = detector_pictures(&l->c, &r->a, DATA_TRAIN, err);
@@ -322,7 +322,7 @@ int detector_train(const detector_args *a, char *err) {
     det_loader_free(r.loader);
     det_free(r.train);
     det_free(r.valid);
-    classifier_close(&r.l.c);
+    session_close(&r.l.c);
     if (r.out >= 0) close(r.out);
     if (r.null >= 0) close(r.null);
     return bad;

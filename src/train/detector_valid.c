@@ -17,7 +17,7 @@
 static const int coco_gap[] = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83};
 
 typedef struct {
-    const classifier *c;
+    const session *c;
     const det_set *s;
     const detector_args *a;
     int files, coco;
@@ -235,7 +235,7 @@ static void close_results(results *r) {
 
 int detector_valid(const detector_args *args, char *err) {
     detector_args a = *args;
-    classifier c;
+    session c;
     if (detector_open_test(&c, &a, err)) return -1;
     int bad = -1;
     double start = report_now();
@@ -258,6 +258,6 @@ int detector_valid(const detector_args *args, char *err) {
     }
     close_results(&r);
     det_free(s);
-    classifier_close(&c);
+    session_close(&c);
     return bad;
 }

@@ -3,7 +3,7 @@
 #ifndef MP_LOOP_H
 #define MP_LOOP_H
 #include "base/files.h"
-#include "train/classifier.h"
+#include "train/session.h"
 #include <cjson/cJSON.h>
 
 typedef struct loop loop;
@@ -23,9 +23,9 @@ typedef struct {
 /* First member of what a command keeps for its run; the caller opens and closes c, and fills a,
  * job, images. */
 struct loop {
-    const classifier_args *a;
+    const session_args *a;
     const loop_job *job;
-    classifier c;
+    session c;
     int in_memory;    /* no step is told, and no file is written but a->keep: the caller takes the
                          network */
     int images;       /* in the train list */

@@ -3,7 +3,7 @@
 #define MP_META_RUN_H
 #include "host/cfg_memory.h"
 #include "base/files.h"
-#include "train/classifier.h"
+#include "train/session.h"
 #include "train/meta.h"
 #include "train/meta_file.h"
 #include <cjson/cJSON.h>
@@ -11,7 +11,7 @@
 typedef struct {
     char name[256];
     int mine; /* this rank owns it: the members below are set */
-    classifier c;
+    session c;
     dataset *train, *check; /* the two halves */
     loader *train_loader, *check_loader;
     int bad;

@@ -1,6 +1,6 @@
 /* meta_step.c - see meta_step.h */
 #include "train/meta_step.h"
-#include "train/classifier.h"
+#include "train/session.h"
 #include <math.h>
 
 /* The layers' updates hold minus the gradient, summed over the images of a step. */
@@ -24,7 +24,7 @@ float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gra
     };
     host_set_mode(h, &mode);
     *net->seen += (size_t)net->batch;
-    float loss = classifier_pass(net, b);
+    float loss = session_pass(net, b);
     *gradient = 0;
     if (*net->seen / (size_t)net->batch % (size_t)net->subdivisions) return loss;
     *gradient = theta_norm(net);
@@ -60,7 +60,7 @@ float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PH
     double *d = host_phi_update(h);
     host_phi_update_clear(h);
     host_set_mode(h, &mode);
-    float loss = classifier_pass(net, b);
+    float loss = session_pass(net, b);
     *accuracy = part_right(net, b);
     engine_read(host_engine(h), d);
     for (int k = 0; k < PHI_LEN; k++) sum[k] += d[k] / net->batch;

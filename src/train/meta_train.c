@@ -1,6 +1,7 @@
 /* meta_train.c - see meta.h. Tasks run side by side, one thread each (or, with threads=, one after
  * the other), and on several ranks: what a task computes depends on neither, and gradients are
  * added in the order of the tasks, so phi is the same bit for bit. */
+#include "train/classifier.h"
 #include "train/meta.h"
 #include "host/phi.h"
 #include "ops/optim.h"
@@ -268,7 +269,7 @@ int meta_train(const meta_args *a, char *err) {
         loader_free(t->check_loader);
         dataset_free(t->train);
         dataset_free(t->check);
-        classifier_close(&t->c);
+        session_close(&t->c);
     }
     file_lock_drop(&r.lock);
     free(r.tasks);

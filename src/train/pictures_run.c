@@ -3,7 +3,7 @@
 #include "data/draw.h"
 #include "train/report.h"
 
-int pictures_run_open(pictures_run *p, const classifier_args *a, const char *alone, char *err) {
+int pictures_run_open(pictures_run *p, const session_args *a, const char *alone, char *err) {
     *p = (pictures_run){.a = a, .out = a->out};
     if (pictures_find(&p->list, a->images, a->n_images, err)) return -1;
     if (!p->out && !p->list.many) p->out = alone;

@@ -3,19 +3,19 @@
 #ifndef MP_PICTURES_RUN_H
 #define MP_PICTURES_RUN_H
 #include "data/pictures.h"
-#include "train/classifier.h"
+#include "train/session.h"
 #include <cjson/cJSON.h>
 
 typedef struct {
     picture_list list;
-    const classifier_args *a;
+    const session_args *a;
     const char *out; /* where they are drawn; NULL: nowhere */
     cJSON *records;
 } pictures_run;
 
 /* Finds the pictures, and the folder to draw into, before a network is opened. alone: where one is
  * drawn if -out does not say, or NULL. 0, or -1 and err, nothing to close. */
-int pictures_run_open(pictures_run *p, const classifier_args *a, const char *alone, char *err);
+int pictures_run_open(pictures_run *p, const session_args *a, const char *alone, char *err);
 void pictures_run_close(pictures_run *p);
 
 /* Each picture in turn (pictures_each); then a line with their number, and the JSON file: of one
