@@ -42,8 +42,12 @@ LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ))
 THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/nearest \
              host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
 PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/% $(BUILD)/study/% $(BUILD)/tools/%,$(OBJ))
-REF     := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/ref_*.c))
-TESTS   := $(patsubst tests/test_%.c,$(BUILD)/tests/test_%,$(wildcard tests/test_*.c))
+REF     := $(patsubst tests/lib/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/ref_*.c))
+# A test lies in the folder of the room it tests; its program in build/tests, under its name alone.
+TESTDIRS = $(ROOMS:%=tests/%)
+TESTSRC := $(foreach d,$(TESTDIRS),$(wildcard $d/test_*.c))
+TESTS   := $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TESTSRC)))
+vpath %.c $(TESTDIRS) tests/lib
 
 all: $(BUILD)/metaperturb $(BUILD)/metaperturb-host $(BUILD)/metaperturb-mpi.so $(BUILD)/libmetaperturb.so
 
@@ -86,19 +90,19 @@ $(BUILD)/%.o: src/%.cu $(wildcard src/ops/*.h src/engine/*.h src/engine/*/*.h) M
 # Divisions and roots within two units in the last place: eight a number in the noise, and checked at 1e-5 (tests/gpu_perturb).
 $(BUILD)/ops/perturb_cuda.o: NVFLAGS += -prec-div=false -prec-sqrt=false
 
-$(BUILD)/tests/cuda_sim/%.o: tests/cuda_sim/%.c tests/cuda_sim/sim.h tests/march_cpu.h $(wildcard src/ops/*.h src/engine/*.h src/engine/*/*.h) Makefile
+$(BUILD)/tests/cuda_sim/%.o: tests/cuda_sim/%.c tests/cuda_sim/sim.h tests/lib/march_cpu.h $(wildcard src/ops/*.h src/engine/*.h src/engine/*/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wno-unused-function -Itests -Itests/cuda_sim -c -o $@ $<
+	$(CC) $(CFLAGS) -Wno-unused-function -Itests/lib -Itests/cuda_sim -c -o $@ $<
 
 # What the tests link: everything but main, the whole of it, so that the catching of the host's functions is there too.
 $(BUILD)/all.a: $(LIBOBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/tests/ref_%.o: tests/ref_%.c Makefile
+$(BUILD)/tests/ref_%.o: tests/lib/ref_%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
-# src/ops once more, without vectors or versions for newer processors, every name with portable_ before it: what tests/test_portable
+# src/ops once more, without vectors or versions for newer processors, every name with portable_ before it: what tests/ops/test_portable
 # holds the fast one against.
 PORTABLE := $(patsubst src/%.c,$(BUILD)/portable/%.o,$(wildcard src/ops/*.c))
 $(BUILD)/portable/%.o: src/%.c Makefile
@@ -113,16 +117,16 @@ $(BUILD)/portable.o: $(PORTABLE)
 $(BUILD)/tests/test_portable: $(BUILD)/portable.o
 $(BUILD)/tests/test_portable: MORE = $(BUILD)/portable.o
 
-$(BUILD)/tests/%: tests/%.c $(REF) $(BUILD)/all.a Makefile
+$(BUILD)/tests/%: %.c $(REF) $(BUILD)/all.a Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(REF) $(MORE) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests/lib -o $@ $< $(REF) $(MORE) -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS)
 
 # src/ops and its kernels alone: runs where no host is installed.
-$(BUILD)/tests/gpu_perturb: tests/gpu_perturb.c $(filter $(BUILD)/ops/%,$(OBJ)) Makefile
+$(BUILD)/tests/gpu_perturb: tests/ops/gpu_perturb.c $(filter $(BUILD)/ops/%,$(OBJ)) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Itests -o $@ $< $(filter %.o,$^) -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++ -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -Itests/lib -o $@ $< $(filter %.o,$^) -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lstdc++ -lm
 
-# One libFuzzer program for each reader of files; tests/fuzz.sh builds them with clang and the sanitizers, and runs them.
+# One libFuzzer program for each reader of files; tests/fuzz/fuzz.sh builds them with clang and the sanitizers, and runs them.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/all.a Makefile
 	@mkdir -p $(@D)
@@ -130,14 +134,14 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/all.a Makefile
 fuzz_targets: $(FUZZ)
 
 fuzz:
-	tests/fuzz.sh
+	tests/fuzz/fuzz.sh
 
 tests: all $(TESTS)
 ifeq ($(GPU)$(SIM),1)
 tests: $(BUILD)/tests/gpu_perturb
 endif
 
-# What tests/gpu.sh runs, where nvcc and cuDNN are: the CUDA back end for devices, and for the tests' stand-in.
+# What tests/engine/gpu.sh runs, where nvcc and cuDNN are: the CUDA back end for devices, and for the tests' stand-in.
 # It reads the logs: warnings are failures there.
 cuda:
 ifneq ($(and $(shell command -v $(NVCC)),$(wildcard $(CUDA)/include/cudnn.h /usr/include/cudnn.h)),)
@@ -154,7 +158,7 @@ layers:
 	@scripts/check_layers.sh
 
 asan tsan:
-	tests/sanitize.sh $@ all
+	tests/sanitize/sanitize.sh $@ all
 
 clean:
 	rm -rf $(BUILD)

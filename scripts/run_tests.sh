@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests that are built, all or those whose files are given (tests/test_x.c, tests/x.sh); builds and installs nothing.
+# Runs the tests that are built, all or those named (tests/host/test_cfg.c, test_cfg, cli); builds and installs nothing.
+# -list: the tests there are, run nothing.
 # The last line is `N passed, N failed, N skipped`; the exit status is 0 only without failures.
 # Each test prints `NAME: N passed, N failed, N skipped` as its last line; one that crashes, hangs or ends without it has failed.
 set -euo pipefail
@@ -59,17 +60,44 @@ run_file() {
     esac
 }
 
+# run_named TEST: by its path, or by its name alone, wherever it lies.
+run_named() {
+    local name=${1##*/} found
+    [ ! -f "$1" ] || { run_file "$1"; return; }
+    name=${name%.*}
+    found=$(printf '%s\n' "${all[@]}" | grep -E "/$name\.(c|sh)$" || true)
+    if [ -n "$found" ]; then
+        run_file "$found"
+    else
+        echo "no test is called '$1'"
+        failed=$((failed + 1))
+        red+=("$1")
+    fi
+}
+
+# Without #! a script is a file that others source.
+all=()
+for file in tests/*/test_*.c tests/*/*.sh; do
+    case $file in
+        *.sh) [ "$(head -c 2 "$file")" = '#!' ] || continue ;;
+    esac
+    all+=("$file")
+done
+stray=$(ls tests/*.c tests/*.sh 2>/dev/null || true)
+[ -z "$stray" ] || { echo "in no room's folder:" $stray; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+twice=$(printf '%s\n' "${all[@]##*/}" | sed 's/\.[a-z]*$//' | sort | uniq -d)
+[ -z "$twice" ] || { echo "two tests have one name: $twice"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
 mkdir -p $logs
-if [ $# -gt 0 ]; then
-    for file; do run_file "$file"; done
+if [ "${1-}" = -list ]; then
+    printf '%s\n' "${all[@]}"
+    exit
+elif [ $# -gt 0 ]; then
+    for file; do run_named "$file"; done
 else
     run_test check_layers scripts/check_layers.sh
     run_test check_symbols scripts/check_symbols.sh
-    for file in tests/test_*.c; do run_file "$file"; done
-    for file in tests/*.sh; do
-        # Without #! it is a file that others source.
-        [ "$(head -c 2 "$file")" != '#!' ] || run_file "$file"
-    done
+    for file in "${all[@]}"; do run_file "$file"; done
 fi
 [ ${#red[@]} = 0 ] || echo "failed: ${red[*]}"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -1,5 +1,5 @@
 /* cfg_memory.c - see cfg_memory.h. What the host and the engine allocate, layer by layer, from the
- * cfg alone; held against measured peaks by tests/memory.sh. */
+ * cfg alone; held against measured peaks by tests/host/memory.sh. */
 #include "host/cfg_memory.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  *
  * Each loop is a function of (iteration, job). ops/perturb_cuda.cu launches it over a grid; on the
  * CPU, with EACH as a plain loop, the same text is held against perturb.h's own code by
- * tests/test_perturb_device.c, on machines without a GPU too. Noise, exponentials and logarithms
+ * tests/ops/test_perturb_device.c, on machines without a GPU too. Noise, exponentials and logarithms
  * are those of the CPU (rng.h, vecmath.h). Nothing is added up atomically: sums go through rows,
  * then bands, in a fixed order, so that the same input gives the same bits.
  *

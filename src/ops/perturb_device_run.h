@@ -2,7 +2,7 @@
  * perturb_march.h, and where their data lies. Included by what defines EACH(loop, n, job)      runs
  * loop(i, &job) for i = 0 .. n-1 MARCH(kind, plan, job)  runs march_block_KIND for each of the
  * plan's blocks; what one EACH or MARCH wrote, the next one sees once: ops/perturb_cuda.cu for the
- * device, tests/test_perturb_device.c for the CPU. */
+ * device, tests/ops/test_perturb_device.c for the CPU. */
 #include "ops/perturb_march.h"
 
 static size_t device_round(size_t bytes) { return (bytes + 255) / 256 * 256; }

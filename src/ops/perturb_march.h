@@ -18,7 +18,7 @@
  * any begins the next. What includes this defines PHASE(call)         call for each thread of the
  * block, T being its march_thread MEANS(call, room)   the same; the sum of the calls over a pixel's
  * threads, over C, goes to room[1 + its place in the block] so that the CPU runs the same text, its
- * threads in any order (tests/march_cpu.h). */
+ * threads in any order (tests/lib/march_cpu.h). */
 #ifndef MP_PERTURB_MARCH_H
 #define MP_PERTURB_MARCH_H
 #include "ops/perturb_device.h"

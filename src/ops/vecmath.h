@@ -1,7 +1,7 @@
 /* vecmath.h - exp, exp - 1, log, softplus, sine and cosine as straight-line code, so that the
  * compiler can vectorise loops over them.
  *
- * Worst relative error against double, over the arguments named (tests/test_ops.c): exp 2e-7 on
+ * Worst relative error against double, over the arguments named (tests/ops/test_ops.c): exp 2e-7 on
  * [-87,87]; expm1 4e-7 on [-87,0); log 2e-7 on (0,1]; softplus 4e-7 on [-80,80]; sin and cos of a
  * whole turn 2e-7 absolute. No special cases for NaN but that it stays NaN. */
 #ifndef MP_VECMATH_H

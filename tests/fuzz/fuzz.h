@@ -1,7 +1,7 @@
 /* fuzz.h - what the fuzz targets share: the bytes as a file, and a checksum that is put right after
  * a mutation.
  *
- * Each fuzz_NAME.c is one libFuzzer program, build/fuzz/NAME, with the sanitizers on (tests/fuzz.sh
+ * Each fuzz_NAME.c is one libFuzzer program, build/fuzz/NAME, with the sanitizers on (tests/fuzz/fuzz.sh
  * builds and runs them). It hands the bytes to one reader of ours, as the commands do, and then
  * uses what was read. Whatever the bytes are, the reader must come back with a value or with one
  * sentence in err. */
