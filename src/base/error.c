@@ -12,6 +12,14 @@ int fail(char *err, const char *format, ...) {
     return -1;
 }
 
+void *fail_null(char *err, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(err, ERR_LEN, format, ap);
+    va_end(ap);
+    return NULL;
+}
+
 int fail_errno(char *err, const char *path, const char *format, ...) {
     const char *reason = strerror(errno);
     char what[ERR_LEN];

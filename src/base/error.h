@@ -4,12 +4,13 @@
 #define MP_BASE_ERROR_H
 #include <stdarg.h>
 
-enum { ERR_LEN = 1024 };  /* of every `char *err` in this project */
-enum { PATH_LEN = 4096 }; /* of every path, its end included */
+enum { ERR_LEN = 1024 }; /* of every `char *err` in this project */
 
 /* Writes the sentence to err and returns -1, so that `return fail(err, ...)` ends a function. */
 int fail(char *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same, with "PATH: " before the sentence and ": REASON" of errno after it. */
+/* The same where a function returns a pointer: NULL. */
+void *fail_null(char *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* As fail, with "PATH: " before the sentence and ": REASON" of errno after it. */
 int fail_errno(char *err, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #endif

@@ -16,10 +16,9 @@
 /* "PATH: what: reason"; -1. Of a long path the end is kept. */
 static int complain(char *err, const char *path, const char *what, int e) {
     size_t n = strlen(path), keep = 400;
-    snprintf(err, ERR_LEN, "%s%.400s: %s%s%s%s", n > keep ? "..." : "",
-             n > keep ? path + n - keep : path, what, e ? ": " : "", e ? strerror(e) : "",
-             e == ENOSPC || e == EDQUOT ? "; make room or choose another folder" : "");
-    return -1;
+    return fail(err, "%s%.400s: %s%s%s%s", n > keep ? "..." : "", n > keep ? path + n - keep : path,
+                what, e ? ": " : "", e ? strerror(e) : "",
+                e == ENOSPC || e == EDQUOT ? "; make room or choose another folder" : "");
 }
 
 /* Behind a symbolic link the file itself is replaced, not the link. */
@@ -110,7 +109,7 @@ static int flush_and_sync(FILE *f) {
 /* The new name is safe only once the folder is on the disk too. Some file systems cannot sync one:
  * no error. */
 static void sync_folder(const char *path) {
-    char dir[4096];
+    char dir[PATH_LEN];
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
     memcpy(dir, path, n);
@@ -220,11 +219,10 @@ static int held_by_another(int fd, const char *path, char *err) {
     who[n > 0 ? n : 0] = 0;
     who[strcspn(who, "\n")] = 0;
     close(fd);
-    snprintf(
-        err, ERR_LEN,
+    return fail(
+        err,
         "%.400s: held by %s, which writes the same files: wait for it, or give another name or folder",
         path, who[0] ? who : "another process");
-    return -1;
 }
 
 static void write_holder(int fd) {

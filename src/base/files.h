@@ -1,6 +1,7 @@
 /* files.h - files that are whole or not there at all. */
 #ifndef MP_FILES_H
 #define MP_FILES_H
+#include "base/path.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
  * file each (PATH.tmp, PATH.1.tmp, ...); what a killed one left is used again. */
 typedef struct {
     FILE *f;
-    char tmp[4096 + 16], path[4096];
+    char tmp[PATH_LEN + 16], path[PATH_LEN];
 } file_out;
 int file_out_open(file_out *o, const char *path, char *err);
 /* Checks every earlier write too; on failure the temporary file is removed and err says why (no
@@ -32,7 +33,7 @@ unsigned char *file_slurp_most(const char *path, size_t most, size_t *len, char 
  * err: another holds it, or PATH cannot be made. */
 typedef struct {
     int fd;
-    char path[4096];
+    char path[PATH_LEN];
 } file_lock;
 int file_lock_take(file_lock *l, const char *path, char *err);
 void file_lock_drop(file_lock *l); /* also of a struct of zeros */

@@ -14,12 +14,9 @@ static int write_text(const char *path, const char *text, char *err) {
 }
 
 int convert_attach(const options *o, char *err) {
-    char phi[4096];
+    char phi[PATH_LEN];
     int n;
-    if (o->phi && !realpath(o->phi, phi)) {
-        snprintf(err, ERR_LEN, "%s: no such phi file", o->phi);
-        return -1;
-    }
+    if (o->phi && !realpath(o->phi, phi)) return fail(err, "%s: no such phi file", o->phi);
     char *text = cfg_attach(o->positional[0], o->where, o->phi ? phi : NULL, &n, err);
     int bad = text ? write_text(o->positional[1], text, err) : -1;
     free(text);
@@ -43,8 +40,7 @@ int convert_check(const options *o, char *err) {
         printf("%s: no problems\n", o->positional[0]);
         return 0;
     }
-    snprintf(err, ERR_LEN, "%s: %d problem%s", o->positional[0], n, n > 1 ? "s" : "");
-    return -1;
+    return fail(err, "%s: %d problem%s", o->positional[0], n, n > 1 ? "s" : "");
 }
 
 int convert_info(const options *o, char *err) {
@@ -54,9 +50,7 @@ int convert_info(const options *o, char *err) {
 int convert_partial(const options *o, char *err) {
     char *end;
     long n = strtol(o->positional[3], &end, 10);
-    if (*end || end == o->positional[3] || n < 1 || n > 1000000) {
-        snprintf(err, ERR_LEN, "%s: not a number of layers from 1 on", o->positional[3]);
-        return -1;
-    }
+    if (*end || end == o->positional[3] || n < 1 || n > 1000000)
+        return fail(err, "%s: not a number of layers from 1 on", o->positional[3]);
     return weights_partial(o->positional[0], o->positional[1], o->positional[2], (int)n, err);
 }

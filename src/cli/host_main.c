@@ -145,13 +145,10 @@ static int detector_args_of(const options *o, double thresh, int fork, detector_
         .out = o->out,
     };
     if (o->like) a->fork = !strcmp(o->like, "alexeyab");
-    if (o->like && !a->fork && strcmp(o->like, "darknet")) {
-        snprintf(err, ERR_LEN, "-like %s: must be darknet or alexeyab", o->like);
-        return -1;
-    }
+    if (o->like && !a->fork && strcmp(o->like, "darknet"))
+        return fail(err, "-like %s: must be darknet or alexeyab", o->like);
     if (o->points == 0 || o->points == 11 || o->points == 101) return 0;
-    snprintf(err, ERR_LEN, "-points %d: must be 0 (area below the curve), 11 or 101", o->points);
-    return -1;
+    return fail(err, "-points %d: must be 0 (area below the curve), 11 or 101", o->points);
 }
 
 static int run_detector_map(const options *o, char *err) {
@@ -181,8 +178,7 @@ static int phi_args(const options *o, session_args *a, char *err) {
     a->weights = o->positional[2];
     a->data = o->positional[3];
     if (o->n_positional == 1 || o->n_positional == 4) return 0;
-    snprintf(err, ERR_LEN, "to measure a phi, name all three behind it: CFG WEIGHTS DATA");
-    return -1;
+    return fail(err, "to measure a phi, name all three behind it: CFG WEIGHTS DATA");
 }
 
 static int run_phi_show(const options *o, char *err) {
@@ -245,16 +241,11 @@ enum { RUNS = sizeof runs / sizeof *runs };
 
 /* Builds with GPU=1 run on a GPU unless told otherwise, as Darknet's do. */
 static int choose_device(const options *o, char *err) {
-    if (o->nogpu && (o->gpu >= 0 || o->tf32)) {
-        snprintf(err, ERR_LEN, "-nogpu and %s exclude each other", o->gpu >= 0 ? "-i" : "-tf32");
-        return -1;
-    }
-    if (!engine_has_gpu() && (o->gpu >= 0 || o->tf32)) {
-        snprintf(err, ERR_LEN,
-                 "%s: this build runs on the CPU alone: `make GPU=1` builds one for CUDA",
-                 o->gpu >= 0 ? "-i" : "-tf32");
-        return -1;
-    }
+    if (o->nogpu && (o->gpu >= 0 || o->tf32))
+        return fail(err, "-nogpu and %s exclude each other", o->gpu >= 0 ? "-i" : "-tf32");
+    if (!engine_has_gpu() && (o->gpu >= 0 || o->tf32))
+        return fail(err, "%s: this build runs on the CPU alone: `make GPU=1` builds one for CUDA",
+                    o->gpu >= 0 ? "-i" : "-tf32");
     if (o->tf32) setenv("METAPERTURB_TF32", "1", 1);
     if (o->nogpu)
         engine_use_gpu(-1);

@@ -34,7 +34,7 @@ static int is(const char *s, const char *word) {
  * else computes: a step is then several times slower. */
 static int start_host(char **argv, char *err) {
     static const char name[] = "metaperturb-host";
-    char path[4096];
+    char path[PATH_LEN];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
     path[n > 0 ? n : 0] = 0;
     char *slash = strrchr(path, '/');
@@ -42,10 +42,8 @@ static int start_host(char **argv, char *err) {
     if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY"))
         setenv("GOMP_SPINCOUNT", "5000", 1);
     execv(path, argv);
-    snprintf(err, ERR_LEN,
-             "%.800s: %s: this command needs it, beside metaperturb: `make` builds both", path,
-             strerror(errno));
-    return -1;
+    return fail(err, "%.800s: %s: this command needs it, beside metaperturb: `make` builds both",
+                path, strerror(errno));
 }
 
 static int run(const command *c, const options *o, char **argv, char *err) {

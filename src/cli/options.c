@@ -165,8 +165,7 @@ static int take_value(options *o, const option *t, const char *v, char *err) {
         o->seed = strtoull(v, &end, 10);
         o->seed_given = 1;
         if (*v >= '0' && *v <= '9' && !*end && !errno) return 0;
-        snprintf(err, ERR_LEN, "-seed %s: not a whole number from 0 to 18446744073709551615", v);
-        return -1;
+        return fail(err, "-seed %s: not a whole number from 0 to 18446744073709551615", v);
     }
     if (t->kind == SIZE) {
         static const char units[] = "KMGT";
@@ -175,22 +174,17 @@ static int take_value(options *o, const option *t, const char *v, char *err) {
         if (unit) x *= pow(1024, (double)(unit - units + 1)), end++;
         *(double *)((char *)o + t->at) = x;
         if (end != v && !*end && x >= 1) return 0;
-        snprintf(err, ERR_LEN, "%s %s: not a size as 800M or 4G", t->name, v);
-        return -1;
+        return fail(err, "%s %s: not a size as 800M or 4G", t->name, v);
     }
     if (t->kind == REAL) {
         double x = strtod(v, &end);
         *(double *)((char *)o + t->at) = x;
         if (end != v && !*end && x >= (double)t->lo && x <= (double)t->hi) return 0;
-        snprintf(err, ERR_LEN, "%s %s: not a number from %lld to %lld", t->name, v, t->lo, t->hi);
-        return -1;
+        return fail(err, "%s %s: not a number from %lld to %lld", t->name, v, t->lo, t->hi);
     }
     long long n = strtoll(v, &end, 10);
-    if (end == v || *end || errno || n < t->lo || n > t->hi) {
-        snprintf(err, ERR_LEN, "%s %s: not a whole number from %lld to %lld", t->name, v, t->lo,
-                 t->hi);
-        return -1;
-    }
+    if (end == v || *end || errno || n < t->lo || n > t->hi)
+        return fail(err, "%s %s: not a whole number from %lld to %lld", t->name, v, t->lo, t->hi);
     *(int *)((char *)o + t->at) = (int)n;
     return 0;
 }
@@ -216,19 +210,16 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
         nearest n = {name, NULL, 99};
         for (int k = 0; k < OPTIONS; k++)
             if (table[k].commands & command) nearest_consider(&n, table[k].name);
-        snprintf(err, ERR_LEN, "unknown option %.200s; %s%s%s--help lists those of this command",
-                 argv[*i], n.name ? "did you mean " : "", n.name ? n.name : "", n.name ? "? " : "");
-        return -1;
+        return fail(err, "unknown option %.200s; %s%s%s--help lists those of this command",
+                    argv[*i], n.name ? "did you mean " : "", n.name ? n.name : "",
+                    n.name ? "? " : "");
     }
     *given |= 1ULL << (t - table);
     if (t->kind == FLAG) {
         *(int *)((char *)o + t->at) = 1;
         return 0;
     }
-    if (*i + 1 >= argc) {
-        snprintf(err, ERR_LEN, "%s needs a value: %s %s", t->name, t->name, t->value);
-        return -1;
-    }
+    if (*i + 1 >= argc) return fail(err, "%s needs a value: %s %s", t->name, t->name, t->value);
     return take_value(o, t, argv[++*i], err);
 }
 
@@ -246,21 +237,17 @@ static int related(const options *o, unsigned command, uint64_t given, char *err
         const relation *r = &needs[i];
         if (!(r->commands & command) || !is_given(given, r->name)) continue;
         if (is_given(given, r->other) || is_given(given, r->another)) continue;
-        snprintf(err, ERR_LEN, "%s does nothing without %s%s%s: %s", r->name, r->other,
-                 r->another ? " or " : "", r->another ? r->another : "", r->why);
-        return -1;
+        return fail(err, "%s does nothing without %s%s%s: %s", r->name, r->other,
+                    r->another ? " or " : "", r->another ? r->another : "", r->why);
     }
     for (int i = 0; i < EXCLUDES; i++) {
         const relation *r = &excludes[i];
         if (!(r->commands & command)) continue;
         if (!is_given(given, r->name) || !is_given(given, r->other)) continue;
-        snprintf(err, ERR_LEN, "%s and %s exclude each other: %s", r->name, r->other, r->why);
-        return -1;
+        return fail(err, "%s and %s exclude each other: %s", r->name, r->other, r->why);
     }
-    if (o->skip_bad && command & (CMD_PHI | CMD_PHI_PLOT) && o->n_positional == 1) {
-        snprintf(err, ERR_LEN, "-skip_bad does nothing without CFG WEIGHTS DATA: no image is read");
-        return -1;
-    }
+    if (o->skip_bad && command & (CMD_PHI | CMD_PHI_PLOT) && o->n_positional == 1)
+        return fail(err, "-skip_bad does nothing without CFG WEIGHTS DATA: no image is read");
     return 0;
 }
 
@@ -273,10 +260,8 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
                    .step = -1,
                    .distill = -1,
                    .gpu = -1};
-    if (!(o->positional = calloc((size_t)argc + MAX_POSITIONAL, sizeof *o->positional))) {
-        snprintf(err, ERR_LEN, "not enough memory for %d arguments", argc);
-        return -1;
-    }
+    if (!(o->positional = calloc((size_t)argc + MAX_POSITIONAL, sizeof *o->positional)))
+        return fail(err, "not enough memory for %d arguments", argc);
     uint64_t given = 0;
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
@@ -284,15 +269,13 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
         } else if (o->n_positional < max_positional) {
             o->positional[o->n_positional++] = argv[i];
         } else {
-            snprintf(err, ERR_LEN, "one argument too many: %s", argv[i]);
-            return -1;
+            return fail(err, "one argument too many: %s", argv[i]);
         }
     }
     if (o->help) return 0;
     if (o->n_positional >= min_positional) return related(o, command, given, err);
-    snprintf(err, ERR_LEN, "%d argument%s missing", min_positional - o->n_positional,
-             min_positional - o->n_positional > 1 ? "s" : "");
-    return -1;
+    return fail(err, "%d argument%s missing", min_positional - o->n_positional,
+                min_positional - o->n_positional > 1 ? "s" : "");
 }
 
 typedef struct {
@@ -325,13 +308,13 @@ static int list_files(const options *o, unsigned command, const char *writes, na
 int options_files(const options *o, unsigned command, const char *writes, char *err) {
     named_file *f = calloc((size_t)o->n_positional + OPTIONS, sizeof *f);
     int n = f ? list_files(o, command, writes, f) : 0, bad = !f;
-    if (bad) snprintf(err, ERR_LEN, "not enough memory for %d arguments", o->n_positional);
+    if (bad) fail(err, "not enough memory for %d arguments", o->n_positional);
     for (int i = 0; i < n && !bad; i++) {
         for (int k = 0; k < n && f[i].written && !bad; k++) {
             bad = k != i && is_same(f[i].name, f[k].name);
             if (bad)
-                snprintf(
-                    err, ERR_LEN,
+                fail(
+                    err,
                     "%.300s would be written over %.300s, which this command %s: give another name",
                     f[i].name, f[k].name, f[k].written ? "writes too" : "reads");
         }

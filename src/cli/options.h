@@ -1,7 +1,7 @@
 /* options.h - one table of options for all commands; the help text is made from it. */
 #ifndef MP_OPTIONS_H
 #define MP_OPTIONS_H
-#include "host/cfg.h"
+#include "base/error.h"
 #include <stdint.h>
 
 enum {

@@ -69,8 +69,7 @@ typedef struct {
     char *err;
 } place;
 static int complain(const place *p, const char *what, const char *text) {
-    snprintf(p->err, ERR_LEN, "%s:%d: %s%.300s", data_tail(p->path), p->line, what, text);
-    return -1;
+    return fail(p->err, "%s:%d: %s%.300s", path_tail(p->path), p->line, what, text);
 }
 
 static int fail_key(const place *p, const char *name) {
@@ -119,8 +118,7 @@ static int set_number(const place *p, const data_key *k, const char *val, void *
 static int no_such(const place *p, const char *val) {
     char text[ERR_LEN];
     data_missing(val, "file or folder", p->path, text);
-    snprintf(p->err, ERR_LEN, "%s:%d: %.*s", data_tail(p->path), p->line, ERR_LEN - 400, text);
-    return -1;
+    return fail(p->err, "%s:%d: %.*s", path_tail(p->path), p->line, ERR_LEN - 400, text);
 }
 
 static int set_value(const place *p, const data_key *k, char *val, data_file *d) {
@@ -142,7 +140,7 @@ static int set_value(const place *p, const data_key *k, char *val, data_file *d)
         strcpy(to, val);
         return 0;
     case KEY_PATH:
-        if (!data_find(to, val, p->path, NULL) && strchr(val, '\\')) return no_such(p, val);
+        if (!path_find(to, val, p->path, NULL) && strchr(val, '\\')) return no_such(p, val);
         return 0;
     case KEY_IGNORED: break;
     }
@@ -179,16 +177,11 @@ static int parse(data_file *d, char *err) {
     }
     data_text_free(&t);
     if (bad) return -1;
-    if (!d->classes) {
-        snprintf(err, ERR_LEN, "%s: no classes=: say how many classes there are",
-                 data_tail(d->path));
-        return -1;
-    }
-    if (d->top > d->classes) {
-        snprintf(err, ERR_LEN, "%s: top=%d, but there are only %d classes", data_tail(d->path),
-                 d->top, d->classes);
-        return -1;
-    }
+    if (!d->classes)
+        return fail(err, "%s: no classes=: say how many classes there are", path_tail(d->path));
+    if (d->top > d->classes)
+        return fail(err, "%s: top=%d, but there are only %d classes", path_tail(d->path), d->top,
+                    d->classes);
     return 0;
 }
 
@@ -198,9 +191,8 @@ static void free_words(char **w, int n) {
 }
 
 static char **no_memory(const data_file *d, char *err) {
-    snprintf(err, ERR_LEN, "%s: not enough memory for the names of %d classes", data_tail(d->path),
-             d->classes);
-    return NULL;
+    return fail_null(err, "%s: not enough memory for the names of %d classes", path_tail(d->path),
+                     d->classes);
 }
 
 /* The first `classes` lines of a file. */
@@ -209,8 +201,8 @@ static char **read_words(const data_file *d, const char *path, const char *key, 
     if (data_text_read(path, &t, err)) return NULL;
     char **w = NULL;
     if (t.n < d->classes) {
-        snprintf(err, ERR_LEN, "%s has %d names, but %s says classes=%d: change one of them",
-                 data_tail(path), t.n, data_tail(d->path), d->classes);
+        fail(err, "%s has %d names, but %s says classes=%d: change one of them", path_tail(path),
+             t.n, path_tail(d->path), d->classes);
     } else {
         if (t.n > d->classes) {
             fprintf(stderr, "warning: %s has %d names, %s uses the first %d\n", path, t.n, key,
@@ -250,15 +242,10 @@ static int read_names(data_file *d, char *err) {
 }
 
 data_file *data_file_read(const char *path, char *err) {
-    if (strlen(path) >= 4096) {
-        snprintf(err, ERR_LEN, "%s: the path is too long", data_tail(path));
-        return NULL;
-    }
+    if (strlen(path) >= PATH_LEN)
+        return fail_null(err, "%s: the path is too long", path_tail(path));
     data_file *d = calloc(1, sizeof *d);
-    if (!d) {
-        snprintf(err, ERR_LEN, "%s: not enough memory to read it", data_tail(path));
-        return NULL;
-    }
+    if (!d) return fail_null(err, "%s: not enough memory to read it", path_tail(path));
     strcpy(d->path, path);
     d->top = 1;
     if (parse(d, err) || read_names(d, err)) {

@@ -21,8 +21,7 @@ typedef struct {
 } list;
 
 static int no_memory(const char *path, char *err) {
-    snprintf(err, ERR_LEN, "%s: not enough memory to load it", data_tail(path));
-    return -1;
+    return fail(err, "%s: not enough memory to load it", path_tail(path));
 }
 
 /* "LIST:LINE: " before the sentence in err. */
@@ -30,8 +29,7 @@ static int at_line(const list *l, int i, char *err) {
     char text[ERR_LEN];
     memcpy(text, err, ERR_LEN);
     text[ERR_LEN - 1] = 0;
-    snprintf(err, ERR_LEN, "%s:%d: %s", data_tail(l->path), l->text.number[i], text);
-    return -1;
+    return fail(err, "%s:%d: %s", path_tail(l->path), l->text.number[i], text);
 }
 
 static int label_item(void *arg, int i, char *err) {
@@ -42,11 +40,11 @@ static int label_item(void *arg, int i, char *err) {
 
 static int decode_item(void *arg, int i, char *err) {
     list *l = arg;
-    char path[4096];
+    char path[PATH_LEN];
     const char *written = l->text.line[l->line[i]];
     sample *s = &l->items[i];
     s->label = l->labels[l->line[i]];
-    int found = data_find(path, written, l->path, l->d->path), bad = 0;
+    int found = path_find(path, written, l->path, l->d->path), bad = 0;
     if (!(s->path = strdup(path))) return no_memory(l->path, err);
     if (!found) {
         bad = data_missing(written, "image", l->path, err);
@@ -60,17 +58,12 @@ static int decode_item(void *arg, int i, char *err) {
 
 /* Reads the list and finds the class of every line. */
 static int read_list(list *l, int threads, char *err) {
-    if (!l->most && !l->d->label) {
-        snprintf(err, ERR_LEN,
-                 "%s: no labels= (or names=), by which the class of an image is found in its path",
-                 data_tail(l->d->path));
-        return -1;
-    }
+    if (!l->most && !l->d->label)
+        return fail(
+            err, "%s: no labels= (or names=), by which the class of an image is found in its path",
+            path_tail(l->d->path));
     if (data_text_read(l->path, &l->text, err)) return -1;
-    if (!l->text.n) {
-        snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(l->path));
-        return -1;
-    }
+    if (!l->text.n) return fail(err, "%s: the list is empty", path_tail(l->path));
     size_t n = (size_t)l->text.n;
     l->labels = malloc(n * sizeof *l->labels);
     l->keep = calloc(n, 1);
@@ -123,8 +116,7 @@ static int hand_over(list *l, dataset *s, char *err) {
     }
     if (s->skipped > TOLD) fprintf(stderr, "skipped: %d more\n", s->skipped - TOLD);
     if (s->n || !s->skipped) return 0;
-    snprintf(err, ERR_LEN, "%s: none of its %d images can be read", data_tail(l->path), l->wanted);
-    return -1;
+    return fail(err, "%s: none of its %d images can be read", path_tail(l->path), l->wanted);
 }
 
 static int load_list(list *l, data_part part, int threads, dataset *s, char *err) {
@@ -152,17 +144,13 @@ static dataset *load(const data_file *d, data_part part, int most, uint64_t seed
                      int threads, int skip_bad, char *err) {
     const char *path = part == DATA_VALID ? d->valid : d->train,
                *key = part == DATA_VALID ? "valid" : "train";
-    if (!path[0] || (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE)) {
-        snprintf(err, ERR_LEN, "%s: no %s=", data_tail(d->path), path[0] ? "split" : key);
-        return NULL;
-    }
-    if (c != 1 && c != 3) {
-        snprintf(
-            err, ERR_LEN,
+    if (!path[0] || (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE))
+        return fail_null(err, "%s: no %s=", path_tail(d->path), path[0] ? "split" : key);
+    if (c != 1 && c != 3)
+        return fail_null(
+            err,
             "%s: images with %d channels are not possible, only 1 or 3: change channels= in [net]",
-            data_tail(d->path), c);
-        return NULL;
-    }
+            path_tail(d->path), c);
     dataset *s = calloc(1, sizeof *s);
     if (!s) {
         no_memory(path, err);
@@ -177,11 +165,8 @@ static dataset *load(const data_file *d, data_part part, int most, uint64_t seed
         bad = load_list(&l, part, threads, s, err);
         free_list(&l);
     }
-    if (!bad && !s->n) {
-        snprintf(err, ERR_LEN, "%s: split= leaves no image of %s", data_tail(d->path),
-                 data_tail(path));
-        bad = -1;
-    }
+    if (!bad && !s->n)
+        bad = fail(err, "%s: split= leaves no image of %s", path_tail(d->path), path_tail(path));
     if (!bad) return s;
     dataset_free(s);
     return NULL;

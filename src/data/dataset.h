@@ -15,14 +15,16 @@
  * may have empty lines, CRLF, a byte order mark. */
 #ifndef MP_DATASET_H
 #define MP_DATASET_H
-#include "host/cfg.h"
+#include "base/error.h"
+#include "base/path.h"
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum { SPLIT_NONE, SPLIT_HALF0, SPLIT_HALF1 } data_split;
 
 typedef struct {
-    char path[4096], train[4096], valid[4096], labels[4096], names[4096], backup[4096],
-        results[4096];
+    char path[PATH_LEN], train[PATH_LEN], valid[PATH_LEN], labels[PATH_LEN], names[PATH_LEN],
+        backup[PATH_LEN], results[PATH_LEN];
     char eval[8];                       /* "", voc, coco: format of `detector valid` */
     int classes, top, images_per_class; /* 0: all */
     data_split split;

@@ -165,7 +165,7 @@ int det_batch_train(const det_set *s, const det_augment *a, uint64_t seed, uint6
     room r = {0};
     int bad = room_make(&r, s);
     if (bad)
-        snprintf(err, ERR_LEN, "not enough memory for a batch");
+        fail(err, "not enough memory for a batch");
     else
         bad = fill(&p, &r, k, out, err);
     room_free(&r);

@@ -10,13 +10,14 @@
 
 /* path with the `skip` bytes at `at` replaced by `to`, its ending by .txt. 0: they reach into the
  * ending, or it is too long. */
-static int renamed(char out[4096], const char *path, const char *at, size_t skip, const char *to) {
+static int renamed(char out[PATH_LEN], const char *path, const char *at, size_t skip,
+                   const char *to) {
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     if (!dot || (slash && dot < slash)) dot = path + strlen(path);
     if (at + skip > dot) return 0;
-    int n = snprintf(out, 4096, "%.*s%s%.*s.txt", (int)(at - path), path, to,
+    int n = snprintf(out, PATH_LEN, "%.*s%s%.*s.txt", (int)(at - path), path, to,
                      (int)(dot - at - (long)skip), at + skip);
-    return n > 0 && n < 4096;
+    return n > 0 && n < PATH_LEN;
 }
 
 /* Where `word` last begins in path before `end`; NULL: nowhere. */
@@ -28,7 +29,7 @@ static const char *last_before(const char *path, const char *end, const char *wo
 
 int det_label_path(char *out, const char *picture) {
     static const char *const folder[] = {"images", "JPEGImages", "raw"};
-    char first[4096] = "";
+    char first[PATH_LEN] = "";
     for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
         const char *at = picture + strlen(picture);
         while ((at = last_before(picture, at, folder[i]))) {
@@ -42,13 +43,12 @@ int det_label_path(char *out, const char *picture) {
     if (first[0])
         strcpy(out, first);
     else if (!beside)
-        snprintf(out, 4096, "%s", picture);
+        snprintf(out, PATH_LEN, "%s", picture);
     return 0;
 }
 
 static int complain(char *err, const char *path, int line, const char *what) {
-    snprintf(err, ERR_LEN, "%s:%d: %s", data_tail(path), line, what);
-    return -1;
+    return fail(err, "%s:%d: %s", path_tail(path), line, what);
 }
 
 /* Cuts [centre - size/2, centre + size/2] to [0,1]; -1 if it lies too far outside. *cut: it had to

@@ -19,13 +19,12 @@ typedef struct {
 } list;
 
 static int no_memory(const char *path, char *err) {
-    snprintf(err, ERR_LEN, "%s: not enough memory to load it", data_tail(path));
-    return -1;
+    return fail(err, "%s: not enough memory to load it", path_tail(path));
 }
 
 /* Of picture i, into l->bad[i]. */
 static void read_labels(list *l, int i) {
-    char path[4096], why[ERR_LEN];
+    char path[PATH_LEN], why[ERR_LEN];
     det_item *it = &l->items[i];
     det_faults *f = &l->bad[i];
     if (l->flags & DET_NO_LABELS) return;
@@ -36,17 +35,17 @@ static void read_labels(list *l, int i) {
         snprintf(why, ERR_LEN,
                  "%s: no label file %s: make an empty one if the picture shows none of the "
                  "classes, or say -negatives if that is so for all pictures without one",
-                 data_tail(it->path), data_tail(path));
+                 path_tail(it->path), path_tail(path));
         det_faults_add(f, why);
     }
 }
 
 static int label_item(void *arg, int i, char *err) {
     list *l = arg;
-    char path[4096], text[ERR_LEN];
+    char path[PATH_LEN], text[ERR_LEN];
     const char *written = l->text.line[i];
     det_item *it = &l->items[i];
-    int found = data_find(path, written, l->path, l->d->path);
+    int found = path_find(path, written, l->path, l->d->path);
     if (!(it->path = strdup(path))) return no_memory(l->path, err);
     if (!found) {
         data_missing(written, "picture", l->path, text);
@@ -82,7 +81,7 @@ static void free_item(det_item *it) {
 /* "LIST:LINE: what", of fault k of picture i. */
 static char *sentence(const list *l, int i, int k, char text[ERR_LEN]) {
     const char *what = l->bad[i].text[k] ? l->bad[i].text[k] : "faults, and no memory to name them";
-    snprintf(text, ERR_LEN, "%s:%d: %.*s", data_tail(l->path), l->text.number[i], ERR_LEN - 500,
+    snprintf(text, ERR_LEN, "%s:%d: %.*s", path_tail(l->path), l->text.number[i], ERR_LEN - 500,
              what);
     return text;
 }
@@ -98,21 +97,18 @@ static int tell_faults(const list *l, char *err) {
         faults += l->bad[i].n;
     }
     if (!faults || l->flags & DET_SKIP_BAD) return 0;
-    if (faults == 1) {
-        snprintf(err, ERR_LEN, "%.*s; or go on without such pictures: -skip_bad", ERR_LEN - 60,
-                 sentence(l, first, 0, text));
-        return -1;
-    }
+    if (faults == 1)
+        return fail(err, "%.*s; or go on without such pictures: -skip_bad", ERR_LEN - 60,
+                    sentence(l, first, 0, text));
     for (int i = first, told = 0; i < l->text.n && told < DET_TOLD; i++) {
         for (int k = 0; k < l->bad[i].n && told < DET_TOLD; k++, told++)
             fprintf(stderr, "%s\n", sentence(l, i, k, text));
     }
-    snprintf(err, ERR_LEN,
-             "%s: %ld problems in %d of %d pictures%s: mend them, or go on without such "
-             "pictures: -skip_bad",
-             data_tail(l->path), faults, pictures, l->text.n,
-             faults > DET_TOLD ? ", the first 20 above" : "");
-    return -1;
+    return fail(err,
+                "%s: %ld problems in %d of %d pictures%s: mend them, or go on without such "
+                "pictures: -skip_bad",
+                path_tail(l->path), faults, pictures, l->text.n,
+                faults > DET_TOLD ? ", the first 20 above" : "");
 }
 
 static void tell_skipped(const list *l, int i) {
@@ -141,20 +137,15 @@ static int hand_over(list *l, det_set *s, char *err) {
             stderr,
             "%s: warning: %zu boxes reach over the edge of their picture by up to %g of its side: "
             "cut off there\n",
-            data_tail(l->path), s->clipped, (double)DET_TOLERANCE);
+            path_tail(l->path), s->clipped, (double)DET_TOLERANCE);
     }
     if (s->n) return 0;
-    snprintf(err, ERR_LEN, "%s: none of its %d pictures can be used", data_tail(l->path),
-             l->text.n);
-    return -1;
+    return fail(err, "%s: none of its %d pictures can be used", path_tail(l->path), l->text.n);
 }
 
 static int load_list(list *l, int threads, det_set *s, char *err) {
     if (data_text_read(l->path, &l->text, err)) return -1;
-    if (!l->text.n) {
-        snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(l->path));
-        return -1;
-    }
+    if (!l->text.n) return fail(err, "%s: the list is empty", path_tail(l->path));
     size_t n = (size_t)l->text.n;
     l->items = calloc(n, sizeof *l->items);
     l->clipped = calloc(n, sizeof *l->clipped);
@@ -181,18 +172,14 @@ static void free_list(list *l) {
 det_set *det_load(const data_file *d, data_part part, int c, int threads, int flags,
                   size_t keep_bytes, char *err) {
     const char *path = part == DATA_VALID ? d->valid : d->train;
-    if (!path[0]) {
-        snprintf(err, ERR_LEN, "%s: no %s=: which pictures?", data_tail(d->path),
-                 part == DATA_VALID ? "valid" : "train");
-        return NULL;
-    }
-    if (c != 1 && c != 3) {
-        snprintf(
-            err, ERR_LEN,
+    if (!path[0])
+        return fail_null(err, "%s: no %s=: which pictures?", path_tail(d->path),
+                         part == DATA_VALID ? "valid" : "train");
+    if (c != 1 && c != 3)
+        return fail_null(
+            err,
             "%s: pictures with %d channels are not possible, only 1 or 3: change channels= in [net]",
-            data_tail(d->path), c);
-        return NULL;
-    }
+            path_tail(d->path), c);
     det_set *s = calloc(1, sizeof *s);
     if (!s) {
         no_memory(path, err);
@@ -220,8 +207,7 @@ const raster *det_picture(const det_item *it, int c, raster *tmp, char *err) {
     if (raster_read(it->path, c, tmp, err)) return NULL;
     if (tmp->w == it->w && tmp->h == it->h) return tmp;
     raster_free(tmp);
-    snprintf(err, ERR_LEN, "%s: its size has changed since it was read first", data_tail(it->path));
-    return NULL;
+    return fail_null(err, "%s: its size has changed since it was read first", path_tail(it->path));
 }
 
 typedef struct {

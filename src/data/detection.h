@@ -60,7 +60,7 @@ const raster *det_picture(const det_item *item, int c, raster *tmp, char *err);
 int det_test_batch(const det_set *s, int first, int n, int w, int h, int c, int stretch,
                    int threads, float *X, char *err);
 
-/* Where the label file of a picture is, or would be looked for first. out: 4096 bytes. 1: it
+/* Where the label file of a picture is, or would be looked for first. out[PATH_LEN]. 1: it
  * exists. */
 int det_label_path(char *out, const char *picture);
 /* What is wrong with one picture: how many sentences, and the first of them (malloc'd). */

@@ -180,6 +180,5 @@ int draw_write_png(const raster *r, const char *path, char *err) {
     int done = png_image_write_to_stdio(&image, o.f, 0, r->px, 0, NULL);
     if (done) return file_out_close(&o, err);
     file_out_abort(&o);
-    snprintf(err, ERR_LEN, "%.500s: cannot be written: %s", path, image.message);
-    return -1;
+    return fail(err, "%.500s: cannot be written: %s", path, image.message);
 }

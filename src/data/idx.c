@@ -16,14 +16,12 @@ typedef struct {
 } idx;
 
 static int complain(const char *path, const char *what, char *err) {
-    snprintf(err, ERR_LEN, "%s: %s", data_tail(path), what);
-    return -1;
+    return fail(err, "%s: %s", path_tail(path), what);
 }
 
 int data_is_idx(const char *path) {
     unsigned char b[2];
-    const char *name = strrchr(path, '/');
-    if (strstr(name ? name : path, "idx3-ubyte")) return 1;
+    if (strstr(path_name(path), "idx3-ubyte")) return 1;
     struct stat st;
     if (stat(path, &st) || !S_ISREG(st.st_mode))
         return 0;                  /* a look would take the first bytes of a pipe */
@@ -102,11 +100,11 @@ static int labels_path(char *out, const char *path, char *err) {
     static const char *const from[] = {"images-idx3", "images.idx3"};
     static const char *const to[] = {"labels-idx1", "labels.idx1"};
     /* Folders may have such names too. */
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *name = path_name(path);
     for (int i = 0; i < 2; i++) {
         const char *hit = strstr(name, from[i]);
         if (!hit) continue;
-        snprintf(out, 4096, "%.*s%s%s", (int)(hit - path), path, to[i], hit + strlen(from[i]));
+        snprintf(out, PATH_LEN, "%.*s%s%s", (int)(hit - path), path, to[i], hit + strlen(from[i]));
         return 0;
     }
     return complain(
@@ -139,7 +137,7 @@ static int read_labels(const char *path, uint32_t n, int classes, int *labels, c
 static int add_sample(const idx *x, uint32_t i, int label, int c, const unsigned char *bytes,
                       dataset *s, char *err) {
     sample *to = &s->items[s->n];
-    char why[RASTER_WHY], name[4200];
+    char why[RASTER_WHY], name[PATH_LEN + 100];
     if (raster_make(&to->img, (long)x->dim[2], (long)x->dim[1], c, why))
         return complain(x->path, why, err);
     s->n++;
@@ -168,7 +166,7 @@ static int read_images(idx *x, const int *labels, const unsigned char *keep, int
 int data_load_idx(const data_file *d, const char *path, data_part part, int c, dataset *s,
                   char *err) {
     idx x;
-    char beside[4096];
+    char beside[PATH_LEN];
     int bad = idx_open(&x, path, 3, err), kept = 0, n = (int)x.dim[0];
     int *labels = NULL;
     unsigned char *keep = NULL;

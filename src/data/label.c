@@ -85,11 +85,10 @@ static int two_labels(const char *path, const char *first, const char *second, c
     char a[256], b[256];
     put_place(a, sizeof a, path, first);
     put_place(b, sizeof b, path, second);
-    snprintf(err, ERR_LEN,
-             "%s: two labels occur in this path, \"%.60s\" and \"%.60s\" (%s, %s): rename the "
-             "folder, the file or the labels",
-             data_tail(path), first, second, a, b);
-    return -1;
+    return fail(err,
+                "%s: two labels occur in this path, \"%.60s\" and \"%.60s\" (%s, %s): rename the "
+                "folder, the file or the labels",
+                path_tail(path), first, second, a, b);
 }
 
 int data_label_of(const char *path, char *const *label, int classes, char *err) {
@@ -109,12 +108,10 @@ int data_label_of(const char *path, char *const *label, int classes, char *err) 
         found = i;
         second = -1;
     }
-    if (found < 0) {
-        snprintf(err, ERR_LEN,
-                 "%s: no label occurs in this path, so its class is unknown; labels: \"%.60s\" ...",
-                 data_tail(path), label[0]);
-        return -1;
-    }
+    if (found < 0)
+        return fail(
+            err, "%s: no label occurs in this path, so its class is unknown; labels: \"%.60s\" ...",
+            path_tail(path), label[0]);
     return second < 0 ? found : two_labels(path, label[found], label[second], err);
 }
 
@@ -125,18 +122,14 @@ static int compare(const void *a, const void *b) {
 int data_labels_differ(const data_file *d, char *err) {
     char **sorted = malloc((size_t)d->classes * sizeof *sorted);
     int bad = 0;
-    if (!sorted) {
-        snprintf(err, ERR_LEN, "%s: not enough memory for its labels", data_tail(d->path));
-        return -1;
-    }
+    if (!sorted) return fail(err, "%s: not enough memory for its labels", path_tail(d->path));
     memcpy(sorted, d->label, (size_t)d->classes * sizeof *sorted);
     qsort(sorted, (size_t)d->classes, sizeof *sorted, compare);
     for (int i = 1; i < d->classes && !bad; i++) {
         if (strcmp(sorted[i - 1], sorted[i])) continue;
-        snprintf(err, ERR_LEN, "%s: two classes are called \"%.60s\": rename one%s",
-                 data_tail(d->labels[0] ? d->labels : d->names), sorted[i],
-                 d->labels[0] ? "" : ", or give labels= that tell them apart");
-        bad = -1;
+        bad = fail(err, "%s: two classes are called \"%.60s\": rename one%s",
+                   path_tail(d->labels[0] ? d->labels : d->names), sorted[i],
+                   d->labels[0] ? "" : ", or give labels= that tell them apart");
     }
     free(sorted);
     return bad;

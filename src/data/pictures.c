@@ -48,16 +48,15 @@ static int add(picture_list *l, const char *path, const char *list, char *err) {
         l->list[l->n++] = list;
         return 0;
     }
-    snprintf(err, ERR_LEN, "not enough memory for the names of %d pictures", l->n + 1);
-    return -1;
+    return fail(err, "not enough memory for the names of %d pictures", l->n + 1);
 }
 
 static int add_folder(picture_list *l, const char *folder, char *err) {
     struct dirent **d = NULL;
     int n = scandir(folder, &d, NULL, alphasort), bad = n < 0, before = l->n;
-    if (bad) snprintf(err, ERR_LEN, "%s: %s", data_tail(folder), strerror(errno));
+    if (bad) fail(err, "%s: %s", path_tail(folder), strerror(errno));
     for (int i = 0; i < n; i++) {
-        char path[8192];
+        char path[2 * PATH_LEN];
         const char *name = d[i]->d_name;
         snprintf(path, sizeof path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
                  name);
@@ -66,25 +65,19 @@ static int add_folder(picture_list *l, const char *folder, char *err) {
         free(d[i]);
     }
     free(d);
-    if (!bad && l->n == before) {
-        snprintf(err, ERR_LEN, "%s: no pictures (.jpg, .png, ...) in this folder",
-                 data_tail(folder));
-        bad = -1;
-    }
+    if (!bad && l->n == before)
+        bad = fail(err, "%s: no pictures (.jpg, .png, ...) in this folder", path_tail(folder));
     return bad ? -1 : 0;
 }
 
 static int add_list(picture_list *l, const char *list, char *err) {
     data_text t;
-    char path[4096];
+    char path[PATH_LEN];
     int bad = data_text_read(list, &t, err);
     if (bad) return bad;
-    if (!t.n) {
-        snprintf(err, ERR_LEN, "%s: the list is empty", data_tail(list));
-        bad = -1;
-    }
+    if (!t.n) bad = fail(err, "%s: the list is empty", path_tail(list));
     for (int i = 0; i < t.n && !bad; i++) {
-        data_find(path, t.line[i], list, NULL);
+        path_find(path, t.line[i], list, NULL);
         bad = add(l, path, list, err);
     }
     data_text_free(&t);
@@ -101,10 +94,8 @@ static int add_stdin(picture_list *l, char *err) {
         if (*at) bad = add(l, at, NULL, err);
     }
     free(line);
-    if (!bad && l->n == before) {
-        snprintf(err, ERR_LEN, "standard input: no paths of pictures came from there");
-        bad = -1;
-    }
+    if (!bad && l->n == before)
+        bad = fail(err, "standard input: no paths of pictures came from there");
     return bad;
 }
 
@@ -175,26 +166,23 @@ int pictures_each(const picture_list *l, int skip_bad, picture_seen seen, void *
         }
     }
     if (*skipped < l->n) return 0;
-    snprintf(err, ERR_LEN, "none of %d pictures can be read", l->n);
-    return -1;
+    return fail(err, "none of %d pictures can be read", l->n);
 }
 
 int pictures_out_ready(const picture_list *l, const char *out, char *err) {
     if (!out || !l->many || is_folder(out)) return 0;
     if (!is_picture(out) && !mkdir(out, 0777)) return 0;
-    snprintf(err, ERR_LEN,
-             "-out %s: several pictures are drawn into a folder, and this is none%s%s",
-             data_tail(out), is_picture(out) ? "" : ": ", is_picture(out) ? "" : strerror(errno));
-    return -1;
+    return fail(err, "-out %s: several pictures are drawn into a folder, and this is none%s%s",
+                path_tail(out), is_picture(out) ? "" : ": ",
+                is_picture(out) ? "" : strerror(errno));
 }
 
 void pictures_out(char *name, const picture_list *l, const char *out, int i) {
-    const char *slash = strrchr(l->path[i], '/'), *file = slash ? slash + 1 : l->path[i];
-    const char *dot = strrchr(file, '.');
-    int stem = dot > file ? (int)(dot - file) : (int)strlen(file);
+    const char *file = path_name(l->path[i]);
+    int stem = path_stem(file);
     size_t n = strlen(out);
     if (l->many || is_folder(out))
-        snprintf(name, 4096, "%s/%06d-%.*s.png", out, i + 1, stem < 200 ? stem : 200, file);
+        snprintf(name, PATH_LEN, "%s/%06d-%.*s.png", out, i + 1, stem < 200 ? stem : 200, file);
     else
-        snprintf(name, 4096, "%s%s", out, n > 4 && !strcmp(out + n - 4, ".png") ? "" : ".png");
+        snprintf(name, PATH_LEN, "%s%s", out, n > 4 && !strcmp(out + n - 4, ".png") ? "" : ".png");
 }

@@ -5,7 +5,7 @@
  */
 #ifndef MP_PREFETCH_H
 #define MP_PREFETCH_H
-#include "host/cfg.h"
+#include "base/error.h"
 #include <stdint.h>
 
 /* Make number k in `slot`, on thread `thread` (0 .. threads-1). 0, or -1 and err (ERR_LEN). */

@@ -143,7 +143,7 @@ int raster_decode(const unsigned char *bytes, size_t len, const char *name, int 
         case RASTER_STB: bad = decode_stb(bytes, len, c, out, why); break;
         default: break;
         }
-    if (bad) snprintf(err, ERR_LEN, "%s: %s", data_tail(name), why);
+    if (bad) fail(err, "%s: %s", path_tail(name), why);
     return bad;
 }
 

@@ -1,6 +1,7 @@
 /* raster_internal.h - the decoders behind raster_decode. Inside the room only. */
 #ifndef MP_RASTER_INTERNAL_H
 #define MP_RASTER_INTERNAL_H
+#include <stddef.h>
 #include "data/dataset.h"
 
 enum { RASTER_MAX_PIXELS = 1 << 30, RASTER_WHY = 256 };

@@ -5,14 +5,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { LINE_MAX_LEN = 4096, TAIL = 300 };
-
-const char *data_tail(const char *path) {
-    size_t n = strlen(path);
-    return n > TAIL ? path + n - TAIL : path;
-}
+enum { LINE_MAX_LEN = 4096 };
 
 static int utf16(const unsigned char *p, size_t n) {
     return n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff));
@@ -28,11 +22,9 @@ static int cut(data_text *t, char *at, char *end, const char *path, char *err) {
         while (at < stop && isspace((unsigned char)*at)) at++;
         char *last = stop;
         while (last > at && isspace((unsigned char)last[-1])) last--;
-        if (last - at >= LINE_MAX_LEN) {
-            snprintf(err, ERR_LEN, "%s:%d: a line of %ld bytes; at most %d are possible",
-                     data_tail(path), number, (long)(last - at), LINE_MAX_LEN - 1);
-            return -1;
-        }
+        if (last - at >= LINE_MAX_LEN)
+            return fail(err, "%s:%d: a line of %ld bytes; at most %d are possible", path_tail(path),
+                        number, (long)(last - at), LINE_MAX_LEN - 1);
         if (last > at) {
             if (t->line) {
                 *last = 0;
@@ -53,8 +45,8 @@ int data_text_read(const char *path, data_text *t, char *err) {
     if (!p) return -1;
     t->bytes = (char *)p;
     if (utf16(p, n) || memchr(p, 0, n) || n >= INT_MAX) {
-        snprintf(err, ERR_LEN, "%s: no text file: %s", data_tail(path),
-                 utf16(p, n) ? "it is UTF-16; save it as UTF-8" : "it holds binary data");
+        fail(err, "%s: no text file: %s", path_tail(path),
+             utf16(p, n) ? "it is UTF-16; save it as UTF-8" : "it holds binary data");
         data_text_free(t);
         return -1;
     }
@@ -67,7 +59,7 @@ int data_text_read(const char *path, data_text *t, char *err) {
     t->line = malloc(((size_t)t->n + 1) * sizeof *t->line);
     t->number = malloc(((size_t)t->n + 1) * sizeof *t->number);
     if (!t->line || !t->number) {
-        snprintf(err, ERR_LEN, "%s: not enough memory for its lines", data_tail(path));
+        fail(err, "%s: not enough memory for its lines", path_tail(path));
         data_text_free(t);
         return -1;
     }
@@ -81,38 +73,14 @@ void data_text_free(data_text *t) {
     memset(t, 0, sizeof *t);
 }
 
-/* path in the folder of the file `beside`; 0 if that makes no new path. */
-static int join(char *out, const char *path, const char *beside) {
-    const char *slash = beside ? strrchr(beside, '/') : NULL;
-    if (!slash || path[0] == '/') return 0;
-    return snprintf(out, 4096, "%.*s/%s", (int)(slash - beside), beside, path) < 4096;
-}
-
-int data_find(char *out, const char *path, const char *beside, const char *beside2) {
-    if (strlen(path) < 4096) {
-        if (!access(path, F_OK)) {
-            strcpy(out, path);
-            return 1;
-        }
-        if (join(out, path, beside) && !access(out, F_OK)) return 1;
-        if (join(out, path, beside2) && !access(out, F_OK)) return 1;
-    }
-    snprintf(out, 4096, "%s", path);
-    return 0;
-}
-
 int data_missing(const char *path, const char *what, const char *list, char *err) {
-    if (strchr(path, '\\')) {
-        snprintf(err, ERR_LEN,
-                 "%s: no such %s: folders are separated by /, not by the backslashes of "
-                 "Windows: `sed -i 's|\\\\|/|g' %s` turns them%s",
-                 data_tail(path), what, data_tail(list),
-                 isalpha((unsigned char)path[0]) && path[1] == ':'
-                     ? "; and drives have no letters here"
-                     : "");
-    } else {
-        snprintf(err, ERR_LEN, "%s: no such %s, neither here nor beside the list or the .data file",
-                 data_tail(path), what);
-    }
-    return -1;
+    if (!strchr(path, '\\'))
+        return fail(err, "%s: no such %s, neither here nor beside the list or the .data file",
+                    path_tail(path), what);
+    int drive = isalpha((unsigned char)path[0]) && path[1] == ':';
+    return fail(err,
+                "%s: no such %s: folders are separated by /, not by the backslashes of "
+                "Windows: `sed -i 's|\\\\|/|g' %s` turns them%s",
+                path_tail(path), what, path_tail(list),
+                drive ? "; and drives have no letters here" : "");
 }

@@ -2,7 +2,8 @@
  * Inside the room only. */
 #ifndef MP_DATA_TEXT_H
 #define MP_DATA_TEXT_H
-#include "host/cfg.h"
+#include "base/error.h"
+#include "base/path.h"
 
 /* Lines without a byte order mark, white space at their ends, and empty lines; number[i] is the
  * line's place in the file. */
@@ -18,13 +19,7 @@ typedef struct {
 int data_text_read(const char *path, data_text *t, char *err);
 void data_text_free(data_text *t);
 
-/* The end of a path that may be too long for a message. */
-const char *data_tail(const char *path);
-
-/* path as it is, else in the folder of `beside` (a file), else in that of `beside2` (may be NULL):
- * the first that exists, else `path` itself. out: 4096 bytes. Returns 1 if it exists, 0 if not. */
-int data_find(char *out, const char *path, const char *beside, const char *beside2);
-/* "PATH: no such WHAT, ..." for one that data_find did not find; backslashes, as in lists made on
+/* "PATH: no such WHAT, ..." for one that path_find did not find; backslashes, as in lists made on
  * Windows, are named with the remedy. list: the file that names it. Returns -1. */
 int data_missing(const char *path, const char *what, const char *list, char *err);
 #endif

@@ -263,7 +263,7 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     free(p);
     return 0;
 no_memory:
-    snprintf(err, ERR_LEN, "%s: not enough memory for the network", c->path);
+    fail(err, "%s: not enough memory for the network", c->path);
 fail:
     free(p);
     if (h) host_release(h);

@@ -72,12 +72,11 @@ int host_load_body(network *net, const char *path, char *err) {
     }
     if (b.found < 0) {
         free(b.p);
-        snprintf(
-            err, ERR_LEN,
+        return fail(
+            err,
             "%s: its layers do not fit this network (only the outputs of the last one may be others): weights of another "
             "network, or a file cut short",
             path);
-        return -1;
     }
     weights_head begin;
     int layers = b.found == b.own ? net->n : b.head;

@@ -227,7 +227,7 @@ static cfg_file *read_file(const char *path, const char *text, char **kept, int 
     reader *r = calloc(1, sizeof *r);
     int bad = !c || !r || !(c->path = strdup(path));
     if (bad) {
-        snprintf(err, ERR_LEN, "%.240s: no memory to read the cfg", path);
+        fail(err, "%.240s: no memory to read the cfg", path);
     } else {
         r->c = c;
         r->err = err;
@@ -259,7 +259,7 @@ int cfg_problems(const char *path, FILE *out, char *err) {
     int n = -1;
     char *text = NULL;
     if (!c || !r || !(c->path = strdup(path))) {
-        snprintf(err, ERR_LEN, "%.240s: no memory to read the cfg", path);
+        fail(err, "%.240s: no memory to read the cfg", path);
     } else {
         *r = (reader){.c = c, .err = err, .all = out};
         text = slurp(r, path, &len);
@@ -336,17 +336,6 @@ static int is(const cfg_file *c, int section, const char *type) {
     return !strcmp(c->sections[section].type, type);
 }
 
-/* A path of the cfg, seen from the cfg's own folder. Too long: cut, which cfg_check has refused
- * before. */
-static void resolve(char out[4096], const char *cfg, const char *path) {
-    const char *slash = strrchr(cfg, '/');
-    size_t dir = *path != '/' && slash ? (size_t)(slash - cfg) + 1 : 0, len = strlen(path);
-    if (dir + len > 4095) dir = len = 0;
-    memcpy(out, cfg, dir);
-    memcpy(out + dir, path, len);
-    out[dir + len] = 0;
-}
-
 cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
     cfg_meta_shared m = {
         .clip_test = 1, .clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
@@ -363,7 +352,7 @@ cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
         m.anneal = (float)cfg_get_num(c, i, "anneal", m.anneal);
         m.sigma = (float)cfg_get_num(c, i, "sigma", m.sigma);
         const char *phi = cfg_get(c, i, "phi");
-        if (phi) resolve(m.phi, c->path, phi);
+        if (phi && path_beside(m.phi, phi, c->path)) m.phi[0] = 0; /* cfg_check has refused it */
         break;
     }
     return m;

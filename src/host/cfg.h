@@ -8,6 +8,7 @@
 #ifndef MP_CFG_H
 #define MP_CFG_H
 #include "base/error.h"
+#include "base/path.h"
 #include <stddef.h>
 #include <stdio.h>
 
@@ -33,7 +34,8 @@ typedef struct {
  * network". */
 typedef struct {
     int present, line, train, clip_test; /* train 0, clip_test 1 */
-    char phi[4096]; /* "" : random at initial scale; relative paths are relative to the cfg file */
+    char phi[PATH_LEN]; /* "" : random at initial scale; relative paths are relative to the cfg file
+                         */
     float c_norm, h_norm, clip, momentum, anneal, sigma; /* 0, 0, 100, 0.1, 0.4, 0.01 */
 } cfg_meta_shared;
 

@@ -151,7 +151,7 @@ char *cfg_attach(const char *path, const char *where, const char *phi, int *coun
     cfg_edit *e = cfg_edit_open(path, NULL, err);
     if (!e) return NULL;
     const cfg_file *c = cfg_edit_cfg(e);
-    char *chosen = calloc((size_t)c->n, 1), *text = NULL, shared[4200];
+    char *chosen = calloc((size_t)c->n, 1), *text = NULL, shared[PATH_LEN + 100];
     if (!chosen)
         cfg_fail(err, c, 0, "no memory to change the cfg");
     else if (!attachable(c, err) && (*count = choose(c, e, where, chosen, err)) > 0) {

@@ -64,15 +64,11 @@ static int number_layers(cfg_edit *e) {
 
 cfg_edit *cfg_edit_open(const char *path, const char *text, char *err) {
     cfg_edit *e = calloc(1, sizeof *e);
-    if (!e) {
-        snprintf(err, ERR_LEN, "%.400s: no memory to change the cfg", path);
-        return NULL;
-    }
+    if (!e) return fail_null(err, "%.400s: no memory to change the cfg", path);
     e->cfg = text ? cfg_read_text(path, text, err) : cfg_read_keep(path, &e->text, err);
     if (e->cfg && text) e->text = strdup(text);
     if (e->text && !find_lines(e) && !number_layers(e)) return e;
-    if (e->text || (e->cfg && text))
-        snprintf(err, ERR_LEN, "%.400s: no memory to change the cfg", path);
+    if (e->text || (e->cfg && text)) fail(err, "%.400s: no memory to change the cfg", path);
     cfg_edit_free(e);
     return NULL;
 }

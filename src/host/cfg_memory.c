@@ -57,7 +57,7 @@ int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err) {
     int n = cfg_layer_count(c), adam = cfg_get_num(c, 0, "adam", 0) != 0,
         ema = cfg_get_num(c, 0, "ema_alpha", 0) != 0;
     cfg_layer *l = calloc((size_t)n + 1, sizeof *l);
-    if (!l) snprintf(err, ERR_LEN, "%s: not enough memory", c->path);
+    if (!l) fail(err, "%s: not enough memory", c->path);
     if (!l || cfg_get_layers(c, l, err)) {
         free(l);
         return -1;
@@ -157,14 +157,13 @@ int cfg_memory_check(const char *path, const cfg_memory *m, char *err) {
     if (data >= 0 && (most < 0 || data + HOST_ADDRESS < most)) most = data + HOST_ADDRESS;
     int by_room = room.bytes >= 0 && m->resident > room.bytes;
     if (!by_room && (most < 0 || address <= most)) return 0;
-    snprintf(
-        err, ERR_LEN,
+    return fail(
+        err,
         "%.500s: needs about %s of memory for %.0f pictures at once, more than %s, %s: raise subdivisions, "
         "or make batch, width and height smaller",
         path, size_text(by_room ? m->resident : address, need), m->batch,
         by_room ? room.why : "the limit of this shell (ulimit -v)",
         size_text(by_room ? room.bytes : most, has));
-    return -1;
 }
 
 void cfg_memory_tell(FILE *out, const char *path, const cfg_memory *m) {

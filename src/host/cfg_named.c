@@ -17,8 +17,7 @@ typedef struct {
 } place;
 
 static int complain(const place *at, const char *what) {
-    snprintf(at->err, ERR_LEN, "%.*s:%d: %s", SHOWN, at->path, at->line, what);
-    return -1;
+    return fail(at->err, "%.*s:%d: %s", SHOWN, at->path, at->line, what);
 }
 
 static char *next_line(char **text) {
@@ -64,9 +63,8 @@ static int tree_lines(place *at, char *text, size_t len, long long classes) {
     }
     free(began);
     if (bad || n == classes) return bad;
-    snprintf(at->err, ERR_LEN, "%.*s: the tree has %lld classes, the layer %lld", SHOWN, at->path,
-             n, classes);
-    return -1;
+    return fail(at->err, "%.*s: the tree has %lld classes, the layer %lld", SHOWN, at->path, n,
+                classes);
 }
 
 int cfg_tree_check(const char *path, long long classes, char *err) {

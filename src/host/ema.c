@@ -59,16 +59,14 @@ int host_ema_open(host_net *h, const network *net, const cfg_file *c, char *err)
     if (h->ema_alpha <= 0) return 0;
     for (int i = 0; i < net->n; i++) {
         if (!h->layers[i].stock || !net->layers[i].update) continue;
-        snprintf(
-            err, ERR_LEN,
+        return fail(
+            err,
             "%s: layer %d is trained by the host's own code, and ema_alpha cannot average it: remove ema_alpha",
             c->path, i);
-        return -1;
     }
     h->ema = calloc(host_ema_len(h, net) + 1, sizeof *h->ema);
     if (h->ema) return 0;
-    snprintf(err, ERR_LEN, "%s: not enough memory for the average of the parameters", c->path);
-    return -1;
+    return fail(err, "%s: not enough memory for the average of the parameters", c->path);
 }
 
 void host_ema_drop(host_net *h) {

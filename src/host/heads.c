@@ -14,9 +14,8 @@ static int section_of(const cfg_file *c, int layer) {
 
 static int complain(char *err, const cfg_file *c, int layer, const char *text) {
     int sec = section_of(c, layer);
-    snprintf(err, ERR_LEN, "%s:%d: [%s] (layer %d) %s", c->path, c->sections[sec].line,
-             c->sections[sec].type, layer, text);
-    return -1;
+    return fail(err, "%s:%d: [%s] (layer %d) %s", c->path, c->sections[sec].line,
+                c->sections[sec].type, layer, text);
 }
 
 static int check_head(const cfg_file *c, const layer *l, int i, int classes, const char *data,
@@ -58,11 +57,8 @@ int heads_check(const cfg_file *c, const network *net, int classes, const char *
         heads++;
         if (check_head(c, l, i, classes, data, err)) return -1;
     }
-    if (!heads) {
-        snprintf(err, ERR_LEN, "%s: no [yolo] or [region] layer: this network is no detector",
-                 c->path);
-        return -1;
-    }
+    if (!heads)
+        return fail(err, "%s: no [yolo] or [region] layer: this network is no detector", c->path);
     if (!is_head(&net->layers[net->n - 1]))
         return complain(err, c, net->n - 1,
                         "stands behind the last [yolo] or [region]: end with that");

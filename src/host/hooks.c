@@ -176,7 +176,7 @@ network *host_parse(const cfg_file *c, int quiet, int alone, char *err) {
     pending.alone = 0;
     host_unhush();
     if (!pending.failed) return net;
-    snprintf(err, ERR_LEN, "%s", pending.err);
+    fail(err, "%s", pending.err);
     free_network(net);
     return NULL;
 }

@@ -14,9 +14,8 @@ network *host_open(const cfg_file *c, int quiet, char *err) {
     if (cfg_memory_of(c, 0, &m, err) || cfg_memory_check(c->path, &m, err)) return NULL;
     network *net = host_parse(c, quiet, 0, err);
     if (net && !host_of(net)) {
-        snprintf(err, ERR_LEN,
-                 "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here",
-                 c->path);
+        fail(err, "%s: recurrent networks ([rnn], [gru], [lstm], [crnn]) cannot be trained here",
+             c->path);
         host_close(net);
         return NULL;
     }
@@ -25,14 +24,10 @@ network *host_open(const cfg_file *c, int quiet, char *err) {
 
 network *host_open_alone(const cfg_file *c, const char *weights, char *err) {
     err[0] = 0;
-    if (cfg_get_meta_shared(c).present) {
-        snprintf(err, ERR_LEN, "%s: the host alone cannot run a [perturb]", c->path);
-        return NULL;
-    }
-    if (weights && access(weights, R_OK)) {
-        snprintf(err, ERR_LEN, "%s: cannot be read: %s", weights, strerror(errno));
-        return NULL;
-    }
+    if (cfg_get_meta_shared(c).present)
+        return fail_null(err, "%s: the host alone cannot run a [perturb]", c->path);
+    if (weights && access(weights, R_OK))
+        return fail_null(err, "%s: cannot be read: %s", weights, strerror(errno));
     network *net = host_parse(c, 1, 1, err);
     if (net && weights) host_real_load(net, (char *)weights, 0, net->n);
     return net;

@@ -151,13 +151,11 @@ static void put_note(FILE *f, const char *note) {
 int phi_write(const char *path, const float phi[PHI_LEN], const char *note, char *err) {
     file_out o;
     for (int i = 0; i < PHI_LEN; i++) {
-        if (!finite_bits(bits_of(phi[i]))) {
-            snprintf(
-                err, ERR_LEN,
+        if (!finite_bits(bits_of(phi[i])))
+            return fail(
+                err,
                 "%.400s: not written: number %d of phi is not finite; the training has diverged",
                 path, i);
-            return -1;
-        }
     }
     if (file_out_open(&o, path, err)) return -1;
     fprintf(o.f, "%s\n", MAGIC);

@@ -7,7 +7,7 @@
  */
 #ifndef MP_PHI_H
 #define MP_PHI_H
-#include "host/cfg.h"
+#include "base/error.h"
 #include "ops/perturb.h"
 
 /* 0, or -1 and a sentence in err: missing, no such name, too few or too many numbers, not a number,

@@ -85,8 +85,7 @@ int host_resize(network *net, int w, int h, char *err) {
     if (net->w == w && net->h == h) return 0;
     for (int i = 0; i < net->n; i++) {
         if (can_resize(&net->layers[i]) && (i > 0 || net->layers[i].type != DROPOUT)) continue;
-        snprintf(err, ERR_LEN, "layer %d cannot work on another picture size: set random=0", i);
-        return -1;
+        return fail(err, "layer %d cannot work on another picture size: set random=0", i);
     }
     net->w = w;
     net->h = h;

@@ -135,21 +135,17 @@ int host_stock_load(network *net, const unsigned char *p, size_t len, const char
         int n = parts_of(l, 1, head.fork, all);
         for (int k = 0; k < n; k++) {
             size_t bytes = all[k].n * sizeof(float);
-            if ((size_t)(p + len - at) < bytes) {
-                snprintf(err, ERR_LEN,
-                         "%s: ends inside layer %d: cut short, or weights of another network", path,
-                         i);
-                return -1;
-            }
+            if ((size_t)(p + len - at) < bytes)
+                return fail(err,
+                            "%s: ends inside layer %d: cut short, or weights of another network",
+                            path, i);
             memcpy(all[k].p, at, bytes);
             at += bytes;
             if (all[k].variances && convert)
                 for (size_t j = 0; j < all[k].n; j++) all[k].p[j] = to_host(all[k].p[j]);
         }
-        if (n && l->type == CONVOLUTIONAL && l->flipped && flip(l)) {
-            snprintf(err, ERR_LEN, "%s: not enough memory to read it", path);
-            return -1;
-        }
+        if (n && l->type == CONVOLUTIONAL && l->flipped && flip(l))
+            return fail(err, "%s: not enough memory to read it", path);
     }
     return 0;
 }

@@ -210,8 +210,7 @@ static int write_all(file_out *o, network *net, int layers, int trailer, int res
         return file_out_close(o, err);
     int e = errno;
     file_out_abort(o);
-    snprintf(err, ERR_LEN, "%s: cannot write the weights: %s", path, strerror(e));
-    return -1;
+    return fail(err, "%s: cannot write the weights: %s", path, strerror(e));
 }
 
 int host_save(network *net, const char *path, int resume, char *err) {
@@ -265,22 +264,18 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
                        char *err) {
     bytes b = find_chunk(all, "RUNS");
     if (h->shared.present && !b.bad) {
-        if (b.len != runs_bytes(h)) {
-            snprintf(err, ERR_LEN,
-                     "%s: its running statistics are of other [perturb] layers than this cfg has",
-                     path);
-            return -1;
-        }
+        if (b.len != runs_bytes(h))
+            return fail(
+                err, "%s: its running statistics are of other [perturb] layers than this cfg has",
+                path);
         move_runs(h, &b, move_get);
     }
     b = find_chunk(all, "ONEP");
     if (h->n_perturb && !b.bad) {
         get(&b, h->spare, sizeof(float) * host_statistics_len(h, net));
-        if (!chunk_ok(&b)) {
-            snprintf(err, ERR_LEN,
-                     "%s: its statistics of one pass are of other layers than this cfg has", path);
-            return -1;
-        }
+        if (!chunk_ok(&b))
+            return fail(err, "%s: its statistics of one pass are of other layers than this cfg has",
+                        path);
         h->one_pass = 1;
     }
     b = find_chunk(all, "PHI ");
@@ -296,10 +291,7 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
     get(&b, &seen, sizeof seen);
     get(&b, &h->seed, sizeof h->seed);
     get(&b, &h->t_infer, sizeof h->t_infer);
-    if (!chunk_ok(&b)) {
-        snprintf(err, ERR_LEN, "%s: its trailer does not fit this network", path);
-        return -1;
-    }
+    if (!chunk_ok(&b)) return fail(err, "%s: its trailer does not fit this network", path);
     b = find_chunk(all, "LOOP");
     if (!b.bad && !(flags & HOST_CLEAR)) {
         move_progress(h, &b, move_get);
@@ -309,26 +301,23 @@ static int read_chunks(network *net, host_net *h, const bytes *all, int flags, c
     b = find_chunk(all, "OPTM");
     if (!b.bad && !(flags & HOST_CLEAR)) {
         move_optimizer(net, h, &b, move_get);
-        if (!chunk_ok(&b)) {
-            snprintf(
-                err, ERR_LEN,
+        if (!chunk_ok(&b))
+            return fail(
+                err,
                 "%s: its optimizer state does not fit this cfg (adam=, layers); use -clear to start "
                 "a new run from its weights",
                 path);
-            return -1;
-        }
     }
     b = find_chunk(all, "EMA ");
     if (!b.bad && h->ema && !(flags & HOST_CLEAR)) {
         move_ema(net, h, &b, move_get);
         if (!chunk_ok(&b)) {
             host_ema_drop(h);
-            snprintf(
-                err, ERR_LEN,
+            return fail(
+                err,
                 "%s: the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use -clear to "
                 "start a new run from the average",
                 path);
-            return -1;
         }
         h->ema_in = 1;
     }
@@ -386,12 +375,11 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
         weights_trailer(p + need, (size_t)(size - need), path, &payload, &n, ignored))
         x->stock = size;
     if (x->layers > 0) return 0;
-    snprintf(
-        err, ERR_LEN,
+    return fail(
+        err,
         "%s: %lld bytes, but this cfg needs %lld: weights of another network or number of classes (`metaperturb "
         "weights partial` cuts off what does not fit), or a file cut short",
         path, size, need);
-    return -1;
 }
 
 static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags,
@@ -405,12 +393,9 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     bytes trailer = {.p = (unsigned char *)payload, .len = n};
     if (weights_finite(p, (size_t)x.head, (size_t)x.stock, path, err)) return -1;
     if (x.layers < net->n) {
-        if (!(flags & HOST_PARTIAL_OK)) {
-            snprintf(err, ERR_LEN,
-                     "%s: holds the weights of the first %d layers only, this cfg has %d", path,
-                     x.layers, net->n);
-            return -1;
-        }
+        if (!(flags & HOST_PARTIAL_OK))
+            return fail(err, "%s: holds the weights of the first %d layers only, this cfg has %d",
+                        path, x.layers, net->n);
         fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path,
                 x.layers, net->n);
     }

@@ -11,10 +11,8 @@ int weights_head_read(const unsigned char *p, size_t len, const char *path, weig
                       char *err) {
     const int *v = h->version;
     memset(h, 0, sizeof *h);
-    if (len < OLD_HEAD) {
-        snprintf(err, ERR_LEN, "%s: no weights file of Darknet: %zu bytes are too few", path, len);
-        return -1;
-    }
+    if (len < OLD_HEAD)
+        return fail(err, "%s: no weights file of Darknet: %zu bytes are too few", path, len);
     memcpy(h->version, p, sizeof h->version);
     int sound = v[0] >= 0 && v[0] < 1000 && v[1] >= 0 && v[1] < 1000,
         wide = sound && v[0] * 10 + v[1] >= 2;
@@ -24,9 +22,8 @@ int weights_head_read(const unsigned char *p, size_t len, const char *path, weig
         h->fork = v[0] == 0 && v[1] == 2 && v[2] == 5;
         return 0;
     }
-    snprintf(err, ERR_LEN, "%s: no weights file of Darknet (%zu bytes, version %d.%d)", path, len,
-             v[0], v[1]);
-    return -1;
+    return fail(err, "%s: no weights file of Darknet (%zu bytes, version %d.%d)", path, len, v[0],
+                v[1]);
 }
 
 int weights_finite(const unsigned char *p, size_t from, size_t to, const char *path, char *err) {
@@ -34,12 +31,11 @@ int weights_finite(const unsigned char *p, size_t from, size_t to, const char *p
     for (size_t at = from; at + sizeof v <= to; at += sizeof v) {
         memcpy(&v, p + at, sizeof v);
         if (isfinite(v)) continue;
-        snprintf(
-            err, ERR_LEN,
+        return fail(
+            err,
             "%s: a weight, byte %zu, is no number (%f): training broke down before the file was written; take an "
             "earlier one (`weights info FILE CFG` shows the layers)",
             path, at, (double)v);
-        return -1;
     }
     return 0;
 }
@@ -51,26 +47,20 @@ int weights_trailer(const unsigned char *p, size_t len, const char *path,
     *payload = NULL;
     *n = 0;
     if (!len) return 0;
-    if (len < WEIGHTS_TRAILER_HEAD || memcmp(p, magic, sizeof magic)) {
-        snprintf(
-            err, ERR_LEN,
+    if (len < WEIGHTS_TRAILER_HEAD || memcmp(p, magic, sizeof magic))
+        return fail(
+            err,
             "%s: %zu bytes more than this cfg needs: weights of another network or number of classes (`metaperturb "
             "weights partial` cuts off what does not fit)?",
             path, len);
-        return -1;
-    }
     memcpy(head, p + 8, sizeof head);
     memcpy(&said, p + 16, sizeof said);
-    if (head[0] != TRAILER_VERSION) {
-        snprintf(err, ERR_LEN, "%s: trailer version %u, this program knows %d: use a newer one",
-                 path, head[0], TRAILER_VERSION);
-        return -1;
-    }
+    if (head[0] != TRAILER_VERSION)
+        return fail(err, "%s: trailer version %u, this program knows %d: use a newer one", path,
+                    head[0], TRAILER_VERSION);
     if (said != len - WEIGHTS_TRAILER_HEAD ||
-        file_crc32(p + WEIGHTS_TRAILER_HEAD, (size_t)said) != head[1]) {
-        snprintf(err, ERR_LEN, "%s: its trailer is damaged or cut short", path);
-        return -1;
-    }
+        file_crc32(p + WEIGHTS_TRAILER_HEAD, (size_t)said) != head[1])
+        return fail(err, "%s: its trailer is damaged or cut short", path);
     *payload = p + WEIGHTS_TRAILER_HEAD;
     *n = (size_t)said;
     return 0;

@@ -2,7 +2,8 @@
  * trailer (see weights.c). */
 #ifndef MP_WEIGHTS_FILE_H
 #define MP_WEIGHTS_FILE_H
-#include "host/cfg.h"
+#include "base/error.h"
+#include <stddef.h>
 #include <stdint.h>
 
 /* major, minor, revision; bytes: 20, or 16 of an old file, whose `seen` has 32 bits; fork: 0.2.5,

@@ -1,5 +1,6 @@
 /* weights_info.c - see weights_info.h. */
 #include "host/weights_info.h"
+#include "host/cfg.h"
 #include "base/files.h"
 #include "host/weights_file.h"
 #include <math.h>
@@ -92,7 +93,7 @@ static cfg_layer *read_layers(const char *cfg, int *n, cfg_epsilon *epsilon, cha
     *n = cfg_layer_count(c);
     *epsilon = cfg_get_net_extra(c).epsilon;
     cfg_layer *l = calloc((size_t)*n, sizeof *l);
-    if (!l) snprintf(err, ERR_LEN, "%s: not enough memory", cfg);
+    if (!l) fail(err, "%s: not enough memory", cfg);
     int bad = !l || cfg_get_layers(c, l, err);
     cfg_free(c);
     if (!bad) return l;
@@ -104,8 +105,8 @@ static cfg_layer *read_layers(const char *cfg, int *n, cfg_epsilon *epsilon, cha
 static long long floats_of(const weights_file *f, const cfg_layer *l, int i, const char *cfg,
                            char *err) {
     if (l->floats < 0)
-        snprintf(
-            err, ERR_LEN,
+        fail(
+            err,
             "%s: layer %d stores its weights in a way of its own (dontload=, numload=, ...): not counted",
             cfg, i);
     return f->head.fork && !strcmp(l->type, "batchnorm") ? l->floats / 3 * 4 : l->floats;
@@ -121,13 +122,11 @@ static long long walk_layers(const weights_file *f, const cfg_layer *l, int n, c
         long long k = floats_of(f, &l[i], i, cfg, err);
         if (k < 0) return -1;
         if (k && at == f->len && *has) return (long long)at;
-        if ((size_t)k > (f->len - at) / 4) {
-            snprintf(
-                err, ERR_LEN,
+        if ((size_t)k > (f->len - at) / 4)
+            return fail(
+                err,
                 "%s: ends inside layer %d [%s], %zu of %lld floats: cut short, or weights of another network than %s",
                 f->path, i, l[i].type, (f->len - at) / 4, k, cfg);
-            return -1;
-        }
         if (k && out) {
             fprintf(out, "%5d %-14s %4d x %4d x %4d %10lld floats at %zu", i, l[i].type, l[i].w,
                     l[i].h, l[i].c, k, at);
@@ -195,19 +194,14 @@ int weights_partial(const char *cfg, const char *path, const char *to, int n, ch
     cfg_epsilon ignored;
     cfg_layer *l = read_layers(cfg, &all, &ignored, err);
     int bad = !l || read_file(&f, path, err);
-    if (!bad && (n < 1 || n > all)) {
-        snprintf(err, ERR_LEN, "%d layers: %s has %d, so give a number from 1 to %d", n, cfg, all,
-                 all);
-        bad = 1;
-    }
+    if (!bad && (n < 1 || n > all))
+        bad = fail(err, "%d layers: %s has %d, so give a number from 1 to %d", n, cfg, all, all);
     long long end = bad ? -1 : walk_layers(&f, l, all, cfg, NULL, &has, err);
     if (end < 0 || weights_trailer_chunks(f.p + end, f.len - (size_t)end, path, NULL, NULL, err))
         bad = 1;
-    if (!bad && n > has) {
-        snprintf(err, ERR_LEN, "%s: holds the weights of the first %d layers only, not of %d", path,
-                 has, n);
-        bad = 1;
-    }
+    if (!bad && n > has)
+        bad = fail(err, "%s: holds the weights of the first %d layers only, not of %d", path, has,
+                   n);
     if (!bad)
         bad = weights_finite(f.p, f.head.bytes, (size_t)walk_layers(&f, l, n, cfg, NULL, &has, err),
                              path, err);

@@ -1,7 +1,8 @@
 /* weights_info.h - what is in a weights file, for people. */
 #ifndef MP_WEIGHTS_INFO_H
 #define MP_WEIGHTS_INFO_H
-#include "host/cfg.h"
+#include "base/error.h"
+#include <stdio.h>
 
 /* Printed to `out`: header, sizes, our trailer's parts; with a cfg (or NULL) the floats of every
  * layer, their range, and whether any is no number. 0, or -1 and a sentence: no weights file, or it

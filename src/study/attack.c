@@ -54,16 +54,11 @@ static int read_eps(attack *t, const char *text, char *err) {
             good = end != p;
         }
         v /= by;
-        if (!good || !isfinite(v) || v <= 0 || (*end && *end != ',')) {
-            snprintf(err, ERR_LEN,
-                     "-eps %s: must be radii above 0 with commas, such as 0.01,0.02 or 2/255,4/255",
-                     text);
-            return -1;
-        }
-        if (t->n_eps == MAX_EPS) {
-            snprintf(err, ERR_LEN, "-eps: more than %d radii", MAX_EPS);
-            return -1;
-        }
+        if (!good || !isfinite(v) || v <= 0 || (*end && *end != ','))
+            return fail(
+                err, "-eps %s: must be radii above 0 with commas, such as 0.01,0.02 or 2/255,4/255",
+                text);
+        if (t->n_eps == MAX_EPS) return fail(err, "-eps: more than %d radii", MAX_EPS);
         t->eps[t->n_eps++] = v;
         if (!*end) return 0;
         p = end + 1;
@@ -74,24 +69,12 @@ static int read_args(attack *t, char *err) {
     const attack_args *a = t->a;
     int k = 0;
     while (a->norm && k < 3 && strcmp(a->norm, norms[k].name)) k++;
-    if (k == 3) {
-        snprintf(err, ERR_LEN, "-norm %s: must be linf, l2 or l1", a->norm);
-        return -1;
-    }
-    if (!a->transfer != !a->transfer_weights) {
-        snprintf(err, ERR_LEN,
-                 "-transfer CFG and -transfer_weights FILE belong together: name both");
-        return -1;
-    }
-    if (a->beside && !a->plot) {
-        snprintf(err, ERR_LEN,
-                 "-beside names runs to draw with this one: say where with -plot FILE");
-        return -1;
-    }
-    if (a->step == 0) {
-        snprintf(err, ERR_LEN, "-step 0: a step must have a length");
-        return -1;
-    }
+    if (k == 3) return fail(err, "-norm %s: must be linf, l2 or l1", a->norm);
+    if (!a->transfer != !a->transfer_weights)
+        return fail(err, "-transfer CFG and -transfer_weights FILE belong together: name both");
+    if (a->beside && !a->plot)
+        return fail(err, "-beside names runs to draw with this one: say where with -plot FILE");
+    if (a->step == 0) return fail(err, "-step 0: a step must have a length");
     if (a->beside && attack_plot_check(a, err)) return -1;
     t->norm = (ball_kind)k;
     return read_eps(t, a->eps ? a->eps : norms[k].eps, err);
@@ -103,19 +86,16 @@ static int read_args(attack *t, char *err) {
 
 /* The gradient has to come through to the picture. */
 static int passes_gradient(const session *c, const char *cfg, char *err) {
-    if (!c->h) {
-        snprintf(err, ERR_LEN,
-                 "%s: a recurrent network; attacks are made on classifiers of single pictures",
-                 cfg);
-        return -1;
-    }
+    if (!c->h)
+        return fail(err,
+                    "%s: a recurrent network; attacks are made on classifiers of single pictures",
+                    cfg);
     for (int i = 0; i < c->net->n; i++) {
         if (!c->net->layers[i].stopbackward) continue;
-        snprintf(
-            err, ERR_LEN,
+        return fail(
+            err,
             "%s: stopbackward= in layer %d keeps the gradient from the picture: take it out to attack",
             cfg, i);
-        return -1;
     }
     return 0;
 }
@@ -132,11 +112,10 @@ static int open_other(attack *t, char *err) {
         set_batch_network(t->other.net, x->batch);
         return 0;
     }
-    snprintf(
-        err, ERR_LEN,
+    return fail(
+        err,
         "%s takes pictures of %dx%dx%d, %s of %dx%dx%d: give both the same width, height and channels",
         o.cfg, y->w, y->h, y->c, t->a->c.cfg, x->w, x->h, x->c);
-    return -1;
 }
 
 static int get_memory(attack *t, char *err) {
@@ -155,8 +134,7 @@ static int get_memory(attack *t, char *err) {
     if (t->X && t->delta && t->g && t->at && t->worst && t->scratch && t->truth && t->p &&
         t->loss && t->most && t->labels)
         return 0;
-    snprintf(err, ERR_LEN, "not enough memory to attack batches of %zu images", B);
-    return -1;
+    return fail(err, "not enough memory to attack batches of %zu images", B);
 }
 
 static void attack_close(attack *t) {

@@ -9,11 +9,6 @@ enum { CURVES = 8 };
 static const char *const colors[CURVES] = {"#c03010", "#555555", "#2060b0", "#208040",
                                            "#8040a0", "#c08000", "#10a0a0", "#d060a0"};
 
-static const char *last_part(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* Lines "eps accuracy transfer" of one run. -1: its file holds no such run. */
 static int put_file(FILE *f, const cJSON *run) {
     const cJSON *r, *rows = cJSON_GetObjectItem(run, "rows");
@@ -37,12 +32,10 @@ static int put_beside(FILE *f, const attack_args *a, char name[CURVES][64], char
     const char *p = a->beside;
     int n = 1;
     while (p && *p) {
-        char path[4096];
+        char path[PATH_LEN];
         size_t len = strcspn(p, ",");
-        if (n == CURVES || len >= sizeof path) {
-            snprintf(err, ERR_LEN, "-beside: at most %d runs fit into a picture", CURVES - 1);
-            return -1;
-        }
+        if (n == CURVES || len >= sizeof path)
+            return fail(err, "-beside: at most %d runs fit into a picture", CURVES - 1);
         snprintf(path, sizeof path, "%.*s", (int)len, p);
         size_t size;
         char *text = (char *)file_slurp(path, &size, err);
@@ -54,13 +47,13 @@ static int put_beside(FILE *f, const attack_args *a, char name[CURVES][64], char
         fprintf(f, "$c%d << EOD\n", n);
         int bad = !norm || put_file(f, run);
         fprintf(f, "EOD\n");
-        snprintf(name[n], sizeof name[n], "%.63s", last_part(path));
+        snprintf(name[n], sizeof name[n], "%.63s", path_name(path));
         name[n][strcspn(name[n], ".")] = 0;
         if (bad)
-            snprintf(err, ERR_LEN, "%s: no results of `classifier attack -json`", path);
+            fail(err, "%s: no results of `classifier attack -json`", path);
         else if ((bad = strcmp(norm, mine)))
-            snprintf(err, ERR_LEN, "%s: an attack in %s, this one is in %s: they share no axis",
-                     path, norm, mine);
+            fail(err, "%s: an attack in %s, this one is in %s: they share no axis", path, norm,
+                 mine);
         cJSON_Delete(run);
         if (bad) return -1;
         n++;
@@ -72,10 +65,7 @@ static int put_beside(FILE *f, const attack_args *a, char name[CURVES][64], char
 int attack_plot_check(const attack_args *a, char *err) {
     char name[CURVES][64];
     FILE *nowhere = fopen("/dev/null", "w");
-    if (!nowhere) {
-        snprintf(err, ERR_LEN, "/dev/null cannot be opened");
-        return -1;
-    }
+    if (!nowhere) return fail(err, "/dev/null cannot be opened");
     int curves = put_beside(nowhere, a, name, err);
     fclose(nowhere);
     return curves < 0 ? -1 : 0;
@@ -84,7 +74,7 @@ int attack_plot_check(const attack_args *a, char *err) {
 int attack_plot(const attack_args *a, const attack_row *rows, int n, char *err) {
     char name[CURVES][64] = {""};
     plot p;
-    snprintf(name[0], sizeof name[0], "%.63s", last_part(a->c.json ? a->c.json : a->c.cfg));
+    snprintf(name[0], sizeof name[0], "%.63s", path_name(a->c.json ? a->c.json : a->c.cfg));
     name[0][strcspn(name[0], ".")] = 0;
     if (plot_open(&p, a->plot, 700, 450, err)) return -1;
     fprintf(p.to, "$c0 << EOD\n");

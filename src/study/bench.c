@@ -160,14 +160,11 @@ static int open_loader(bench *b, char *err) {
     int classes = d->classes;
     data_file_free(d);
     if (!b->set) return -1;
-    if (classes != b->net->outputs) {
-        snprintf(err, ERR_LEN, "%s has classes=%d, but %s has %d outputs", b->a->data, classes,
-                 b->a->cfg, b->net->outputs);
-        return -1;
-    }
+    if (classes != b->net->outputs)
+        return fail(err, "%s has classes=%d, but %s has %d outputs", b->a->data, classes, b->a->cfg,
+                    b->net->outputs);
     b->loader = loader_new(b->set, &aug, b->a->seed, 0, b->net->batch, 1);
-    if (!b->loader)
-        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", b->net->batch);
+    if (!b->loader) fail(err, "not enough memory for batches of %d images", b->net->batch);
     return b->loader ? 0 : -1;
 }
 
@@ -182,10 +179,8 @@ static int bench_open(bench *b, char *err) {
     if (!bad && !a->host) host_init(b->net, a->seed);
     b->seconds = calloc((size_t)b->steps, sizeof *b->seconds);
     b->json = cJSON_CreateObject();
-    if (bad || !b->seconds || !b->json || fill_batch(b) || watch(b)) {
-        snprintf(err, ERR_LEN, "%s: not enough memory", a->cfg);
-        return -1;
-    }
+    if (bad || !b->seconds || !b->json || fill_batch(b) || watch(b))
+        return fail(err, "%s: not enough memory", a->cfg);
     return a->data ? open_loader(b, err) : 0;
 }
 
@@ -340,8 +335,7 @@ int bench_meta(const bench_args *a, char *err) {
     int present = cfg_get_meta_shared(c).present;
     cfg_free(c);
     if (present) return measure(a, "meta-training step", 6, meta_once, err);
-    snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train", a->cfg);
-    return -1;
+    return fail(err, "%s: no [meta_shared] section: there is no phi to train", a->cfg);
 }
 
 int bench_predict(const bench_args *a, char *err) {

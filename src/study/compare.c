@@ -6,6 +6,7 @@
 #include "study/results.h"
 #include "study/suite_cost.h"
 #include "study/suite_run.h"
+#include <stdio.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <omp.h>
@@ -54,7 +55,7 @@ static void tell(const run *r, const suite_cell *c, const cJSON *line) {
 /* RESULTS.cells/HASH-tTHREADS: other threads round otherwise, so the state of a cell is theirs
  * alone. */
 typedef struct {
-    char folder[4096 + 16], file[4096 + 64];
+    char folder[PATH_LEN + 16], file[PATH_LEN + 64];
 } state_name;
 static state_name name_state(const run *r, const suite_cell *c) {
     state_name s;
@@ -71,11 +72,9 @@ static int run_cell(run *r, const suite_cell *c, char *err) {
     if (line_of(r, c)) return 0; /* somebody was faster */
     fprintf(stderr, "%d/%d %s: %d steps\n", (int)(c - r->cells) + 1, r->n, c->id, c->steps);
     state_name state = name_state(r, c);
-    if (mkdir(state.folder, 0777) && errno != EEXIST) {
-        snprintf(err, ERR_LEN, "%.400s: the folder for the state of cells cannot be made: %s",
-                 state.folder, strerror(errno));
-        return -1;
-    }
+    if (mkdir(state.folder, 0777) && errno != EEXIST)
+        return fail(err, "%.400s: the folder for the state of cells cannot be made: %s",
+                    state.folder, strerror(errno));
     int rc = suite_run(c, r->suite->all.threads, state.file, &r->images, &line, err);
     if (rc > 0) return 1;
     if (rc < 0) { /* a rate too high for one method must not end the others */
@@ -142,17 +141,13 @@ static int run_suite(run *r, char *err) {
         fprintf(stderr, "%d of %d cells are left out, as files are missing: %s: %s\n", left_out,
                 r->n, without->id, without->why);
     int rc = run_all(r, err), bad = rc < 0;
-    if (!bad && without) {
-        snprintf(err, ERR_LEN,
-                 "%d of %d cells were left out, as files are missing (-list tells all): %s: %.700s",
-                 left_out, r->n, without->id, without->why);
-        bad = 1;
-    }
-    if (!bad && r->failed) {
-        snprintf(err, ERR_LEN, "%d cell%s could not be finished (see above); the others are in %s",
-                 r->failed, r->failed > 1 ? "s" : "", r->suite->all.results);
-        bad = 1;
-    }
+    if (!bad && without)
+        bad = fail(
+            err, "%d of %d cells were left out, as files are missing (-list tells all): %s: %.700s",
+            left_out, r->n, without->id, without->why);
+    if (!bad && r->failed)
+        bad = fail(err, "%d cell%s could not be finished (see above); the others are in %s",
+                   r->failed, r->failed > 1 ? "s" : "", r->suite->all.results);
     bad = ranks_agree(bad, err);
     char ignored[ERR_LEN];
     if (ranks_id() == 0 && !read_lines(r, ignored)) {
@@ -209,16 +204,14 @@ static const suite_cell *find_cell(const run *r, const char *name, char *err) {
         snprintf(hash, sizeof hash, "%016" PRIx64, r->cells[i].hash);
         if (!strcmp(r->cells[i].id, name)) return &r->cells[i];
         if (n < 4 || strncmp(hash, name, n)) continue;
-        if (found && found->hash != r->cells[i].hash) {
-            snprintf(err, ERR_LEN, "-cell %s: %s and %s begin so: give more of the hash", name,
-                     found->id, r->cells[i].id);
-            return NULL;
-        }
+        if (found && found->hash != r->cells[i].hash)
+            return fail_null(err, "-cell %s: %s and %s begin so: give more of the hash", name,
+                             found->id, r->cells[i].id);
         found = &r->cells[i];
     }
     if (!found)
-        snprintf(
-            err, ERR_LEN,
+        fail(
+            err,
             "-cell %.300s: no such cell; -list shows their hashes and names, TARGET/NETWORK/METHOD/SEED",
             name);
     return found;
@@ -255,8 +248,7 @@ static int run_again(run *r, const char *name, char *err) {
     report_catch_signals();
     int rc = suite_run(c, threads, NULL, &r->images, &line, err);
     if (rc) {
-        if (rc > 0) snprintf(err, ERR_LEN, "%s: stopped", c->id);
-        return -1;
+        if (rc > 0) return fail(err, "%s: stopped", c->id);
     }
     tell(r, c, line);
     const char *other = was ? difference(was, line) : NULL;
@@ -269,8 +261,8 @@ static int run_again(run *r, const char *name, char *err) {
     else {
         const char *commit = cJSON_GetStringValue(cJSON_GetObjectItem(was, "commit")),
                    *now = cJSON_GetStringValue(cJSON_GetObjectItem(line, "commit"));
-        snprintf(
-            err, ERR_LEN,
+        fail(
+            err,
             "%s: \"%s\" is not what %s has (made by commit %s, this is %s; another processor too may round otherwise)",
             c->id, other, r->suite->all.results, commit ? commit : "unknown", now);
     }

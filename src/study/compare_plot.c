@@ -102,8 +102,8 @@ static int draw_differences(const compare_source *from, const compare_row *rows,
     int count = s && place ? find_series(from, rows, n, 0, s) : 0,
         pairs = place ? number_pairs(rows, n, place) : 0;
     if (!count)
-        snprintf(
-            err, ERR_LEN,
+        fail(
+            err,
             "%s: nothing to compare is there yet: no method besides the one that all are compared with",
             from->suite->path);
     else if (!plot_open(&p, path,
@@ -151,7 +151,7 @@ static int draw_reliability(const compare_source *from, const compare_row *rows,
     int count = s ? find_series(from, rows, n, 1, s) : 0, columns = count < 4 ? count : 4;
     if (!count ||
         plot_open(&p, path, 300 * columns, 300 * ((count + columns - 1) / columns), err)) {
-        if (!count) snprintf(err, ERR_LEN, "%s: no cell is there yet", from->suite->path);
+        if (!count) fail(err, "%s: no cell is there yet", from->suite->path);
         free(s);
         return -1;
     }
@@ -174,13 +174,10 @@ static int draw_reliability(const compare_source *from, const compare_row *rows,
 }
 
 int compare_plot(const compare_source *from, const char *path, char *err) {
-    char second[4096];
+    char second[PATH_LEN];
     int n;
     size_t len = strlen(path), cut = len > 4 && !strcmp(path + len - 4, ".png") ? 4 : 0;
-    if (len > 4000) {
-        snprintf(err, ERR_LEN, "the path of the picture is too long");
-        return -1;
-    }
+    if (len > 4000) return fail(err, "the path of the picture is too long");
     snprintf(second, sizeof second, "%.*s-reliability.png", (int)(len - cut), path);
     compare_row *rows = compare_rows(from, &n, err);
     if (!rows) return -1;

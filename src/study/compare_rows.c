@@ -68,10 +68,7 @@ compare_row *compare_rows(const compare_source *from, int *n, char *err) {
                                    (size_t)s->n[SUITE_METHOD] * FORMS,
                                sizeof *rows);
     *n = 0;
-    if (!rows) {
-        snprintf(err, ERR_LEN, "%s: not enough memory for its table", s->path);
-        return NULL;
-    }
+    if (!rows) return fail_null(err, "%s: not enough memory for its table", s->path);
     for (int t = 0; t < s->n[SUITE_TARGET]; t++)
         for (int k = 0; k < s->n[SUITE_NETWORK]; k++)
             for (int m = 0; m < s->n[SUITE_METHOD] * FORMS; m++) {

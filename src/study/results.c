@@ -1,6 +1,7 @@
 /* results.c - see results.h */
 #include "study/results.h"
-#include "host/cfg.h"
+#include "base/error.h"
+#include "base/path.h"
 #include "base/files.h"
 #include "train/report.h"
 #include <errno.h>
@@ -12,8 +13,7 @@
 #include <unistd.h>
 
 static int complain(const char *path, const char *what, char *err) {
-    snprintf(err, ERR_LEN, "%.400s: %s: %s", path, what, strerror(errno));
-    return -1;
+    return fail(err, "%.400s: %s: %s", path, what, strerror(errno));
 }
 
 /* Locks that belong to the open file, not the process: closing another descriptor of the same file
@@ -77,15 +77,14 @@ cJSON *results_read(const char *path, int quiet, char *err) {
     free(text);
     if (text && (!bad || bad < number)) return all;
     if (text)
-        snprintf(err, ERR_LEN,
-                 "%.400s: not one of its %d lines is a result: is this a results file?", path,
-                 number);
+        fail(err, "%.400s: not one of its %d lines is a result: is this a results file?", path,
+             number);
     cJSON_Delete(all);
     return NULL;
 }
 
 static void make_folders(const char *path) {
-    char dir[4096];
+    char dir[PATH_LEN];
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
         mkdir(dir, 0777); /* what cannot be made is told when the file is opened */
@@ -141,7 +140,7 @@ int results_whole(const cJSON *line, const char *key) {
 }
 
 int claims_open(const char *path, char *err) {
-    char name[4200];
+    char name[PATH_LEN + 100];
     snprintf(name, sizeof name, "%s.lock", path);
     make_folders(path);
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -55,10 +55,8 @@ static int load_part(const data_file *d, data_part part, target_facts *f, int *n
 int suite_cell_same_images(const suite_cell *c, const dataset *train, const dataset *valid,
                            char *err) {
     if (add_images(add_images(FNV_START, train), valid) == c->images) return 0;
-    snprintf(err, ERR_LEN,
-             "%.400s: its images have changed since this program began: start it again",
-             c->target->data);
-    return -1;
+    return fail(err, "%.400s: its images have changed since this program began: start it again",
+                c->target->data);
 }
 
 static int learn_target(const suite_part *t, int channels, target_facts *f) {
@@ -84,9 +82,9 @@ static void say_lengths(const suite_file *s, suite_cell *c, int *epochs) {
 }
 
 /* {network}, {target} by the names; then as any path of the SUITE. */
-static int file_of(const suite_file *s, const suite_cell *c, const char *pattern, char out[4096],
-                   char *err) {
-    char full[4096] = "";
+static int file_of(const suite_file *s, const suite_cell *c, const char *pattern,
+                   char out[PATH_LEN], char *err) {
+    char full[PATH_LEN] = "";
     size_t n = 0;
     for (const char *p = pattern; *p && n + SUITE_NAME < sizeof full;) {
         const char *name = !strncmp(p, "{network}", 9)  ? c->network->name
@@ -99,7 +97,7 @@ static int file_of(const suite_file *s, const suite_cell *c, const char *pattern
         p += !name ? 1 : p[1] == 'n' ? 9 : 8;
         full[n] = 0;
     }
-    section_path(&(cfg_file){.path = s->path}, full, out);
+    path_find(out, full, s->path, NULL);
     size_t len;
     unsigned char *bytes = file_slurp(out, &len, err);
     free(bytes);
@@ -126,17 +124,16 @@ int suite_cell_same_files(const suite_cell *c, char *err) {
     uint64_t h = c->cfg_hash;
     if (hash_files(c, &h, err)) return -1;
     if (h == c->files_hash) return 0;
-    snprintf(err, ERR_LEN, "%.400s: it has changed since this program began: start it again",
-             c->phi[0] && c->weights[0] ? "phi or weights"
-             : c->phi[0]                ? c->phi
-                                        : c->weights);
-    return -1;
+    return fail(err, "%.400s: it has changed since this program began: start it again",
+                c->phi[0] && c->weights[0] ? "phi or weights"
+                : c->phi[0]                ? c->phi
+                                           : c->weights);
 }
 
 /* All of a cell but its seed. -1 and err: wrong; `why` and hash 0: something is missing. */
 static int define(builder *b, suite_cell *c, target_facts *t) {
     int batch, channels, epochs;
-    char own[4096], *err = b->err;
+    char own[PATH_LEN], *err = b->err;
     say_lengths(b->s, c, &epochs);
     if (suite_cfg_batch(b->s, c, &batch, &channels, err)) return -1;
     if (learn_target(c->target, channels, t)) memcpy(c->why, t->why, sizeof c->why);
@@ -212,18 +209,12 @@ suite_cell *suite_cells(const suite_file *s, int *n, char *err) {
                  .err = err,
                  .cells = calloc(room, sizeof(suite_cell)),
                  .targets = calloc((size_t)s->n[SUITE_TARGET], sizeof(target_facts))};
-    if (!b.cells || !b.targets) {
-        snprintf(err, ERR_LEN, "%s: not enough memory for its cells", s->path);
-        bad = 1;
-    }
+    if (!b.cells || !b.targets) bad = fail(err, "%s: not enough memory for its cells", s->path);
     if (!bad) do
             bad = add_cell(&b, at);
         while (!bad && next(s, at));
-    if (!bad && !b.n) {
-        snprintf(err, ERR_LEN,
-                 "%s: no cell is left of targets=, networks=, methods=, seeds=", s->path);
-        bad = 1;
-    }
+    if (!bad && !b.n)
+        bad = fail(err, "%s: no cell is left of targets=, networks=, methods=, seeds=", s->path);
     free(b.targets);
     *n = b.n;
     if (!bad) return b.cells;

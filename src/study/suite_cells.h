@@ -11,11 +11,11 @@ typedef struct {
         files_hash; /* parts of the hash: pictures and labels; cfg; that with phi and weights */
     uint64_t seed,
         hash; /* hash 0: `why` tells what is missing, and the cell is known by its names alone */
-    int steps, samples;            /* steps 0: unknown, as epochs= needs the data */
-    int n_train, n_valid;          /* images of the target */
-    char *text;                    /* the cfg that is trained, without phi= */
-    char phi[4096], weights[4096]; /* "": none */
-    char id[4 * SUITE_NAME];       /* TARGET/NETWORK/METHOD/SEED */
+    int steps, samples;                    /* steps 0: unknown, as epochs= needs the data */
+    int n_train, n_valid;                  /* images of the target */
+    char *text;                            /* the cfg that is trained, without phi= */
+    char phi[PATH_LEN], weights[PATH_LEN]; /* "": none */
+    char id[4 * SUITE_NAME];               /* TARGET/NETWORK/METHOD/SEED */
     char why[ERR_LEN];
 } suite_cell;
 

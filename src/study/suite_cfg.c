@@ -43,13 +43,11 @@ static int replace_one(cfg_file *c, int i, char *err) {
     const char *had = cfg_get(c, before, "activation");
     cfg_section *s = &c->sections[i];
     if (a && strcmp(a, "linear")) {
-        if (!had || strcmp(had, "linear")) {
-            snprintf(
-                err, ERR_LEN,
+        if (!had || strcmp(had, "linear"))
+            return fail(
+                err,
                 "%s:%d: [perturb] cannot be replaced: the [%s] before it must say activation=linear",
                 c->path, s->line, c->sections[before].type);
-            return -1;
-        }
         if (cfg_set(c, before, "activation", a)) return -1;
     }
     char *type = strdup("dropout");
@@ -77,7 +75,7 @@ static void drop_section(cfg_file *c, int i) {
 }
 
 static int replace_all(cfg_file *c, char *err) {
-    snprintf(err, ERR_LEN, "%s: no memory to replace its [perturb]", c->path);
+    fail(err, "%s: no memory to replace its [perturb]", c->path);
     for (int i = c->n - 1; i > 0; i--) {
         if (is(c, i, "perturb") && replace_one(c, i, err)) return -1;
     }
@@ -122,15 +120,12 @@ static int edit(cfg_file *c, const suite_file *s, const suite_edit *e, int must,
     for (int i = 0; i < c->n; i++) {
         if (strcmp(c->sections[i].type, e->section)) continue;
         found++;
-        if (cfg_set(c, i, e->key, e->val)) {
-            snprintf(err, ERR_LEN, "%s:%d: no memory to change the cfg", s->path, e->line);
-            return -1;
-        }
+        if (cfg_set(c, i, e->key, e->val))
+            return fail(err, "%s:%d: no memory to change the cfg", s->path, e->line);
     }
     if (found || !must) return 0;
-    snprintf(err, ERR_LEN, "%s:%d: %s.%s: %s has no [%s] (cfg=perturb, replace=dropout?)", s->path,
-             e->line, e->section, e->key, c->path, e->section);
-    return -1;
+    return fail(err, "%s:%d: %s.%s: %s has no [%s] (cfg=perturb, replace=dropout?)", s->path,
+                e->line, e->section, e->key, c->path, e->section);
 }
 
 /* All edits from `only` on, or `only` alone; checked as a cfg. NULL and err. */
@@ -170,14 +165,14 @@ static void blame(const suite_file *s, const suite_cell *x, int classes, int ste
             char *text = edited(s, x, classes, steps, e, &ended, said);
             free(text);
             if (text || !ended) continue;
-            snprintf(err, ERR_LEN, "%s:%d: %s.%s=%.60s: %.600s", s->path, e->line, e->section,
-                     e->key, e->val, sentence(said));
+            fail(err, "%s:%d: %s.%s=%.60s: %.600s", s->path, e->line, e->section, e->key, e->val,
+                 sentence(said));
             return;
         }
     }
     snprintf(said, sizeof said, "%.*s", ERR_LEN - 1, err);
-    snprintf(err, ERR_LEN, "%s:%d: method %s with %.200s: %.600s", s->path, x->method->line,
-             x->method->name, x->network->cfg, sentence(said));
+    fail(err, "%s:%d: method %s with %.200s: %.600s", s->path, x->method->line, x->method->name,
+         x->network->cfg, sentence(said));
 }
 
 static cfg_file *effective(const suite_file *s, const suite_cell *x, int classes, int steps,
@@ -190,12 +185,12 @@ static cfg_file *effective(const suite_file *s, const suite_cell *x, int classes
     return c;
 }
 
-char *suite_cfg(const suite_file *s, const suite_cell *x, int classes, int *steps, char phi[4096],
-                char *err) {
+char *suite_cfg(const suite_file *s, const suite_cell *x, int classes, int *steps,
+                char phi[PATH_LEN], char *err) {
     cfg_file *c = effective(s, x, classes, *steps, err);
     if (!c) return NULL;
     cfg_meta_shared m = cfg_get_meta_shared(c);
-    memcpy(phi, m.phi, 4096);
+    memcpy(phi, m.phi, PATH_LEN);
     *steps = (int)cfg_get_num(c, 0, "max_batches", 0);
     char *text = NULL;
     if (*steps < 1)
@@ -216,7 +211,7 @@ char *suite_cfg(const suite_file *s, const suite_cell *x, int classes, int *step
         }
     }
     if (*steps > 0 && (m.present || !x->method->phi[0]) && !(text = cfg_text(c)))
-        snprintf(err, ERR_LEN, "%s: no memory for the cfg of %s", s->path, x->id);
+        fail(err, "%s: no memory for the cfg of %s", s->path, x->id);
     cfg_free(c);
     return text;
 }

@@ -63,7 +63,7 @@ static double time_network(const cfg_file *c, char *err) {
         for (int i = 0; i < net->batch; i++) b.truth[(size_t)i * (size_t)net->truths] = 1;
         seconds = net->subdivisions * time_steps(net, &b);
     } else {
-        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+        fail(err, "not enough memory for batches of %d images", net->batch);
     }
     free(b.X);
     free(b.truth);
@@ -76,10 +76,7 @@ static double step_seconds(suite_costs *k, const cfg_file *c, char *err) {
     for (int i = 0; i < k->n; i++)
         if (k->timed[i].network == network) return k->timed[i].seconds;
     suite_timed *more = realloc(k->timed, ((size_t)k->n + 1) * sizeof *more);
-    if (!more) {
-        snprintf(err, ERR_LEN, "not enough memory to time networks");
-        return -1;
-    }
+    if (!more) return fail(err, "not enough memory to time networks");
     k->timed = more;
     double seconds = time_network(c, err);
     if (seconds >= 0) k->timed[k->n++] = (suite_timed){network, seconds};

@@ -227,7 +227,7 @@ suite_file *suite_file_read(const char *path, char *err) {
     for (int k = 0; !bad && k < SUITE_PARTS; k++)
         bad = !(f->part[k] = calloc((size_t)c->n, sizeof *f->part[k]));
     if (bad)
-        snprintf(err, ERR_LEN, "%s: not enough memory", path);
+        fail(err, "%s: not enough memory", path);
     else
         bad = take_all(c, f, err);
     cfg_free(c);

@@ -1,7 +1,8 @@
 /* suite_file.h - reading of SUITE files; see compare.h for their keys. */
 #ifndef MP_SUITE_FILE_H
 #define MP_SUITE_FILE_H
-#include "host/cfg.h"
+#include "base/error.h"
+#include "base/path.h"
 #include <stdint.h>
 
 enum { SUITE_NAME = 64, SUITE_SEEDS = 64, SUITE_LIST = 1024 };
@@ -13,7 +14,8 @@ typedef struct {
 /* Any section; what it does not say is empty, 0, or -1 (samples, temperature). */
 typedef struct {
     char name[SUITE_NAME], against[SUITE_NAME], use[16], replace[16], order[64];
-    char results[4096], data[4096], cfg[4096], plain[4096], phi[4096], weights[4096];
+    char results[PATH_LEN], data[PATH_LEN], cfg[PATH_LEN], plain[PATH_LEN], phi[PATH_LEN],
+        weights[PATH_LEN];
     char targets[SUITE_LIST], networks[SUITE_LIST], methods[SUITE_LIST], seed_list[SUITE_LIST];
     int line, steps, epochs, samples, temperature, threads, n_edits, n_seeds;
     double hours; /* 0: until all is done */

@@ -49,7 +49,7 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
     int bad = !truth || !scratch || !o;
     for (int i = 0; i < n && !bad; i++) truth[i] = t->valid->items[i].label;
     if (bad)
-        snprintf(err, ERR_LEN, "not enough memory to fit a temperature");
+        fail(err, "not enough memory to fit a temperature");
     else {
         cJSON_AddNumberToObject(
             o, "temperature",
@@ -78,10 +78,7 @@ static int measure(void *of, const session *c, const classifier_trained *r, char
     char crc[12];
     size_t n = (size_t)t->valid->n * (size_t)c->net->outputs;
     float *p = calloc(n, sizeof *p);
-    if (!p) {
-        snprintf(err, ERR_LEN, "not enough memory for the probabilities of %d images", t->valid->n);
-        return -1;
-    }
+    if (!p) return fail(err, "not enough memory for the probabilities of %d images", t->valid->n);
     double start = report_now(), between;
     int bad = classifier_measure_keep(c->net, t->valid, classifier_fit(c->cfg), 0, TOP, &m, p, err);
     between = report_now();

@@ -123,34 +123,26 @@ static int options_fit(job *j, char *err) {
     const fold_args *a = j->a;
     int tested = (j->classifier || j->detector) && j->data->valid[0];
     j->samples = a->samples ? a->samples : SAMPLES;
-    if (!j->classifier && a->distill > 0) {
-        snprintf(err, ERR_LEN,
-                 "-distill %d: %s does not end in [softmax]; only classifiers are "
-                 "trained after folding",
-                 a->distill, a->cfg);
-        return -1;
-    }
-    if (a->negatives && !j->detector) {
-        snprintf(err, ERR_LEN,
-                 "-negatives: %s has no [yolo] or [region]; only detectors have "
-                 "label files: leave it out",
-                 a->cfg);
-        return -1;
-    }
-    if (a->samples && !tested) {
-        snprintf(err, ERR_LEN, "-samples %d: nothing is tested (%s): leave it out", a->samples,
-                 j->data->valid[0] ? "neither a classifier nor a detector" : "no valid= in DATA");
-        return -1;
-    }
+    if (!j->classifier && a->distill > 0)
+        return fail(err,
+                    "-distill %d: %s does not end in [softmax]; only classifiers are "
+                    "trained after folding",
+                    a->distill, a->cfg);
+    if (a->negatives && !j->detector)
+        return fail(err,
+                    "-negatives: %s has no [yolo] or [region]; only detectors have "
+                    "label files: leave it out",
+                    a->cfg);
+    if (a->samples && !tested)
+        return fail(err, "-samples %d: nothing is tested (%s): leave it out", a->samples,
+                    j->data->valid[0] ? "neither a classifier nor a detector"
+                                      : "no valid= in DATA");
     return 0;
 }
 
 static int open_all(job *j, char *err) {
     const fold_args *a = j->a;
-    if (!a->data) {
-        snprintf(err, ERR_LEN, "-calibrate DATA is missing: folding averages over images");
-        return -1;
-    }
+    if (!a->data) return fail(err, "-calibrate DATA is missing: folding averages over images");
     j->cfg = cfg_read(a->cfg, err);
     if (!j->cfg || !(j->data = data_file_read(a->data, err))) return -1;
     j->classifier = ends_in_softmax(j->cfg);
@@ -159,13 +151,11 @@ static int open_all(job *j, char *err) {
     if (!j->classifier) limit_batch(j->cfg);
     j->net = host_open(j->cfg, 1, err);
     if (!j->net || host_load(j->net, a->weights, 0, err)) return -1;
-    if (j->classifier && j->net->outputs != j->data->classes) {
-        snprintf(
-            err, ERR_LEN,
+    if (j->classifier && j->net->outputs != j->data->classes)
+        return fail(
+            err,
             "%s has %d outputs, but %s has classes=%d: these are not the images it was trained on",
             a->cfg, j->net->outputs, a->data, j->data->classes);
-        return -1;
-    }
     host_seed(host_of(j->net), a->seed);
     j->fork = j->detector && detector_of_fork(host_of(j->net));
     j->fit = detector_stretches(j->cfg, j->fork) ? FIT_STRETCH : FIT_LETTERBOX;
@@ -190,8 +180,8 @@ static int finite_net(const network *net, const char *path, char *err) {
     for (int i = 0; i < net->n; i++) {
         double sum = fold_sum(&net->layers[i]);
         if (isfinite(sum)) continue;
-        snprintf(
-            err, ERR_LEN,
+        fail(
+            err,
             "%s: layer %d of the folded network would hold no numbers: activations overflow on the calibration images; "
             "are these weights trained with [perturb]?",
             path, i);
@@ -205,15 +195,15 @@ static int finite_outputs(const job *j, char *err) {
     network *both[] = {j->net, j->plain};
     float *X = calloc((size_t)j->net->batch * (size_t)j->net->inputs, sizeof *X);
     int finite = X != NULL;
-    if (!X) snprintf(err, ERR_LEN, "not enough memory for a batch");
+    if (!X) fail(err, "not enough memory for a batch");
     if (X) fill((void *)j, 0, X);
     for (int k = 0; k < 2 && finite; k++) {
         const float *p = network_predict(both[k], X);
         for (int i = 0; i < both[k]->batch * both[k]->outputs && finite; i++)
             finite = isfinite(p[i]);
         if (!finite)
-            snprintf(
-                err, ERR_LEN,
+            fail(
+                err,
                 "%s: on the calibration images the output%s is no number: were the weights trained to the end?",
                 j->a->cfg, k ? " of the folded network" : "");
     }
@@ -326,10 +316,7 @@ static int measure_map(const job *j, network *net, const det_set *s, int samples
                        .nms = MAP_NMS,
                        .iou = 0.5};
     class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
-    if (!ap) {
-        snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
-        return -1;
-    }
+    if (!ap) return fail(err, "not enough memory for %d classes", s->classes);
     int bad = detector_measure(&c, s, &a, ap, err);
     if (!bad) {
         cJSON *o = cJSON_AddObjectToObject(json, key);
@@ -381,10 +368,7 @@ static int report_outputs(const job *j, network *host, cJSON *json, char *err) {
     int bad = !X || !p;
     free(X);
     free(p);
-    if (bad) {
-        snprintf(err, ERR_LEN, "not enough memory to compare outputs");
-        return -1;
-    }
+    if (bad) return fail(err, "not enough memory to compare outputs");
     double rel = p2 > 0 ? sqrt(d2 / p2) : sqrt(d2);
     printf(
         "outputs of the folded network, run by Darknet's own code, differ from deterministic inference by %.4f (relative, on "

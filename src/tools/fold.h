@@ -20,7 +20,7 @@
  * A classifier is then trained some steps towards the deterministic outputs (fold_distill.h). */
 #ifndef MP_FOLD_H
 #define MP_FOLD_H
-#include "host/cfg.h"
+#include "base/error.h"
 #include <stdint.h>
 
 typedef struct {

@@ -37,7 +37,7 @@ int fold_distill(network *net, network *plain, const fold_images *im, int steps,
     engine_mode m = {.keep = 1, .theta_grads = 1, .t = 1};
     int tenth = steps / 10 > 0 ? steps / 10 : 1, bad = !X || !p;
     if (bad)
-        snprintf(err, ERR_LEN, "not enough memory to train the folded network");
+        fail(err, "not enough memory to train the folded network");
     else
         set_optimizer(plain);
     kl[0] = kl[1] = 0;

@@ -35,10 +35,9 @@ static int refused(const network *net, const cfg_file *c, char *err) {
     for (int i = 0; i < net->n; i++) {
         LAYER_TYPE t = net->layers[i].type;
         if (t != BATCHNORM && t != DECONVOLUTIONAL) continue;
-        snprintf(err, ERR_LEN,
-                 "%s: layer %d is [%s], which Darknet's own code %s: it cannot be folded", c->path,
-                 i, t == BATCHNORM ? "batchnorm" : "deconvolutional",
-                 t == BATCHNORM ? "cannot run" : "cannot store");
+        fail(err, "%s: layer %d is [%s], which Darknet's own code %s: it cannot be folded", c->path,
+             i, t == BATCHNORM ? "batchnorm" : "deconvolutional",
+             t == BATCHNORM ? "cannot run" : "cannot store");
         return 1;
     }
     return 0;
@@ -77,10 +76,9 @@ fold_plan *fold_plan_make(network *net, const char *path, const char *text, int 
             if (type_is(c, i, "perturb")) bad = add_place(p, i, apart);
     }
     if (!bad && p->n) return p;
-    snprintf(err, ERR_LEN,
-             bad ? "%s: not enough memory to fold it"
-                 : "%s: no [perturb]: there is nothing to fold",
-             path);
+    fail(err,
+         bad ? "%s: not enough memory to fold it" : "%s: no [perturb]: there is nothing to fold",
+         path);
     fold_plan_free(p);
     return NULL;
 }
@@ -158,7 +156,7 @@ static void put_stand_ins(const fold_plan *p, network *plain);
 
 static float *batch_room(const network *net, char *err) {
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof(float));
-    if (!X) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+    if (!X) fail(err, "not enough memory for batches of %d images", net->batch);
     return X;
 }
 
@@ -361,7 +359,7 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     float *X = batch_room(net, err);
     double *sum = calloc(len + 1, sizeof *sum), *scratch = calloc(len + 1, sizeof *scratch);
     int bad = !X || !sum || !scratch;
-    if (X && bad) snprintf(err, ERR_LEN, "not enough memory for the statistics of batch norm");
+    if (X && bad) fail(err, "not enough memory for the statistics of batch norm");
     engine_mode m = {.bn_batch = 1, .t = 1};
     if (!bad) take_all(net, scratch);
     for (int k = 0; k < im->batches && !bad; k++) {

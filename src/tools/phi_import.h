@@ -3,7 +3,7 @@
  * versions (a zip archive). Nothing of the file is run. */
 #ifndef MP_PHI_IMPORT_H
 #define MP_PHI_IMPORT_H
-#include "host/cfg.h"
+#include "base/error.h"
 #include "ops/perturb.h"
 
 /* 0, or -1 and a sentence in err: neither format, damaged, other tensors than phi's, numbers that

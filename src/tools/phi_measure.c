@@ -267,11 +267,9 @@ int phi_measure(const session_args *a, phi_measured *m, char *err) {
                               a->threads, a->skip_bad, err);
     int bad = !s;
     if (s && (bad = measure_all(&c, s, m)))
-        snprintf(err, ERR_LEN, "not enough memory to measure phi on %s", a->cfg);
-    if (!bad && !m->layers) {
-        snprintf(err, ERR_LEN, "%s: no [perturb] layer: there is nothing to measure", a->cfg);
-        bad = -1;
-    }
+        fail(err, "not enough memory to measure phi on %s", a->cfg);
+    if (!bad && !m->layers)
+        bad = fail(err, "%s: no [perturb] layer: there is nothing to measure", a->cfg);
     dataset_free(s);
     session_close(&c);
     return bad ? -1 : 0;

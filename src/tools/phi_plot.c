@@ -168,21 +168,19 @@ static int draw_maps(const phi_measured *m, const char *path, char *err) {
 }
 
 /* NAME.png -> NAME-maps.png; out NULL: PHI.phi -> PHI.png. */
-static int names(const char *phi, const char *out, char first[4096], char second[4096], char *err) {
+static int names(const char *phi, const char *out, char first[PATH_LEN], char second[PATH_LEN],
+                 char *err) {
     const char *from = out ? out : phi, *end = out ? ".png" : ".phi";
     size_t n = strlen(from), cut = n > 4 && !strcmp(from + n - 4, end) ? 4 : 0;
-    if (n > 4000) {
-        snprintf(err, ERR_LEN, "the path of the picture is too long");
-        return -1;
-    }
-    snprintf(first, 4096, "%.*s.png", (int)(n - cut), from);
-    snprintf(second, 4096, "%.*s-maps.png", (int)(n - cut), from);
+    if (n > 4000) return fail(err, "the path of the picture is too long");
+    snprintf(first, PATH_LEN, "%.*s.png", (int)(n - cut), from);
+    snprintf(second, PATH_LEN, "%.*s-maps.png", (int)(n - cut), from);
     return 0;
 }
 
 int phi_plot(const session_args *a, const char *out, char *err) {
     float phi[PHI_LEN];
-    char first[4096], second[4096];
+    char first[PATH_LEN], second[PATH_LEN];
     phi_measured m = {0};
     if (phi_read(a->phi, phi, err) || names(a->phi, out, first, second, err)) return -1;
     int bad = a->cfg ? phi_measure(a, &m, err) : 0;

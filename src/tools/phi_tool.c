@@ -94,8 +94,7 @@ int phi_convert(const char *from, const char *to, char *err) {
     float phi[PHI_LEN];
     char note[ERR_LEN];
     if (phi_import(from, phi, err)) return -1;
-    const char *slash = strrchr(from, '/');
-    snprintf(note, sizeof note, "imported from %.200s", slash ? slash + 1 : from);
+    snprintf(note, sizeof note, "imported from %.200s", path_name(from));
     if (phi_write(to, phi, note, err)) return -1;
     printf("%s: 82 numbers of %s\n", to, from);
     return 0;

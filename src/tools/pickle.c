@@ -1,7 +1,7 @@
 /* pickle.c - see pickle.h. The instructions' meaning: CPython's pickletools; protocol 2, as
  * torch.save writes it. */
 #include "tools/pickle.h"
-#include "host/cfg.h"
+#include "base/error.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +38,7 @@ void pickle_end(pickle *k) {
 }
 
 static int complain(const pickle *k, const char *what, char *err) {
-    snprintf(err, ERR_LEN, "byte %zu: %s", k->at, what);
-    return -1;
+    return fail(err, "byte %zu: %s", k->at, what);
 }
 
 static int is_text(const pickle *k, int v, const char *text) {

@@ -6,11 +6,10 @@
 
 static int outputs_fit(const session *c, const session_args *a, char *err) {
     if (c->net->outputs == c->data->classes) return 0;
-    snprintf(
-        err, ERR_LEN,
+    return fail(
+        err,
         "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d",
         a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
-    return -1;
 }
 
 int classifier_open(session *c, const session_args *a, int load_flags, char *err) {
@@ -71,9 +70,8 @@ int classifier_finite(const network *net, const float *p, const char *path, char
     int bad = 0;
     for (int k = 0; k < net->outputs; k++) bad |= !isfinite(p[k]);
     if (bad)
-        snprintf(err, ERR_LEN,
-                 "%s: the network's output is no number: were its weights trained to the end?",
-                 path);
+        fail(err, "%s: the network's output is no number: were its weights trained to the end?",
+             path);
     return bad ? -1 : 0;
 }
 
@@ -84,10 +82,7 @@ int classifier_collect(network *net, const dataset *s, const augment *a, char *e
     host_net *h = host_of(net);
     /* A part of the endless sequence that training does not reach. */
     loader *l = loader_new(s, a, host_seed_of(h), 1ULL << 40, net->batch, 1);
-    if (!l) {
-        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
-        return -1;
-    }
+    if (!l) return fail(err, "not enough memory for batches of %d images", net->batch);
     engine_mode m = {
         .noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h), .bn_batch = 1, .perturb_batch = 1};
     host_set_mode(h, &m);
@@ -110,10 +105,7 @@ int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int s
     float *p = calloc((size_t)B * (size_t)net->outputs, sizeof(float));
     int *labels = calloc((size_t)B, sizeof(int)), bad = 0;
     memset(m, 0, sizeof *m);
-    if (!X || !y || !p || !labels) {
-        snprintf(err, ERR_LEN, "not enough memory to test");
-        bad = 1;
-    }
+    if (!X || !y || !p || !labels) bad = fail(err, "not enough memory to test");
     for (int first = 0; !bad && first < s->n; first += B) {
         int n = s->n - first < B ? s->n - first : B;
         batch_test(s, fit, net->w, net->h, net->c, first, n, X, y, labels);

@@ -65,7 +65,7 @@ static int predict(run *t, char *err) {
     if (t->X && t->p && t->used)
         bad = pictures_run_all(t->pictures, show_picture, t, err);
     else
-        snprintf(err, ERR_LEN, "not enough memory to predict");
+        fail(err, "not enough memory to predict");
     free(t->X);
     free(t->p);
     free(t->used);

@@ -39,10 +39,7 @@ static const loop_job job = {".backup", ".weights", 1, batch, validate, collect}
 static int tell_classes(const run *r, char *err) {
     const loop *l = &r->l;
     size_t *count = calloc((size_t)r->train->classes, sizeof *count);
-    if (!count) {
-        snprintf(err, ERR_LEN, "not enough memory for %d classes", r->train->classes);
-        return -1;
-    }
+    if (!count) return fail(err, "not enough memory for %d classes", r->train->classes);
     for (int i = 0; i < r->train->n; i++) count[r->train->items[i].label]++;
     report_missing(l->c.data, count, "image");
     free(count);
@@ -68,8 +65,7 @@ static int start(run *r, char *err) {
     augment aug = classifier_augment(l->c.cfg, net);
     r->loader = loader_new(r->train, &aug, host_seed_of(l->c.h), *net->seen / (size_t)net->batch,
                            net->batch, 1);
-    if (!r->loader)
-        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+    if (!r->loader) fail(err, "not enough memory for batches of %d images", net->batch);
     if (!l->in_memory)
         printf("%s: %d images, %d classes, %d skipped; steps %ld to %ld of batch %d, seed %llu\n",
                a->data, r->train->n, r->train->classes, r->train->skipped, l->first, l->steps,

@@ -61,13 +61,12 @@ detection *detector_boxes(const session *c, int b, int w, int h, const heads_rul
     detection *d = finite ? heads_boxes(c->net, b, w, h, rule, n) : NULL;
     if (d && boxes_finite(d, *n, c->data->classes)) return d;
     if (d) free_detections(d, *n);
-    snprintf(
-        err, ERR_LEN, "%s: the network's output is no number: %s", path,
+    return fail_null(
+        err, "%s: the network's output is no number: %s", path,
         c->h && host_perturbs(c->h) > 0
             ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
               "behind a batch norm (`cfg attach -where conv`)"
             : "were its weights trained to the end?");
-    return NULL;
 }
 
 static int hand_on(const pass *p, int i, int in_batch, char *err) {
@@ -93,10 +92,7 @@ int detector_predict(const session *c, const detector_args *a, float *X, uint64_
                      .t = host_inference_t(c->h),
                      .seed = host_seed_of(c->h)};
     float *mean = samples > 0 ? calloc(heads_len(c->net), sizeof *mean) : NULL;
-    if (samples > 0 && !mean) {
-        snprintf(err, ERR_LEN, "not enough memory to average %d passes", samples);
-        return -1;
-    }
+    if (samples > 0 && !mean) return fail(err, "not enough memory to average %d passes", samples);
     for (int s = 0; s < (samples > 0 ? samples : 1); s++) {
         m.draw = test_draw(number, samples, s);
         host_set_mode(c->h, &m);
@@ -116,7 +112,7 @@ int detector_run(const session *c, const det_set *s, const detector_args *a, flo
     pass p = {c, s, detector_stretches(c->cfg, a->fork), rule, seen, arg};
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;
-    if (bad) snprintf(err, ERR_LEN, "not enough memory to test %d pictures at a time", net->batch);
+    if (bad) fail(err, "not enough memory to test %d pictures at a time", net->batch);
     for (int first = 0; !bad && first < s->n; first += net->batch) {
         int n = s->n - first < net->batch ? s->n - first : net->batch;
         bad = det_test_batch(s, first, n, net->w, net->h, net->c, p.stretch, a->c.threads, X, err);
@@ -137,10 +133,7 @@ static int push(collected *c, int image, int cls, float score, box_rect r, char 
     if (c->n == c->room) {
         size_t room = 2 * c->room + 1024;
         scored_box *p = realloc(c->box, room * sizeof *p);
-        if (!p) {
-            snprintf(err, ERR_LEN, "not enough memory for %zu boxes", room);
-            return -1;
-        }
+        if (!p) return fail(err, "not enough memory for %zu boxes", room);
         c->box = p;
         c->room = room;
     }
@@ -170,10 +163,8 @@ int detector_measure(const session *c, const det_set *s, const detector_args *a,
     if (!bad) bad = detector_run(c, s, a, DETECTOR_LOW, collect, &found, err);
     ap_rule rule = {a->points, a->thresh, a->iou, a->fork};
     if (!bad &&
-        boxes_average_precision(truth.box, truth.n, found.box, found.n, s->classes, &rule, out)) {
-        snprintf(err, ERR_LEN, "not enough memory for the average precision of %zu boxes", found.n);
-        bad = -1;
-    }
+        boxes_average_precision(truth.box, truth.n, found.box, found.n, s->classes, &rule, out))
+        bad = fail(err, "not enough memory for the average precision of %zu boxes", found.n);
     free(found.box);
     free(truth.box);
     return bad;

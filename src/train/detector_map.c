@@ -90,10 +90,7 @@ static cJSON *classes_json(const session *c, const class_ap *ap) {
 
 static int measure_and_show(const session *c, const detector_args *a, const det_set *s, char *err) {
     class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
-    if (!ap) {
-        snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
-        return -1;
-    }
+    if (!ap) return fail(err, "not enough memory for %d classes", s->classes);
     double start = report_now();
     int bad = detector_measure(c, s, a, ap, err);
     if (!bad) {

@@ -104,7 +104,7 @@ int detector_test(const detector_args *args, char *err) {
     if (!bad) {
         set_batch_network(c.net, 1);
         run t = {&c, &a, &pictures, calloc((size_t)c.net->inputs, sizeof(float))};
-        if (!t.X) snprintf(err, ERR_LEN, "not enough memory for a picture");
+        if (!t.X) fail(err, "not enough memory for a picture");
         bad = t.X ? pictures_run_all(&pictures, show_picture, &t, err) : -1;
         free(t.X);
         session_close(&c);

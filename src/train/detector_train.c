@@ -57,7 +57,7 @@ static int collect(loop *l, char *err) {
     det_loader *loader = det_loader_new(r->train, &a, host_seed_of(l->c.h), 1ULL << 40,
                                         l->c.net->batch, 1);
     int bad = loader ? 0 : -1;
-    if (bad) snprintf(err, ERR_LEN, "not enough memory for batches of %d images", l->c.net->batch);
+    if (bad) fail(err, "not enough memory for batches of %d images", l->c.net->batch);
     engine_mode m = {.noise = PERTURB_NOISE_MEAN,
                      .t = host_inference_t(l->c.h),
                      .bn_batch = 1,
@@ -74,12 +74,12 @@ static int collect(loop *l, char *err) {
 }
 
 /* The best score lies beside the weights that reached it, so that a run that goes on knows it. */
-static void best_name(const run *r, char path[8300]) {
+static void best_name(const run *r, char path[2 * PATH_LEN + 100]) {
     snprintf(path, 8300, "%s_best.json", r->l.base);
 }
 
 static int read_best(run *r, char *err) {
-    char path[8300];
+    char path[2 * PATH_LEN + 100];
     size_t n;
     r->best = -1;
     best_name(r, path);
@@ -94,8 +94,8 @@ static int read_best(run *r, char *err) {
     }
     int whole = cJSON_IsNumber(v) && cJSON_IsNumber(s);
     if (!whole)
-        snprintf(
-            err, ERR_LEN,
+        fail(
+            err,
             "%.800s: damaged: which mAP the best weights have is not known; remove it, and the next test "
             "counts as the best",
             path);
@@ -105,7 +105,7 @@ static int read_best(run *r, char *err) {
 }
 
 static int keep_best(run *r, const cJSON *o, char *err) {
-    char path[8300], saved[8300];
+    char path[2 * PATH_LEN + 100], saved[2 * PATH_LEN + 100];
     double map = cJSON_GetObjectItem(o, "map50")->valuedouble, last = r->l.last_backup;
     if (!(map > r->best)) return 0;
     memcpy(saved, r->l.saved, sizeof saved);
@@ -124,7 +124,7 @@ static int validate(loop *l, cJSON *o, char *err) {
     int bad = ap && !host_resize(l->c.net, r->aug.w, r->aug.h, err)
                   ? detector_measure(&l->c, r->valid, &r->a, ap, err)
                   : -1;
-    if (!ap) snprintf(err, ERR_LEN, "not enough memory for %d classes", r->valid->classes);
+    if (!ap) fail(err, "not enough memory for %d classes", r->valid->classes);
     if (!bad) {
         detector_report(o, ap, r->valid->classes, r->a.fork);
         printf(
@@ -184,10 +184,7 @@ static void tell_anchors(const run *r) {
 static int tell_classes(const run *r, char *err) {
     const det_set *s = r->train;
     size_t *count = calloc((size_t)s->classes, sizeof *count);
-    if (!count) {
-        snprintf(err, ERR_LEN, "not enough memory for %d classes", s->classes);
-        return -1;
-    }
+    if (!count) return fail(err, "not enough memory for %d classes", s->classes);
     for (int i = 0; i < s->n; i++)
         for (int k = 0; k < s->items[i].n; k++) count[s->items[i].box[k].cls]++;
     report_missing(r->l.c.data, count, "box");
@@ -228,11 +225,10 @@ static int only_ours(const cfg_file *c, char *err) {
     static const char *const keys[] = {"crop_pad", "cutout", "label_smooth_eps", "mixup", "cutmix"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (cfg_get_num(c, 0, keys[i], 0) == 0) continue;
-        snprintf(
-            err, ERR_LEN,
+        return fail(
+            err,
             "%s: [net] %s= is for classifiers: a detector cannot be trained with it; remove the line",
             c->path, keys[i]);
-        return -1;
     }
     return 0;
 }
@@ -271,8 +267,7 @@ static int open_quiet(run *r, char *err) {
     r->out = fcntl(1, F_DUPFD_CLOEXEC, 3);
     r->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (r->out >= 0 && r->null >= 0) return 0;
-    snprintf(err, ERR_LEN, "cannot open /dev/null");
-    return -1;
+    return fail(err, "cannot open /dev/null");
 }
 
 static int start(run *r, char *err) {
@@ -282,11 +277,8 @@ static int start(run *r, char *err) {
     if (open_quiet(r, err) || detector_open(&l->c, &r->a, flags, err)) return -1;
     r->train = detector_pictures(&l->c, &r->a, DATA_TRAIN, err);
     if (!r->train) return -1;
-    if (!r->train->boxes) {
-        snprintf(err, ERR_LEN, "%s: no picture has a box: nothing could be learned",
-                 l->c.data->train);
-        return -1;
-    }
+    if (!r->train->boxes)
+        return fail(err, "%s: no picture has a box: nothing could be learned", l->c.data->train);
     l->images = r->train->n;
     long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
     if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
@@ -299,8 +291,7 @@ static int start(run *r, char *err) {
     r->loader = det_loader_new(r->train, &r->aug, host_seed_of(l->c.h),
                                *net->seen / (size_t)net->batch, net->batch,
                                a->threads > 3 ? a->threads / 4 + 1 : 1);
-    if (!r->loader)
-        snprintf(err, ERR_LEN, "not enough memory for batches of %d images", net->batch);
+    if (!r->loader) fail(err, "not enough memory for batches of %d images", net->batch);
     tell_pictures(r);
     tell_fit(r);
     tell_anchors(r);

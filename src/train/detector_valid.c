@@ -36,11 +36,6 @@ static int category(int cls, int classes) {
     return id;
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* Of a file's name without its ending. */
 static size_t stem_length(const char *name) {
     const char *dot = strrchr(name, '.');
@@ -51,7 +46,7 @@ static size_t stem_length(const char *name) {
  * JSON hold. */
 static long long number_of(const char *path) {
     enum { DIGITS = 15 };
-    const char *name = base_name(path), *end = name + stem_length(name), *at = end;
+    const char *name = path_name(path), *end = name + stem_length(name), *at = end;
     while (at > name && isdigit((unsigned char)at[-1])) at--;
     if (at == end || (at > name && at[-1] != '_')) return -1;
     while (at < end - 1 && *at == '0') at++;
@@ -69,8 +64,8 @@ static int by_id(const void *p, const void *q) {
 }
 
 static int by_stem(const void *p, const void *q) {
-    const char *a = base_name(((const picture_id *)p)->path),
-               *b = base_name(((const picture_id *)q)->path);
+    const char *a = path_name(((const picture_id *)p)->path),
+               *b = path_name(((const picture_id *)q)->path);
     size_t n = stem_length(a), m = stem_length(b);
     int order = strncmp(a, b, n < m ? n : m);
     return order ? order : (n > m) - (n < m);
@@ -80,17 +75,16 @@ static int by_stem(const void *p, const void *q) {
 static int pictures_differ(const det_set *s, const long long *id, char *err) {
     picture_id *p = malloc((size_t)s->n * sizeof *p);
     int bad = !p;
-    if (bad) snprintf(err, ERR_LEN, "not enough memory for the results");
+    if (bad) fail(err, "not enough memory for the results");
     for (int i = 0; i < s->n && p; i++) p[i] = (picture_id){s->items[i].path, id ? id[i] : 0};
     if (p) qsort(p, (size_t)s->n, sizeof *p, id ? by_id : by_stem);
     for (int i = 1; i < s->n && !bad; i++) {
         if (id ? p[i].id != p[i - 1].id : by_stem(&p[i], &p[i - 1])) continue;
         char what[48] = "name";
         if (id) snprintf(what, sizeof what, "image_id %lld", p[i].id);
-        snprintf(err, ERR_LEN,
-                 "%.300s and %.300s would stand under one %s in the results: rename one of them",
-                 p[i - 1].path, p[i].path, what);
-        bad = 1;
+        bad = fail(err,
+                   "%.300s and %.300s would stand under one %s in the results: rename one of them",
+                   p[i - 1].path, p[i].path, what);
     }
     free(p);
     return bad ? -1 : 0;
@@ -100,12 +94,11 @@ static int classes_differ(const data_file *d, char *err) {
     for (int i = 0; i < d->classes; i++) {
         for (int k = 0; k < i; k++) {
             if (strcmp(d->name[i], d->name[k])) continue;
-            snprintf(
-                err, ERR_LEN,
+            return fail(
+                err,
                 "%s: classes %d and %d are both called \"%.60s\": they would share one file of results; rename one, or "
                 "use eval=coco",
                 d->names, k, i, d->name[i]);
-            return -1;
         }
     }
     return 0;
@@ -119,14 +112,11 @@ static int name_pictures(results *r, char *err) {
     for (int i = 0; i < n && r->id && r->file_name; i++) {
         r->id[i] = number_of(r->s->items[i].path);
         next = r->id[i] >= next ? r->id[i] + 1 : next;
-        cJSON *j = cJSON_CreateString(base_name(r->s->items[i].path));
+        cJSON *j = cJSON_CreateString(path_name(r->s->items[i].path));
         missing |= !(r->file_name[i] = report_text(j, 0));
         cJSON_Delete(j);
     }
-    if (!r->id || !r->file_name || missing) {
-        snprintf(err, ERR_LEN, "not enough memory for the results");
-        return -1;
-    }
+    if (!r->id || !r->file_name || missing) return fail(err, "not enough memory for the results");
     for (int i = 0; i < n; i++)
         if (r->id[i] < 0) r->id[i] = next++;
     return pictures_differ(r->s, r->id, err);
@@ -144,7 +134,7 @@ static void write_one(results *r, int i, int cls, float score, box b) {
             r->written ? ",\n" : "", r->id[i], r->file_name[i], category(cls, r->s->classes), x0,
             y0, x1 - x0, y1 - y0, (double)score);
     } else {
-        const char *name = base_name(it->path);
+        const char *name = path_name(it->path);
         fprintf(r->f[cls], "%.*s %f %f %f %f %f\n", (int)stem_length(name), name, (double)score,
                 x0 + 1, y0 + 1, fmin(x1 + 1, w), fmin(y1 + 1, h));
     }
@@ -174,24 +164,21 @@ static int open_results(results *r, char *err) {
     for (int k = 0; k < r->files && !bad; k++)
         bad = !(r->f[k] = open_memstream(&r->text[k], &r->len[k]));
     if (bad)
-        snprintf(err, ERR_LEN, "not enough memory for the results");
+        fail(err, "not enough memory for the results");
     else if (r->coco)
         fputs("[\n", r->f[0]);
     return bad ? -1 : 0;
 }
 
 static int write_file(results *r, int k, const char *dir, char *err) {
-    char path[8192];
+    char path[2 * PATH_LEN];
     file_out o;
     const char *name = r->a->out ? r->a->out : r->coco ? "coco_results" : "comp4_det_test_";
     snprintf(path, sizeof path, "%s/%s%s%s", dir, name, r->coco ? "" : r->c->data->name[k],
              r->coco ? ".json" : ".txt");
     int bad = fclose(r->f[k]);
     r->f[k] = NULL;
-    if (bad) {
-        snprintf(err, ERR_LEN, "not enough memory for the results");
-        return -1;
-    }
+    if (bad) return fail(err, "not enough memory for the results");
     if (file_out_open(&o, path, err)) return -1;
     fwrite(r->text[k], 1, r->len[k], o.f);
     return file_out_close(&o, err);
@@ -200,13 +187,11 @@ static int write_file(results *r, int k, const char *dir, char *err) {
 /* results= of DATA; made where it is missing. NULL and err. */
 static const char *folder(const data_file *d, char *err) {
     const char *dir = d->results[0] ? d->results : "results";
-    char probe[4200];
+    char probe[PATH_LEN + 100];
     snprintf(probe, sizeof probe, "%s/results", dir);
-    if (mkdir(dir, 0777) && errno != EEXIST) {
-        snprintf(err, ERR_LEN, "%s: cannot make the folder of the results: %s", dir,
-                 strerror(errno));
-        return NULL;
-    }
+    if (mkdir(dir, 0777) && errno != EEXIST)
+        return fail_null(err, "%s: cannot make the folder of the results: %s", dir,
+                         strerror(errno));
     return file_out_possible(probe, err) ? NULL : dir;
 }
 

@@ -12,15 +12,11 @@ static int name_outputs(loop *l, char *err) {
     const char *dir = l->a->backup           ? l->a->backup
                       : l->c.data->backup[0] ? l->c.data->backup
                                              : "backup";
-    const char *slash = strrchr(l->a->cfg, '/'), *name = slash ? slash + 1 : l->a->cfg,
-               *dot = strrchr(name, '.');
-    int n = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
-    snprintf(l->base, sizeof l->base, "%s/%.*s", dir, n, name);
-    if (mkdir(dir, 0777) && errno != EEXIST) {
-        snprintf(err, ERR_LEN, "%s: cannot make the backup folder: %s", dir, strerror(errno));
-        return -1;
-    }
-    char path[8300];
+    const char *name = path_name(l->a->cfg);
+    snprintf(l->base, sizeof l->base, "%s/%.*s", dir, path_stem(name), name);
+    if (mkdir(dir, 0777) && errno != EEXIST)
+        return fail(err, "%s: cannot make the backup folder: %s", dir, strerror(errno));
+    char path[2 * PATH_LEN + 100];
     snprintf(path, sizeof path, "%s.lock", l->base);
     return file_lock_take(&l->lock, path, err);
 }
@@ -59,11 +55,10 @@ static int nan_error(const loop *l, float loss, char *err) {
     int bad = bad_layer(l->c.net);
     char where[64] = "in the forward pass; all weights are finite";
     if (bad >= 0) snprintf(where, sizeof where, "weights of layer %d are no numbers", bad);
-    snprintf(
-        err, ERR_LEN, "step %ld: the loss is %f (%s): lower learning_rate or raise burn_in; %s%s",
-        l->step, (double)loss, where,
-        l->saved[0] ? "the last good weights are in " : "no weights were written yet", l->saved);
-    return -1;
+    return fail(err, "step %ld: the loss is %f (%s): lower learning_rate or raise burn_in; %s%s",
+                l->step, (double)loss, where,
+                l->saved[0] ? "the last good weights are in " : "no weights were written yet",
+                l->saved);
 }
 
 static void log_step(loop *l, float loss, float rate, double seconds, long images) {
@@ -126,11 +121,8 @@ static int one_step(loop *l, char *err) {
 int loop_prepare(loop *l, char *err) {
     network *net = l->c.net;
     if (cfg_check_training(l->c.cfg, err)) return -1;
-    if (net->max_batches <= 0) {
-        snprintf(err, ERR_LEN, "%s: [net] has no max_batches: say how many steps to train",
-                 l->a->cfg);
-        return -1;
-    }
+    if (net->max_batches <= 0)
+        return fail(err, "%s: [net] has no max_batches: say how many steps to train", l->a->cfg);
     l->first = l->step = (long)get_current_batch(net);
     l->steps = net->max_batches;
     const host_progress *p = host_progress_of(l->c.h);
@@ -143,11 +135,10 @@ int loop_prepare(loop *l, char *err) {
         cfg_warn_training(l->c.cfg);
         return name_outputs(l, err);
     }
-    snprintf(
-        err, ERR_LEN,
+    return fail(
+        err,
         "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
         l->a->weights, l->first, l->steps);
-    return -1;
 }
 
 static int finish(loop *l, char *err) {

@@ -26,11 +26,11 @@ struct loop {
     const session_args *a;
     const loop_job *job;
     session c;
-    int in_memory;    /* no step is told, and no file is written but a->keep: the caller takes the
-                         network */
-    int images;       /* in the train list */
-    char base[8192];  /* backup folder and name of the cfg, without ending */
-    char saved[8300]; /* the last file written */
+    int in_memory; /* no step is told, and no file is written but a->keep: the caller takes the
+                      network */
+    int images;    /* in the train list */
+    char base[2 * PATH_LEN];        /* backup folder and name of the cfg, without ending */
+    char saved[2 * PATH_LEN + 100]; /* the last file written */
     long step, steps, first;
     double start, last_line, last_backup, average;
     double before, seconds; /* of earlier pieces of this run; of all steps and of what collect() did

@@ -20,7 +20,8 @@
  * order; MetaPerturb, algorithm 1). */
 #ifndef MP_META_H
 #define MP_META_H
-#include "host/cfg.h"
+#include "base/error.h"
+#include "base/path.h"
 #include <stdint.h>
 
 typedef struct {

@@ -46,10 +46,7 @@ static int take_task(const cfg_file *c, const cfg_section *s, meta_file *m, char
                             "no cfg=, neither here nor in [meta]");
     if (t->split[0] && strcmp(t->split, "half0") && strcmp(t->split, "half1"))
         return section_fail(err, c, s->line, "split", t->split, "it is half0 or half1");
-    if (!t->name[0]) {
-        const char *slash = strrchr(t->data, '/');
-        snprintf(t->name, sizeof t->name, "%.255s", slash ? slash + 1 : t->data);
-    }
+    if (!t->name[0]) snprintf(t->name, sizeof t->name, "%.255s", path_name(t->data));
     m->n++;
     return 0;
 }
@@ -72,8 +69,7 @@ static int take_all(const cfg_file *c, meta_file *m, char *err) {
         if (take_task(c, &c->sections[i], m, err)) return -1;
     }
     if (m->n) return 0;
-    snprintf(err, ERR_LEN, "%s: no [task] section: name at least one data set", c->path);
-    return -1;
+    return fail(err, "%s: no [task] section: name at least one data set", c->path);
 }
 
 meta_file *meta_file_read(const char *path, char *err) {
@@ -82,7 +78,7 @@ meta_file *meta_file_read(const char *path, char *err) {
     meta_file *m = calloc(1, sizeof *m);
     if (m) m->tasks = calloc((size_t)c->n, sizeof *m->tasks);
     if (!m || !m->tasks) {
-        snprintf(err, ERR_LEN, "%s: not enough memory", path);
+        fail(err, "%s: not enough memory", path);
         meta_file_free(m);
         cfg_free(c);
         return NULL;

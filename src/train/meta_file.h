@@ -4,11 +4,11 @@
 #include "train/meta.h"
 
 typedef struct {
-    char data[4096], cfg[4096], name[256], split[16];
+    char data[PATH_LEN], cfg[PATH_LEN], name[256], split[16];
     int size, flip; /* 0, -1: as the cfg says */
 } meta_task;
 typedef struct {
-    char cfg[4096], phi[4096], init[4096];
+    char cfg[PATH_LEN], phi[PATH_LEN], init[PATH_LEN];
     double learning_rate, decay, phi_learning_rate, phi_decay, sigma;
     int size, flip; /* of tasks that say nothing themselves */
     int steps, batch, threads, checkpoint, train,

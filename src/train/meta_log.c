@@ -105,7 +105,7 @@ static const char script[] =
 
 void meta_log_draw(const meta_run *r) {
     static int told;
-    char path[4096], err[ERR_LEN];
+    char path[PATH_LEN], err[ERR_LEN];
     const char *json = r->a->json;
     plot p;
     if (!json || ranks_id() != 0 || r->step < 2 || told) return;

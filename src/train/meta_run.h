@@ -35,7 +35,8 @@ typedef struct {
     cJSON *json, *log;
     cfg_memory memory; /* of this rank's tasks */
     file_lock lock;    /* OUT.lock, on rank 0: no other run writes these files meanwhile */
-    char out[4096];    /* the phi file to write; its state lies beside it, with .state at the end */
+    char
+        out[PATH_LEN]; /* the phi file to write; its state lies beside it, with .state at the end */
 } meta_run;
 
 /* Write the whole state (every rank calls it; rank 0 writes): OUT.state by way of a temporary file;

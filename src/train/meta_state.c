@@ -17,10 +17,7 @@ typedef struct {
     size_t len;
 } bytes;
 
-static int no_memory(char *err) {
-    snprintf(err, ERR_LEN, "not enough memory for the state of the run");
-    return -1;
-}
+static int no_memory(char *err) { return fail(err, "not enough memory for the state of the run"); }
 
 static int put(bytes *b, const void *p, size_t n) {
     unsigned char *q = realloc(b->p, b->len + n + 1);
@@ -57,7 +54,7 @@ static uint32_t identity(const meta_run *r) {
 
 /* A task's network as the bytes of its weights file. */
 static int network_bytes(const meta_run *r, int k, bytes *out, char *err) {
-    char path[4200];
+    char path[PATH_LEN + 100];
     snprintf(path, sizeof path, "%s.task%d", r->out, k);
     if (host_save(r->tasks[k].c.net, path, 1, err)) return -1;
     out->p = file_slurp(path, &out->len, err);
@@ -119,7 +116,7 @@ static int gather(meta_run *r, bytes *all, char *err) {
 }
 
 static int write_file(const meta_run *r, const bytes *b, char *err) {
-    char path[4200], old[4200];
+    char path[PATH_LEN + 100], old[PATH_LEN + 100];
     file_out o;
     uint32_t crc = file_crc32(b->p, b->len);
     uint64_t len = b->len;
@@ -131,14 +128,12 @@ static int write_file(const meta_run *r, const bytes *b, char *err) {
         fflush(o.f)) {
         int e = errno;
         file_out_abort(&o);
-        snprintf(err, ERR_LEN, "%s: cannot write the state of the run: %s", path, strerror(e));
-        return -1;
+        return fail(err, "%s: cannot write the state of the run: %s", path, strerror(e));
     }
     if (rename(path, old) && errno != ENOENT) {
         int e = errno;
         file_out_abort(&o);
-        snprintf(err, ERR_LEN, "%s: cannot be kept as %s: %s", path, old, strerror(e));
-        return -1;
+        return fail(err, "%s: cannot be kept as %s: %s", path, old, strerror(e));
     }
     return file_out_close(&o, err);
 }
@@ -172,7 +167,7 @@ static unsigned char *read_whole(const char *path, size_t *len, char *err) {
             return p;
         }
     }
-    snprintf(err, ERR_LEN, "%.400s: damaged or cut short", path);
+    fail(err, "%.400s: damaged or cut short", path);
     free(p);
     return NULL;
 }
@@ -181,7 +176,7 @@ static unsigned char *read_whole(const char *path, size_t *len, char *err) {
  * b->p NULL: neither is there. A damaged one is not a missing one: the user decides what to lose.
  */
 static int read_state(const meta_run *r, bytes *b, char *err) {
-    char path[4200], before[4200], why[ERR_LEN];
+    char path[PATH_LEN + 100], before[PATH_LEN + 100], why[ERR_LEN];
     snprintf(path, sizeof path, "%s.state", r->out);
     snprintf(before, sizeof before, "%s.state.1", r->out);
     b->p = read_whole(path, &b->len, err);
@@ -211,14 +206,12 @@ static int restore(meta_run *r, bytes b, char *err) {
         take(&b, r->m1, sizeof r->m1) || take(&b, r->m2, sizeof r->m2) || take(&b, &n, sizeof n) ||
         n > b.len)
         goto cut;
-    if (id != identity(r)) {
-        snprintf(
-            err, ERR_LEN,
+    if (id != identity(r))
+        return fail(
+            err,
             "%s.state: the state of a run with other tasks, rates, batch or seed than %s: give -out another name, or "
             "remove it to start anew",
             r->out, r->a->meta);
-        return -1;
-    }
     cJSON *log = cJSON_ParseWithLength((const char *)b.p, n);
     if (log) {
         cJSON_DeleteItemFromObject(r->json, "log");
@@ -235,8 +228,7 @@ static int restore(meta_run *r, bytes b, char *err) {
     r->step = step;
     return 0;
 cut:
-    snprintf(err, ERR_LEN, "%s.state: its parts do not fit together", r->out);
-    return -1;
+    return fail(err, "%s.state: its parts do not fit together", r->out);
 }
 
 int meta_state_load(meta_run *r, char *err) {

@@ -48,11 +48,8 @@ static uint64_t task_seed(uint64_t seed, int k) {
 static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int k, char *err) {
     t->c.cfg = cfg_read(mt->cfg[0] ? mt->cfg : r->m->cfg, err);
     if (!t->c.cfg || cfg_check_training(t->c.cfg, err)) return -1;
-    if (!cfg_get_meta_shared(t->c.cfg).present) {
-        snprintf(err, ERR_LEN, "%s: no [meta_shared] section: there is no phi to train",
-                 t->c.cfg->path);
-        return -1;
-    }
+    if (!cfg_get_meta_shared(t->c.cfg).present)
+        return fail(err, "%s: no [meta_shared] section: there is no phi to train", t->c.cfg->path);
     set_up(t->c.cfg, r->m, mt, r->steps);
     if (cfg_set_classes(t->c.cfg, t->c.data->classes, err)) return -1;
     cfg_memory m;
@@ -105,9 +102,7 @@ static int open_loaders(meta_run *r, char *err) {
                                      net->batch, 1);
         t->check_loader = loader_new(t->check, &check, s + 1, step, net->batch, 1);
         if (t->train_loader && t->check_loader) continue;
-        snprintf(err, ERR_LEN, "task %s: not enough memory for batches of %d images", t->name,
-                 net->batch);
-        bad = -1;
+        bad = fail(err, "task %s: not enough memory for batches of %d images", t->name, net->batch);
     }
     return ranks_agree(bad, err);
 }
@@ -127,8 +122,8 @@ static void run_task(const meta_run *r, int k) {
                                           row->gradient, &row->accuracy);
     t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss);
     if (t->bad)
-        snprintf(
-            t->err, ERR_LEN,
+        fail(
+            t->err,
             "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi was written",
             r->step + 1, t->name, r->m->tasks[k].data, isfinite(row->theta_loss) ? "phi" : "theta");
 }
@@ -193,12 +188,10 @@ static int start(meta_run *r, char *err) {
     snprintf(r->out, sizeof r->out, "%s", r->a->out ? r->a->out : r->m->phi);
     r->tasks = calloc((size_t)r->n, sizeof *r->tasks);
     r->rows = calloc((size_t)r->n + 1, sizeof *r->rows);
-    if (!r->tasks || !r->rows) {
-        snprintf(err, ERR_LEN, "%s: not enough memory for %d tasks", r->a->meta, r->n);
-        return -1;
-    }
+    if (!r->tasks || !r->rows)
+        return fail(err, "%s: not enough memory for %d tasks", r->a->meta, r->n);
     if (ranks_id() == 0) {
-        char path[4200];
+        char path[PATH_LEN + 100];
         snprintf(path, sizeof path, "%s.lock", r->out);
         if (file_lock_take(&r->lock, path, err) || file_out_possible(r->out, err)) return -1;
     }

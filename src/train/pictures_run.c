@@ -53,7 +53,7 @@ cJSON *pictures_run_record(const pictures_run *p, int i, const raster *r, double
 }
 
 int pictures_run_draw(const pictures_run *p, int i, const raster *r, cJSON *record, char *err) {
-    char path[4096];
+    char path[PATH_LEN];
     if (!p->out) return 0;
     pictures_out(path, &p->list, p->out, i);
     if (draw_write_png(r, path, err)) return -1;

@@ -2,7 +2,7 @@
  * us, and writes the picture to its standard output, a file in memory too: no path has to be quoted
  * for it, and only a whole picture reaches the disk. */
 #include "train/plot.h"
-#include "host/cfg.h"
+#include "base/error.h"
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>
@@ -22,8 +22,7 @@ int plot_open(plot *p, const char *path, int w, int h, char *err) {
         if (fd >= 0) close(fd);
         if (p->picture >= 0) close(p->picture);
         file_out_abort(&p->out);
-        snprintf(err, ERR_LEN, "%s: not enough memory to draw it", path);
-        return -1;
+        return fail(err, "%s: not enough memory to draw it", path);
     }
     fprintf(p->to,
             "set terminal pngcairo size %d,%d font 'DejaVu Sans,10' background rgb 'white'\n"
@@ -83,14 +82,11 @@ static int copy_picture(int from, FILE *to) {
 static void explain(const plot *p, int status, const char *said, char *err) {
     const char *line = said + strspn(said, "\n "), *path = p->out.path;
     if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
-        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot cannot be run: install gnuplot-nox",
-                 path);
+        fail(err, "%s: not drawn, as gnuplot cannot be run: install gnuplot-nox", path);
     else if (status)
-        snprintf(err, ERR_LEN, "%s: not drawn, as gnuplot failed: %.*s", path,
-                 (int)strcspn(line, "\n"), line);
+        fail(err, "%s: not drawn, as gnuplot failed: %.*s", path, (int)strcspn(line, "\n"), line);
     else
-        snprintf(err, ERR_LEN, "%s: not drawn: there was no room for the whole picture in memory",
-                 path);
+        fail(err, "%s: not drawn: there was no room for the whole picture in memory", path);
 }
 
 int plot_close(plot *p, char *err) {
@@ -98,8 +94,8 @@ int plot_close(plot *p, char *err) {
     fprintf(p->to, "unset multiplot\n");
     int bad = fflush(p->to) || fseek(p->to, 0, SEEK_SET);
     if (bad) {
-        snprintf(err, ERR_LEN, "%s: not drawn: its script could not be written: %s", p->out.path,
-                 strerror(errno));
+        fail(err, "%s: not drawn: its script could not be written: %s", p->out.path,
+             strerror(errno));
     } else {
         int status = run_gnuplot(fileno(p->to), p->picture, said, sizeof said);
         bad = status || copy_picture(p->picture, p->out.f);

@@ -1,6 +1,7 @@
 /* ranks.c - see ranks.h. */
 #include "train/ranks.h"
-#include "host/cfg.h"
+#include "base/error.h"
+#include "base/path.h"
 #include "train/ranks_mpi.h"
 #include <dlfcn.h>
 #include <stdio.h>
@@ -14,14 +15,14 @@ static const ranks_calls *mpi; /* NULL: this process is alone */
 /* Open MPI's own parts look for its symbols among those of all: RTLD_GLOBAL. */
 static const ranks_calls *load(char *err) {
     static const char name[] = "metaperturb-mpi.so";
-    char path[4096];
+    char path[PATH_LEN];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
     path[n > 0 ? n : 0] = 0;
     char *slash = strrchr(path, '/');
     strcpy(slash ? slash + 1 : path, name);
     void *lib = dlopen(path, RTLD_LAZY | RTLD_GLOBAL),
          *table = lib ? dlsym(lib, "ranks_mpi") : NULL;
-    if (!table) snprintf(err, ERR_LEN, "under mpirun, but MPI cannot be loaded: %.800s", dlerror());
+    if (!table) fail(err, "under mpirun, but MPI cannot be loaded: %.800s", dlerror());
     return table;
 }
 
@@ -54,7 +55,7 @@ int ranks_agree(int bad, char *err) {
     } else if (count > 1) {
         char said[ERR_LEN];
         memcpy(said, err, sizeof said);
-        snprintf(err, ERR_LEN, "rank %d: %.*s", id, ERR_LEN - 32, said);
+        fail(err, "rank %d: %.*s", id, ERR_LEN - 32, said);
     }
     return -1;
 }

@@ -83,7 +83,7 @@ int report_json(const char *path, const cJSON *j, char *err) {
     char *text = report_text(j, 1);
     file_out o;
     if (!text || file_out_open(&o, path, err)) {
-        if (!text) snprintf(err, ERR_LEN, "%s: not enough memory for the report", path);
+        if (!text) fail(err, "%s: not enough memory for the report", path);
         free(text);
         return -1;
     }

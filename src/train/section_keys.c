@@ -5,21 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int section_fail(char *err, const cfg_file *c, int line, const char *what, const char *value,
                  const char *remedy) {
-    snprintf(err, ERR_LEN, "%s:%d: %s \"%s\": %s", c->path, line, what, value, remedy);
-    return -1;
-}
-
-void section_path(const cfg_file *c, const char *val, char out[4096]) {
-    const char *slash = strrchr(c->path, '/');
-    snprintf(out, 4096, "%s", val);
-    if (val[0] == '/' || !access(val, F_OK) || !slash) return;
-    char beside[8192];
-    snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - c->path), c->path, val);
-    if (!access(beside, F_OK)) snprintf(out, 4096, "%.4095s", beside);
+    return fail(err, "%s:%d: %s \"%s\": %s", c->path, line, what, value, remedy);
 }
 
 static int take(const cfg_file *c, const section_key *k, const cfg_option *o, void *to, char *err) {
@@ -34,10 +23,10 @@ static int take(const cfg_file *c, const section_key *k, const cfg_option *o, vo
         return 0;
     case KEY_OUTPUT:
     case KEY_PATH:
-        if (strlen(o->val) >= 4096)
+        if (strlen(o->val) >= PATH_LEN)
             return section_fail(err, c, o->line, k->name, o->val, "the path is too long");
         if (k->kind == KEY_PATH)
-            section_path(c, o->val, at);
+            path_find(at, o->val, c->path, NULL);
         else
             memcpy(at, o->val, strlen(o->val) + 1);
         return 0;

@@ -5,8 +5,8 @@
 #include "host/cfg.h"
 #include <stddef.h>
 
-/* What stands at `at`: TEXT char[hi]; PATH, OUTPUT char[4096] (a PATH is looked for as find_path
- * does); NUMBER double; WHOLE int; SEED uint64_t. lo, hi: the range of a number. */
+/* What stands at `at`: TEXT char[hi]; PATH, OUTPUT char[PATH_LEN] (a PATH is looked for as
+ * path_find does); NUMBER double; WHOLE int; SEED uint64_t. lo, hi: the range of a number. */
 typedef enum { KEY_TEXT, KEY_PATH, KEY_OUTPUT, KEY_NUMBER, KEY_WHOLE, KEY_SEED } section_kind;
 typedef struct {
     const char *name;
@@ -24,6 +24,4 @@ int section_take(const cfg_file *c, const cfg_section *s, const section_key *key
 /* `FILE:LINE: what "value": remedy` into err; -1. */
 int section_fail(char *err, const cfg_file *c, int line, const char *what, const char *value,
                  const char *remedy);
-/* As it stands, or relative to the folder of the file; as it stands where neither is there. */
-void section_path(const cfg_file *c, const char *val, char out[4096]);
 #endif

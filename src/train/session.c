@@ -5,18 +5,13 @@
 static int set_phi(cfg_file *c, const char *phi, char *err) {
     for (int i = 0; i < c->n; i++) {
         if (!strcmp(c->sections[i].type, "meta_shared")) {
-            char full[4096];
-            if (!realpath(phi, full)) {
-                snprintf(err, ERR_LEN, "%s: no such phi file", phi);
-                return -1;
-            }
+            char full[PATH_LEN];
+            if (!realpath(phi, full)) return fail(err, "%s: no such phi file", phi);
             cfg_set(c, i, "phi", full);
             return 0;
         }
     }
-    snprintf(err, ERR_LEN, "%s: -phi needs a [meta_shared] section in the cfg, and it has none",
-             c->path);
-    return -1;
+    return fail(err, "%s: -phi needs a [meta_shared] section in the cfg, and it has none", c->path);
 }
 
 int session_memory_check(const cfg_file *cfg, char *err) {
