@@ -165,6 +165,10 @@ void engine_export(engine *e, int node, float *nchw);             /* (=) output 
 void engine_import_delta(engine *e, int node, const float *nchw); /* adds to the node's delta */
 void engine_export_delta(engine *e, int node, float *nchw,
                          int add); /* (=) or (+=); zeros if unwritten, or used by engine_backward */
+/* Where a loss outside the engine may leave (=) the delta of a node itself, in the engine's order,
+ * between engine_begin and the backward pass. NULL: something is there already, nobody wants it, or
+ * the memory is a device's; then engine_import_delta does it. */
+float *engine_own_delta(engine *e, int node);
 int engine_wants_input_delta(engine *e,
                              int on); /* compute the delta of node 0 too; returns the old setting */
 

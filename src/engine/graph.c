@@ -335,6 +335,13 @@ void engine_import_delta(engine *e, int i, const float *nchw) {
     if (d) e->b->from_nchw(e, d, nchw, e->nodes[i].s, add_to);
 }
 
+float *engine_own_delta(engine *e, int i) {
+    int add_to = 0;
+    assert(e->planned && e->training && i >= 0 && i < e->n);
+    if (e->b != &engine_cpu || e->nodes[i].delta) return NULL;
+    return engine_delta_of(e, i, &add_to);
+}
+
 void engine_export_delta(engine *e, int i, float *nchw, int add_to) {
     assert(e->planned && i >= 0 && i < e->n);
     const node *n = &e->nodes[i];

@@ -47,6 +47,15 @@ static int add_foreign(host_net *h, const network *net, int i) {
     return engine_add_foreign(h->e, &in, 1, oh, ow, oc);
 }
 
+/* A head of ours, or the host's own. -1 and err. */
+static int add_yolo(host_net *h, network *net, const cfg_file *c, int i, char *err) {
+    int ours = host_yolo_open(h, net, c, i, err), in = node_of(h, i - 1), oh, ow, oc;
+    if (ours < 0) return -1;
+    if (!ours) return add_foreign(h, net, i);
+    shape_of(&net->layers[i], &oh, &ow, &oc);
+    return engine_add_foreign(h->e, &in, 1, oh, ow, oc);
+}
+
 static int add_conv(host_net *h, const layer *l, int in) {
     engine_conv d = {
         .filters = l->n,
@@ -100,9 +109,9 @@ static int add_perturb(host_net *h, const network *net, const cfg_perturb *p, in
     return engine_add_perturb(h->e, in, &d);
 }
 
-/* The engine's node for layer i, or that of a foreign layer. -1: no memory. */
-static int add_layer(host_net *h, const network *net, const cfg_file *c, int i,
-                     const cfg_perturb *p) {
+/* The engine's node for layer i, or that of a foreign layer. -1: no memory, or as err says. */
+static int add_layer(host_net *h, network *net, const cfg_file *c, int i, const cfg_perturb *p,
+                     char *err) {
     const layer *l = &net->layers[i];
     cfg_dropblock b;
     int in = node_of(h, i - 1);
@@ -124,6 +133,7 @@ static int add_layer(host_net *h, const network *net, const cfg_file *c, int i,
         return cfg_get_dropblock(c, i, &b)
                    ? engine_add_dropblock(h->e, in, l->probability, b.abs, b.rel)
                    : engine_add_dropout(h->e, in, l->probability);
+    case YOLO: return add_yolo(h, net, c, i, err);
     case ACTIVE: return engine_add_activation(h->e, in, a);
     case SOFTMAX: {
         /* The engine's softmax runs over the channels of one pixel; groups, trees and maps stay
@@ -157,7 +167,7 @@ void host_drop_deltas(host_net *h, network *net) {
 void host_tell_shapes(host_net *h, const network *net) {
     for (int i = 0; i < net->n; i++) {
         int oh, ow, oc;
-        if (!h->layers[i].stock) continue;
+        if (!h->layers[i].stock && !h->layers[i].yolo) continue;
         shape_of(&net->layers[i], &oh, &ow, &oc);
         engine_set_foreign(h->e, h->layers[i].node, oh, ow, oc);
     }
@@ -189,12 +199,13 @@ static void derive_norms(host_net *h, const network *net, const cfg_perturb *p, 
     if (h->shared.h_norm <= 0) h->shared.h_norm = (float)(net->h > 0 ? net->h : 1);
 }
 
-static int build_graph(host_net *h, network *net, const cfg_file *c, const cfg_perturb *p, int np) {
+static int build_graph(host_net *h, network *net, const cfg_file *c, const cfg_perturb *p, int np,
+                       char *err) {
     int vector = net->h <= 0 || net->w <= 0 || net->c <= 0;
     engine_add_input(h->e, vector ? 1 : net->h, vector ? 1 : net->w, vector ? net->inputs : net->c);
     for (int i = 0, k = 0; i < net->n; i++) {
         const cfg_perturb *here = k < np && p[k].layer == i ? &p[k++] : NULL;
-        h->layers[i].node = add_layer(h, net, c, i, here);
+        h->layers[i].node = add_layer(h, net, c, i, here, err);
         if (h->layers[i].node < 0) return -1;
     }
     return 0;
@@ -253,7 +264,9 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     if (!h->layers || !h->perturb || !h->e) goto no_memory;
     derive_norms(h, net, p, np);
     if (load_phi(h, err)) goto fail;
-    if (build_graph(h, net, c, p, np)) goto no_memory;
+    snprintf(err, ERR_LEN, "%s: not enough memory for the network", c->path);
+    if (build_graph(h, net, c, p, np, err)) goto fail;
+    host_yolo_room(h, net);
     h->spare = calloc(host_statistics_len(h, net) + 1, sizeof *h->spare);
     if (!h->spare) goto no_memory;
     if (host_ema_open(h, net, c, err)) goto fail;
@@ -279,6 +292,7 @@ void host_release(host_net *h) {
     for (int i = 0; h->layers && i < h->n; i++) {
         free(h->layers[i].m);
         free(h->layers[i].v);
+        host_yolo_free(h->layers[i].yolo);
     }
     if (h->e) engine_free(h->e);
     free(h->spare);

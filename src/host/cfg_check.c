@@ -2,6 +2,7 @@
  * shape of every layer, followed from [net] to the end by the host's own arithmetic. Shapes and the
  * size of the weights file come from the same walk. */
 #include "host/cfg_keys.h"
+#include "host/cfg_dialect.h"
 #include "host/cfg_named.h"
 #include <limits.h>
 #include <math.h>
@@ -287,13 +288,21 @@ static int check_channels(walk *x, long long need, const char *sum) {
                 conv ? " in the [convolutional] before it" : " in the layer that feeds it");
 }
 
-static int check_nms(walk *x) {
-    static const char *const known[] = {"default", "greedynms", "diounms"};
-    const char *kind = cfg_get(x->c, x->sec, "nms_kind");
-    for (size_t i = 0; kind && i < sizeof known / sizeof *known; i++)
-        if (!strcmp(kind, known[i])) return 0;
-    if (kind)
-        return FAIL("nms_kind", "nms_kind=%.40s: it must be default, greedynms or diounms", kind);
+/* Keys of the fork that do nothing as they stand, or do not go together. */
+static int check_dialect(walk *x, long long classes) {
+    const cfg_file *c = x->c;
+    const char *counters = cfg_get(c, x->sec, "counters_per_class");
+    if (counters && cfg_list_length(counters) != classes)
+        return FAIL("counters_per_class",
+                    "%d counters, but classes=%lld: there must be one a class",
+                    cfg_list_length(counters), classes);
+    if (cfg_get(c, x->sec, "map") && cfg_yolo_dialect(c))
+        return FAIL(
+            "map", "%s",
+            "map= is done by the host's own head alone, which does not know the keys of the "
+            "AlexeyAB fork: remove map= and number the classes in the label files");
+    if (cfg_get(c, x->sec, "map") && num(x, "max", 90) != 90)
+        return FAIL("max", "%s", "max= does not go with map=: remove one of the two");
     return 0;
 }
 
@@ -308,12 +317,7 @@ static int yolo(walk *x) {
             if (m[i] >= total) return FAIL("mask", "mask %.0f is not below num=%lld", m[i], total);
         }
     }
-    if (num(x, "max", 90) != 90)
-        return FAIL(
-            "max",
-            "max=%lld: this Darknet has room for exactly 90 boxes a picture; remove the line",
-            num(x, "max", 90));
-    if (check_nms(x) || check_anchors(x, 2 * total)) return -1;
+    if (check_dialect(x, classes) || check_anchors(x, 2 * total)) return -1;
     if (check_channels(x, n * (classes + 5), "masks x (classes + 5)")) return -1;
     return named(x, "map", cfg_map_check, classes) ? -1 : same(x);
 }

@@ -44,6 +44,6 @@ typedef struct {
  * to a picture of w x h pixels that was letterboxed (w, h of the network itself: that was
  * stretched). free_detections(result, *n). */
 detection *heads_boxes(network *net, int b, int w, int h, const heads_rule *rule, int *n);
-/* The exponent that the last head of the cfg asks for; 0: none. */
+/* The exponent that the last head of the cfg asks for by nms_kind=; 0: none. */
 float heads_diou(const cfg_file *c);
 #endif

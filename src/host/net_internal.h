@@ -4,6 +4,8 @@
 #include "host/net.h"
 #include "host/weights_file.h"
 
+typedef struct host_yolo host_yolo;
+
 typedef struct {
     host_net *of;
     int node;         /* of the engine */
@@ -13,6 +15,7 @@ typedef struct {
     int feeds_engine; /* a stock layer whose output an engine layer reads */
     void (*forward)(layer, network); /* the host's, for stock layers */
     void (*backward)(layer, network);
+    host_yolo *yolo; /* a [yolo] head of ours (yolo.c) */
     float *m,
         *v; /* Adam's moments of weights, biases, scales, in that order; made at the first step */
 } host_layer;
@@ -97,6 +100,14 @@ void host_ema_drop(host_net *h);
 void host_ema_select(host_net *h, const network *net, int average);
 void host_ema_for(host_net *h, const network *net, const engine_mode *m);
 size_t host_ema_len(host_net *h, const network *net);
+
+/* yolo.c: 1: layer i becomes a head of ours, which the engine sees as a foreign layer; 0: the
+ * host's own runs it; -1 and err. / What net->truths must be, once all layers stand. / A pass. */
+int host_yolo_open(host_net *h, network *net, const cfg_file *c, int i, char *err);
+void host_yolo_room(const host_net *h, network *net);
+void host_yolo_forward(host_net *h, int i, const layer *l, const network *net);
+void host_yolo_backward(host_net *h, int i);
+void host_yolo_free(host_yolo *y);
 
 void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);

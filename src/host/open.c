@@ -1,4 +1,5 @@
 /* open.c - making, seeding and freeing a network. */
+#include "host/cfg_dialect.h"
 #include "host/cfg_memory.h"
 #include "host/net_internal.h"
 #include "host/phi.h"
@@ -26,6 +27,9 @@ network *host_open_alone(const cfg_file *c, const char *weights, char *err) {
     err[0] = 0;
     if (cfg_get_meta_shared(c).present)
         return fail_null(err, "%s: the host alone cannot run a [perturb]", c->path);
+    if (cfg_yolo_dialect(c))
+        return fail_null(err, "%s: the host alone does not know the AlexeyAB fork's keys of [yolo]",
+                         c->path);
     if (weights && access(weights, R_OK))
         return fail_null(err, "%s: cannot be read: %s", weights, strerror(errno));
     network *net = host_parse(c, 1, 1, err);

@@ -74,7 +74,7 @@ static engine_mode mode_of_host(const host_net *h, const network *net) {
 /* Can a step be run without anybody looking at it before its end? */
 static int records(const host_net *h, const network *net) {
     for (int i = 0; i < net->n; i++)
-        if (h->layers[i].stock) return 0;
+        if (h->layers[i].stock || h->layers[i].yolo) return 0;
     return !net->delta;
 }
 
@@ -142,6 +142,10 @@ void host_run_forward(layer l, network net) {
         forward_stock(h, i, l, net);
         return;
     }
+    if (hl->yolo) {
+        host_yolo_forward(h, i, &l, &net);
+        return;
+    }
     engine_set_truth(h->e, h->now.keep && l.type == SOFTMAX ? net.truth : NULL);
     engine_forward(h->e, hl->node, &h->now);
     if (h->late && !hl->reads_host) return;
@@ -155,7 +159,7 @@ static void catch_up(host_net *h, network *net, int output) {
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
         const host_layer *hl = &h->layers[i];
-        if (hl->stock || hl->reads_host) continue;
+        if (hl->stock || hl->yolo || hl->reads_host) continue;
         if (l->type == SOFTMAX && l->cost)
             l->cost[0] = net->truth && !l->noloss ? (float)engine_loss(h->e, hl->node) : 0;
         if (output && is_output(net, i)) engine_export(h->e, hl->node, l->output);
@@ -194,6 +198,10 @@ void host_run_backward(layer l, network net) {
     int i = host_index(hl);
     if (hl->stock) {
         backward_stock(h, i, l, net);
+        return;
+    }
+    if (hl->yolo) {
+        host_yolo_backward(h, i);
         return;
     }
     int want = i == 0 && net.delta != NULL;

@@ -81,7 +81,7 @@ static void focal(const place *p, int classes, int cls) {
 static void class_rule(const job *j, const place *p, int cls) {
     const yolo_rule *r = j->r;
     float *own = delta_of(p, CLASS + cls);
-    if (*own != 0) {
+    if ((r->plain ? *delta_of(p, CLASS) : *own) != 0) {
         *own = (smoothed(r, 1) - out_of(p, CLASS + cls)) * weight_of(r, cls);
         return;
     }
@@ -128,7 +128,7 @@ static void box_rule(const job *j, const place *p, int k, size_t cell, const tar
             d[i] = clipped(rate * step[i] * stretch, r->max_delta);
         }
     }
-    for (int i = 0; i < 4; i++) *delta_of(p, i) += d[i];
+    for (int i = 0; i < 4; i++) *delta_of(p, i) = r->plain ? d[i] : *delta_of(p, i) + d[i];
 }
 
 /* ---- step 1 --------------------------------------------------------------------------------- */
@@ -207,7 +207,7 @@ static void near_truth(const job *j, int b, int k, size_t cell, float iou, int w
     const yolo_rule *r = j->r;
     place p = place_of(j, b, k, cell);
     float *d = delta_of(&p, OBJECTNESS), o = out_of(&p, OBJECTNESS);
-    if (iou > r->ignore_thresh && some_class(&p, j->h->classes))
+    if (iou > r->ignore_thresh && (r->plain || some_class(&p, j->h->classes)))
         *d = r->objectness_smooth ? r->obj_normalizer * (iou - o) : 0;
     if (!(iou > r->truth_thresh)) return;
     const target *t = &j->targets[(size_t)b * (size_t)r->max_boxes + (size_t)whose];
@@ -431,6 +431,14 @@ yolo_rule yolo_rule_default(void) {
                        .show_details = 1,
                        .max_boxes = 200,
                        .truth_len = 5};
+}
+
+yolo_rule yolo_rule_plain(void) {
+    yolo_rule r = yolo_rule_default();
+    r.plain = 1;
+    r.iou_normalizer = 1;
+    r.max_boxes = 90;
+    return r;
 }
 
 void yolo_class_weights(float *weight, const float *counters, int classes, float max_delta) {

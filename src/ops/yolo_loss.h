@@ -33,7 +33,11 @@
  * what is made of an IoU, where w and h are doubled and the slopes of the sigmoid, of the cells and
  * of the anchor's size are left out. They are the fork's: networks of that era train with them.
  *
- * Not the fork's: a true box whose centre lies outside the picture trains no cell (the fork writes
+ * plain=1: pjreddie's Darknet, which has mse alone, iou_normalizer=1 and none of the other keys. In
+ * step 1 m is u, whatever the classes; the box rule replaces what is there, so that the last of
+ * several boxes counts; and the class rule takes a delta of class 0 for one of the true class.
+ *
+ * Neither's: a true box whose centre lies outside the picture trains no cell (both write
  * beside the map); one without a size, or with a number that is none, is passed over. */
 #ifndef MP_YOLO_LOSS_H
 #define MP_YOLO_LOSS_H
@@ -41,6 +45,7 @@
 #include "ops/yolo_head.h"
 
 typedef struct {
+    int plain;                  /* as pjreddie's Darknet has it, see above */
     int mse;                    /* iou_loss=mse, else `measure` */
     box_measure measure, shape; /* iou_loss, iou_thresh_kind */
     float iou_normalizer, obj_normalizer, cls_normalizer;
@@ -53,8 +58,10 @@ typedef struct {
     int max_boxes, truth_len;  /* of a picture: max=; floats of one: 5, or 6 in the fork */
 } yolo_rule;
 
-/* The fork's values for keys that a cfg leaves out. */
+/* The fork's values for keys that a cfg leaves out. / The only ones that go with plain=1, but for
+ * ignore_thresh and truth_thresh. */
 yolo_rule yolo_rule_default(void);
+yolo_rule yolo_rule_plain(void);
 
 /* weight (=) (classes): the greatest counter over that of the class, at most max_delta. */
 void yolo_class_weights(float *weight, const float *counters, int classes, float max_delta);

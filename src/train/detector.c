@@ -108,7 +108,7 @@ int detector_predict(const session *c, const detector_args *a, float *X, uint64_
 int detector_run(const session *c, const det_set *s, const detector_args *a, float thresh,
                  detector_seen seen, void *arg, char *err) {
     network *net = c->net;
-    heads_rule rule = {thresh, a->nms, a->fork ? heads_diou(c->cfg) : 0};
+    heads_rule rule = {thresh, a->nms, heads_diou(c->cfg)};
     pass p = {c, s, detector_stretches(c->cfg, a->fork), rule, seen, arg};
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;

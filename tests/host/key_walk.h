@@ -111,6 +111,8 @@ typedef struct {
 #define RAND_WHY "the host draws from rand(), we from a seed of our own"
 #define LOADER "detector_train's pictures are made by it: tests/data/test_detection.c"
 #define ADAM_WHY "the host ignores adam=1 on a CPU (tests/ops/test_ops.c holds ours against doubles)"
+#define FORK_HEAD \
+    "not a key of the host (tests/host/test_yolo_own.c holds it against the fork's vectors)"
 #define GPU_ONLY "the host heeds it on a GPU alone"
 #define NOT_USED "the host reads it and does nothing with it"
 #define A_FILE "names a file; what the host does with it, tests/host/test_heads.c and cli.sh see"
@@ -230,6 +232,26 @@ static const row rows[] = {
     {"yolo", "num", "3", "4", NULL, LISTED, "goes with anchors= (test_cfg.c, test_heads.c)"},
     {"yolo", "mask", "0,1", "1,2", NULL, SAME, NULL},
     {"yolo", "anchors", "2,2,3,4,6,5", "2,3,4,4,6,5", NULL, SAME, NULL},
+    {"yolo", "max", NULL, NULL, NULL, LISTED, "the size of net->truth (tests/host/test_yolo_own.c)"},
+    {"yolo", "scale_x_y", "1", "1.5", NULL, OURS, FORK_HEAD},
+    {"yolo", "new_coords", "0", "1", NULL, OURS, FORK_HEAD},
+    {"yolo", "iou_thresh", "1", ".1", "iou_loss=ciou\n", OURS, FORK_HEAD},
+    {"yolo", "iou_normalizer", ".75", ".1", "iou_loss=ciou\n", OURS, FORK_HEAD},
+    {"yolo", "obj_normalizer", "1", ".3", "iou_loss=ciou\n", OURS, FORK_HEAD},
+    {"yolo", "cls_normalizer", "1", ".3", "counters_per_class=5\n", OURS, FORK_HEAD},
+    {"yolo", "iou_loss", "mse", "giou", NULL, OURS, FORK_HEAD},
+    {"yolo", "iou_thresh_kind", NULL, NULL, NULL, LISTED,
+     "needs a box between two (tests/host/test_yolo_own.c)"},
+    {"yolo", "label_smooth_eps", "0", ".2", "iou_loss=ciou\n", OURS, FORK_HEAD},
+    {"yolo", "max_delta", "10", ".01", "iou_loss=ciou\n", OURS, FORK_HEAD},
+    {"yolo", "focal_loss", "0", "1", NULL, OURS, FORK_HEAD},
+    {"yolo", "objectness_smooth", "0", "1", NULL, OURS, FORK_HEAD},
+    {"yolo", "counters_per_class", NULL, NULL, NULL, LISTED,
+     "needs two classes (tests/host/test_yolo_own.c)"},
+    {"yolo", "show_details", NULL, NULL, NULL, LISTED,
+     "says which figure is the loss that is shown (tests/host/test_yolo_own.c)"},
+    {"yolo", "nms_kind", NULL, NULL, NULL, LISTED, "of the boxes afterwards (tests/host/test_heads.c)"},
+    {"yolo", "beta_nms", NULL, NULL, NULL, LISTED, "of the boxes afterwards (tests/host/test_heads.c)"},
     {NULL, "max", NULL, NULL, NULL, LISTED, "has one legal value (test_cfg.c)"},
     {NULL, "jitter", NULL, NULL, NULL, LISTED, LOADER},
     {"yolo", "ignore_thresh", ".3", ".9", NULL, SAME, NULL},
