@@ -63,7 +63,10 @@ class Run:
     def print(self):
         """What must be the same when the same is run again. What only repeats an option's value
         does not count."""
-        words = re.sub(r"deterministic|\d+ noise samples?|seed \d+|at score [\d.]+:|steps \d+ to \d+", "", self.text)
+        # Lines of progress come at most once a second, so their number is a matter of speed.
+        words = re.sub(r"^\d+(, [\d.]+)?: .* left$", "", self.text, flags=re.M)
+        words = re.sub(r"deterministic|\d+ noise samples?|seed \d+|at score [\d.]+:|steps \d+ to \d+", "", words)
+        words = re.sub(r"(\d+ h )?\d+ m( \d+ s)?\b", "", words)
         words = re.sub(r"in [\d.]+ seconds|[\d.]+ seconds|[\d.]+ s(/step)?\b|\d+ [MG]B", "", words)
         hashes = []
         for name, data in sorted(self.files.items()):

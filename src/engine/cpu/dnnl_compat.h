@@ -5,6 +5,13 @@
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_version.h>
 
+/* A blocked layout: dims and padded sizes, strides between blocks, and the blocks inside, from the
+ * outermost: how many values of which dimension. */
+typedef struct {
+    int n, blocks;
+    const dnnl_dim_t *dims, *padded, *strides, *block, *block_dim;
+} dnn_blocks;
+
 /* 3.5 has the attribute. Before it the CPU's primitives were as repeatable, without being asked. */
 #if DNNL_VERSION_MAJOR < 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR < 5)
 #define dnnl_primitive_attr_set_deterministic(attr, on) ((void)(attr), (void)(on), dnnl_success)
@@ -15,6 +22,19 @@
 
 typedef dnnl_memory_desc_t *dnnl_memory_desc_pointer;
 typedef const dnnl_memory_desc_t *const_dnnl_memory_desc_t;
+
+/* 1, or 0: oneDNN says only itself how such data lie. */
+static inline int dnn_blocks_of(const_dnnl_memory_desc_t md, dnn_blocks *b) {
+    const dnnl_blocking_desc_t *in = &md->format_desc.blocking;
+    *b = (dnn_blocks){.n = md->ndims,
+                      .blocks = in->inner_nblks,
+                      .dims = md->dims,
+                      .padded = md->padded_dims,
+                      .strides = in->strides,
+                      .block = in->inner_blks,
+                      .block_dim = in->inner_idxs};
+    return md->format_kind == dnnl_blocked && md->offset0 == 0;
+}
 
 static inline dnnl_status_t dnnl_memory_desc_create_with_tag(dnnl_memory_desc_pointer *md,
                                                              int ndims, const dnnl_dim_t *dims,
@@ -32,7 +52,6 @@ static inline dnnl_status_t dnnl_memory_desc_destroy(dnnl_memory_desc_pointer md
 #define dnnl_last_impl_reached dnnl_iterator_ends
 /* Its own functions took pointers already. */
 #define dnnl_memory_desc_t dnnl_memory_desc_pointer
-#define dnnl_post_ops_append_sum(ops, scale, zero_point, type) dnnl_post_ops_append_sum(ops, scale)
 #define dnnl_post_ops_append_eltwise(ops, alg, alpha, beta) \
     dnnl_post_ops_append_eltwise(ops, 1, alg, alpha, beta)
 
@@ -99,6 +118,33 @@ static inline dnnl_status_t dnnl_inner_product_backward_weights_primitive_desc_c
     dnnl_status_t s = dnnl_inner_product_backward_weights_desc_init(&d, src, diff_weights,
                                                                     diff_bias, diff_dst);
     return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, forward) : s;
+}
+#else
+
+/* 1, or 0: oneDNN says only itself how such data lie. */
+static inline int dnn_blocks_of(const_dnnl_memory_desc_t md, dnn_blocks *b) {
+    dnnl_format_kind_t kind = dnnl_format_kind_undef;
+    dnnl_dim_t offset = 0;
+    const dnnl_dims_t *dims, *padded, *strides, *block, *block_dim;
+    int bad = dnnl_memory_desc_query(md, dnnl_query_format_kind, &kind) != dnnl_success ||
+              kind != dnnl_blocked ||
+              dnnl_memory_desc_query(md, dnnl_query_submemory_offset_s64, &offset) !=
+                  dnnl_success ||
+              offset != 0 ||
+              dnnl_memory_desc_query(md, dnnl_query_ndims_s32, &b->n) != dnnl_success ||
+              dnnl_memory_desc_query(md, dnnl_query_dims, &dims) != dnnl_success ||
+              dnnl_memory_desc_query(md, dnnl_query_padded_dims, &padded) != dnnl_success ||
+              dnnl_memory_desc_query(md, dnnl_query_strides, &strides) != dnnl_success ||
+              dnnl_memory_desc_query(md, dnnl_query_inner_nblks_s32, &b->blocks) != dnnl_success ||
+              dnnl_memory_desc_query(md, dnnl_query_inner_blks, &block) != dnnl_success ||
+              dnnl_memory_desc_query(md, dnnl_query_inner_idxs, &block_dim) != dnnl_success;
+    if (bad) return 0;
+    b->dims = *dims;
+    b->padded = *padded;
+    b->strides = *strides;
+    b->block = *block;
+    b->block_dim = *block_dim;
+    return 1;
 }
 #endif
 #endif

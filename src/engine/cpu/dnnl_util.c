@@ -65,26 +65,21 @@ dnnl_engine_t engine_dnn_engine(void) {
     return dnn_engine;
 }
 
-static dnnl_primitive_attr_t make_attr(act_kind a, int add) {
+dnnl_primitive_attr_t engine_dnn_begin(dnn_call *c, act_kind a) {
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t ops;
     dnnl_alg_kind_t alg;
     float alpha, beta;
+    *c = (dnn_call){0};
     DNN_CHECK(dnnl_primitive_attr_create(&attr));
     DNN_CHECK(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     DNN_CHECK(dnnl_primitive_attr_set_deterministic(attr, 1));
     DNN_CHECK(dnnl_post_ops_create(&ops));
-    if (add) DNN_CHECK(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef));
     if (eltwise_of(a, &alg, &alpha, &beta))
         DNN_CHECK(dnnl_post_ops_append_eltwise(ops, alg, alpha, beta));
     DNN_CHECK(dnnl_primitive_attr_set_post_ops(attr, ops));
     DNN_CHECK(dnnl_post_ops_destroy(ops));
     return attr;
-}
-
-dnnl_primitive_attr_t engine_dnn_begin(dnn_call *c, act_kind eltwise) {
-    *c = (dnn_call){0};
-    return make_attr(eltwise, 0);
 }
 
 void engine_dnn_finish(dnn_call *c, dnnl_primitive_attr_t attr) {
@@ -94,15 +89,6 @@ void engine_dnn_finish(dnn_call *c, dnnl_primitive_attr_t attr) {
     c->pad_floats = engine_dnn_floats(pad);
     if (c->pad_floats)
         DNN_CHECK(dnnl_memory_create(&c->pad, pad, engine_dnn_engine(), DNNL_MEMORY_NONE));
-}
-
-void engine_dnn_make_reorder(dnn_call *c, const_dnnl_memory_desc_t from,
-                             const_dnnl_memory_desc_t to, int add) {
-    dnnl_primitive_attr_t attr = make_attr(ACT_LINEAR, add);
-    dnnl_engine_t cpu = engine_dnn_engine();
-    *c = (dnn_call){0};
-    DNN_CHECK(dnnl_reorder_primitive_desc_create(&c->pd, from, cpu, to, cpu, attr));
-    engine_dnn_finish(c, attr);
 }
 
 const_dnnl_memory_desc_t engine_dnn_layout(const dnn_call *c, int arg) {
@@ -155,24 +141,29 @@ dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_
     return md;
 }
 
+void engine_dnn_reorder(reorder *r, const_dnnl_memory_desc_t plain,
+                        const_dnnl_memory_desc_t packed) {
+    if (reorder_make(r, plain, packed))
+        engine_die("out of memory, or this oneDNN (%d.%d) keeps weights in a way unknown here",
+                   DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR);
+}
+
 const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
                                 const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want) {
-    if (!w->direct && !w->reorder.p) {
+    if (!w->direct && !w->reorder.n) {
         w->direct = dnnl_memory_desc_equal(plain_md, want);
-        if (!w->direct) engine_dnn_make_reorder(&w->reorder, plain_md, want, 0);
+        if (!w->direct) engine_dnn_reorder(&w->reorder, plain_md, want);
     }
     if (w->direct) return plain;
     if (w->version == e->version) return w->buf.p;
     engine_need(e, &w->buf, engine_dnn_floats(want));
-    engine_dnn_bind(&w->reorder, DNNL_ARG_FROM, plain);
-    engine_dnn_bind(&w->reorder, DNNL_ARG_TO, w->buf.p);
-    engine_dnn_run(e, &w->reorder);
+    reorder_pack(&w->reorder, w->buf.p, plain);
     w->version = e->version;
     return w->buf.p;
 }
 
 void engine_dnn_weights_free(engine *e, dnn_weights *w) {
-    engine_dnn_free(&w->reorder);
+    reorder_free(&w->reorder);
     engine_drop(e, &w->buf);
     *w = (dnn_weights){0};
 }

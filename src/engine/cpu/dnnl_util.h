@@ -3,7 +3,7 @@
 #ifndef MP_DNNL_UTIL_H
 #define MP_DNNL_UTIL_H
 #include "engine/backend.h"
-#include "engine/cpu/dnnl_compat.h"
+#include "engine/cpu/reorder.h"
 
 #define DNN_CHECK(call) engine_dnn_check((call), #call, __FILE__, __LINE__)
 void engine_dnn_check(dnnl_status_t s, const char *what, const char *file, int line);
@@ -25,8 +25,6 @@ typedef struct {
 dnnl_engine_t engine_dnn_engine(void);
 dnnl_primitive_attr_t engine_dnn_begin(dnn_call *c, act_kind eltwise);
 void engine_dnn_finish(dnn_call *c, dnnl_primitive_attr_t attr);
-void engine_dnn_make_reorder(dnn_call *c, const_dnnl_memory_desc_t from,
-                             const_dnnl_memory_desc_t to, int add);
 /* Argument `arg` (DNNL_ARG_..) is at p from now on; its layout is what the primitive asked for. */
 void engine_dnn_bind(dnn_call *c, int arg, const void *p);
 void engine_dnn_run(engine *e, dnn_call *c);
@@ -41,9 +39,13 @@ int engine_dnn_has(act_kind a);
 /* A layout of the caller's: dnnl_memory_desc_destroy. */
 dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_tag_t tag);
 
+/* reorder_make, which ends the process where it fails. */
+void engine_dnn_reorder(reorder *r, const_dnnl_memory_desc_t plain,
+                        const_dnnl_memory_desc_t packed);
+
 /* Weights in a primitive's own layout, made again from the plain ones when they have changed. */
 typedef struct {
-    dnn_call reorder;
+    reorder reorder;
     buffer buf;
     unsigned version;
     int direct;

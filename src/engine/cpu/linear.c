@@ -16,7 +16,8 @@ typedef struct {
         bias; /* plain: the caller's weights; any: oneDNN may choose */
     dnnl_dims_t stride, pad;
     size_t per_filter; /* weights of one filter */
-    dnn_call fwd, folded, bwd_data, bwd_weights, collect;
+    dnn_call fwd, folded, bwd_data, bwd_weights;
+    reorder collect;
     dnn_weights w_fwd, w_bwd, w_folded;
     buffer fold_w, fold_b, raw, stat;
     unsigned fold_version;
@@ -90,7 +91,7 @@ static void make_bwd_weights(const node *n, linear *l) {
         DNN_CHECK(dnnl_inner_product_backward_weights_primitive_desc_create(
             &c->pd, engine_dnn_engine(), l->src, l->any, bias, l->dst, l->fwd.pd, attr));
     engine_dnn_finish(c, attr);
-    engine_dnn_make_reorder(&l->collect, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS), l->plain, 1);
+    engine_dnn_reorder(&l->collect, l->plain, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS));
 }
 
 /* The activation that the primitive itself can do; the rest is left to a pass of ours. */
@@ -131,12 +132,13 @@ void engine_cpu_linear_plan(engine *e, node *n) {
 void engine_cpu_linear_free(engine *e, node *n) {
     linear *l = n->state;
     dnnl_memory_desc_t layouts[] = {l->src, l->dst, l->plain, l->any, l->bias};
-    dnn_call *calls[] = {&l->fwd, &l->folded, &l->bwd_data, &l->bwd_weights, &l->collect};
+    dnn_call *calls[] = {&l->fwd, &l->folded, &l->bwd_data, &l->bwd_weights};
     buffer *buffers[] = {&l->fold_w, &l->fold_b, &l->raw, &l->stat};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) engine_dnn_free(calls[i]);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) engine_drop(e, buffers[i]);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         dnnl_memory_desc_destroy(layouts[i]);
+    reorder_free(&l->collect);
     engine_dnn_weights_free(e, &l->w_fwd);
     engine_dnn_weights_free(e, &l->w_bwd);
     engine_dnn_weights_free(e, &l->w_folded);
@@ -205,9 +207,7 @@ static void weight_gradients(engine *e, const node *n, linear *l, const float *x
     engine_dnn_bind(c, DNNL_ARG_DIFF_WEIGHTS, dw);
     if (!n->d.conv.batch_norm) engine_dnn_bind(c, DNNL_ARG_DIFF_BIAS, db);
     engine_dnn_run(e, c);
-    engine_dnn_bind(&l->collect, DNNL_ARG_FROM, dw);
-    engine_dnn_bind(&l->collect, DNNL_ARG_TO, n->d.conv.p.weight_updates);
-    engine_dnn_run(e, &l->collect);
+    reorder_unpack_add(&l->collect, n->d.conv.p.weight_updates, dw);
     if (!n->d.conv.batch_norm) engine_cpu_add(n->d.conv.p.bias_updates, db, filters);
 }
 
