@@ -123,6 +123,13 @@ int host_stock_save(const network *net, int end, FILE *f);
 long long host_file_floats(const layer *l, const weights_head *head);
 size_t host_variances_len(const network *net);
 void host_variances(const network *net, float *p, int set);
+/* trailer.c: the whole trailer into f (0, or -1 and errno); are its chunks of this network (0, or
+ * -1 and err; payload NULL: no trailer); loaded, those for after the host's part apart (late). */
+int host_trailer_save(network *net, int resume, FILE *f);
+int host_trailer_check(network *net, const unsigned char *payload, size_t n, int load_flags,
+                       const char *path, char *err);
+void host_trailer_load(network *net, const unsigned char *payload, size_t n, int load_flags,
+                       int late);
 /* weights.c: layers 0 .. end-1 without a trailer, as the host's `partial` writes them. 0, or -1 and
  * err. */
 int host_save_upto(network *net, const char *path, int end, char *err);
