@@ -2,7 +2,7 @@
  *
  * Float32, NHWC: index ((n*h + y)*w + x)*c + channel. Channels are innermost, because the kernels
  * of the perturbation are shared by all channels and oneDNN's NHWC convolutions are the fastest
- * (README, "Speed"). */
+ * (docs/speed.md). */
 #ifndef MP_SHAPE_H
 #define MP_SHAPE_H
 #include <stddef.h>
