@@ -6,26 +6,8 @@
  * so that a second table can keep them on another device. Only src/engine includes this file. */
 #ifndef MP_BACKEND_H
 #define MP_BACKEND_H
+#include "base/error.h"
 #include "engine/engine.h"
-
-typedef enum {
-    NODE_INPUT,
-    NODE_CONV,
-    NODE_CONNECTED,
-    NODE_MAXPOOL,
-    NODE_AVGPOOL,
-    NODE_SHORTCUT,
-    NODE_ROUTE,
-    NODE_UPSAMPLE,
-    NODE_DROPOUT,
-    NODE_DROPBLOCK,
-    NODE_ACTIVATION,
-    NODE_BATCHNORM,
-    NODE_PERTURB,
-    NODE_SOFTMAX,
-    NODE_FOREIGN,
-    NODE_KINDS
-} node_kind;
 
 /* Floats that only grow: going back to a smaller batch keeps the pages. */
 typedef struct {
@@ -42,31 +24,7 @@ typedef struct {
 typedef struct node {
     node_kind kind;
     int id, n_in, *in;
-    union {
-        engine_conv conv; /* conv; connected (filters = outputs); batchnorm (p only) */
-        struct {
-            int size, stride, padding;
-        } pool;
-        struct {
-            int stride;
-            float scale;
-        } up;
-        struct {
-            float temperature;
-            int noloss;
-        } softmax;
-        engine_perturb perturb;
-        act_kind act; /* activation */
-        struct {
-            act_kind act;
-            float alpha, beta;
-        } sum; /* shortcut */
-        struct {
-            float probability, block_rel;
-            int block;
-        } drop;       /* dropout, dropblock */
-        shape4 fixed; /* input, foreign; n unused */
-    } d;
+    engine_op d;
     shape4 s;
     size_t
         inputs; /* connected: values per image that its weights were made for; 0: not known yet */
@@ -78,15 +36,22 @@ typedef struct node {
     float *shown; /* what engine_output made, where the output itself is not the caller's to read */
 } node;
 
+/* Of one kind, all in one file of its back end. The shape rule stands in the CPU's alone. */
 typedef struct {
+    /* n->s from the shapes of its inputs; -1 and a sentence. NULL: as the first input. */
+    int (*shape)(const engine *e, node *n, char *err);
     /* After shapes and outputs are set: make what running needs. Once per new shape, free before
-     * it. */
+     * it. NULL: nothing. */
     void (*plan)(engine *e, node *n);
     void (*forward)(engine *e, node *n, const engine_mode *m);
-    void (*backward)(engine *e, node *n,
-                     const engine_mode *m); /* n->delta is there; given back afterwards */
+    /* n->delta is there; given back afterwards. */
+    void (*backward)(engine *e, node *n, const engine_mode *m);
     void (*free)(engine *e, node *n);
 } node_ops;
+
+#define NODE_OPS(KIND, name) extern const node_ops engine_cpu_##name, engine_cuda_##name;
+ENGINE_NODES(NODE_OPS)
+#undef NODE_OPS
 
 typedef struct {
     /* e->own; NULL where there is nothing to open. */
@@ -111,7 +76,7 @@ typedef struct {
     const float *(*output)(engine *e, node *n);
     void (*step_begin)(engine *e, uint64_t kind); /* NULL: steps are nothing special */
     void (*step_end)(engine *e);
-    node_ops node[NODE_KINDS]; /* input and foreign: all NULL */
+    const node_ops *node[NODE_KINDS]; /* input and foreign: NULL */
 } backend;
 
 struct engine {
@@ -155,8 +120,6 @@ void engine_deltas_free(engine *e);
 /* One sentence on stderr, exit 1. */
 _Noreturn void engine_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Output shape of n from its inputs' shapes; -1 and a sentence. (plan.c) */
-int engine_node_shape(const engine *e, node *n, char *err, size_t err_len);
 /* The side of a dropblock node's squares, 1 .. the shorter side of the map. */
 int engine_dropblock_size(const node *n);
 /* What a pass of this mode asks of ops/perturb.h; eps is the caller's. */

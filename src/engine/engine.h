@@ -30,13 +30,6 @@ typedef struct {
 } engine_params;
 
 typedef struct {
-    int filters, size, stride, pad, groups; /* pad in pixels on each side, as Darknet's l.pad */
-    int batch_norm;
-    act_kind activation;
-    engine_params p;
-} engine_conv;
-
-typedef struct {
     const float *phi;                  /* PHI_LEN, shared by all nodes of all networks */
     double *dphi;                      /* PHI_LEN, (+=) MINUS the gradient, as every update here */
     float *running_mean, *running_var; /* (C,4) */
@@ -76,31 +69,60 @@ int engine_on_gpu(void);  /* 1: networks of this process run on a device */
 engine *engine_new(void);
 void engine_free(engine *e);
 
-/* Each returns the number of the new node. */
-int engine_add_input(engine *e, int h, int w, int c);
-int engine_add_conv(engine *e, int in, const engine_conv *d);
-int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a,
-                         const engine_params *p);
-int engine_add_maxpool(engine *e, int in, int size, int stride,
-                       int padding);       /* Darknet's total padding */
-int engine_add_avgpool(engine *e, int in); /* global */
-/* out = act(alpha * in + beta * from); where shapes differ, as Darknet does: min of the channels,
- * strided sampling or spreading, and where the two do not meet act(in). */
-int engine_add_shortcut(engine *e, int in, int from, float alpha, float beta, act_kind a);
-int engine_add_route(engine *e, const int *ins, int n);              /* concatenates channels */
-int engine_add_upsample(engine *e, int in, int stride, float scale); /* nearest */
-int engine_add_dropout(engine *e, int in, float probability);
-/* DropBlock: blocks of block x block pixels, or, where block_rel > 0, of that share of the map's
- * shorter side. */
-int engine_add_dropblock(engine *e, int in, float probability, int block, float block_rel);
-int engine_add_activation(engine *e, int in, act_kind a);
-int engine_add_batchnorm(engine *e, int in, const engine_params *p); /* standalone [batchnorm] */
-int engine_add_perturb(engine *e, int in, const engine_perturb *d);
-/* Softmax over the channels of a 1x1 map; with truth set, delta = truth - p (cross-entropy). */
-int engine_add_softmax(engine *e, int in, float temperature, int noloss);
-/* A layer run by somebody else: reads `ins`, its output and its inputs' deltas are carried by
- * import/export below. */
-int engine_add_foreign(engine *e, const int *ins, int n, int h, int w, int c);
+/* The kinds of nodes, a row each: NODE_KIND; the name of its file in engine/cpu, which holds its
+ * shape rule, forward and backward pass together, and in engine/cuda. */
+#define ENGINE_NODES(ROW)       \
+    ROW(CONV, conv)             \
+    ROW(CONNECTED, connected)   \
+    ROW(MAXPOOL, maxpool)       \
+    ROW(AVGPOOL, avgpool)       \
+    ROW(SHORTCUT, shortcut)     \
+    ROW(ROUTE, route)           \
+    ROW(UPSAMPLE, upsample)     \
+    ROW(DROPOUT, dropout)       \
+    ROW(DROPBLOCK, dropblock)   \
+    ROW(ACTIVATION, activation) \
+    ROW(BATCHNORM, batchnorm)   \
+    ROW(PERTURB, perturb)       \
+    ROW(SOFTMAX, softmax)
+
+#define ENGINE_NODE_ID(KIND, name) NODE_##KIND,
+typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS } node_kind;
+#undef ENGINE_NODE_ID
+
+/* What a node is like. Each kind reads the fields named here, and nothing else:
+ *   input, foreign   fixed (n unused). Foreign: a layer run by somebody else, whose output and
+ *                    inputs' deltas are carried by import and export below
+ *   conv             filters, size, stride, pad (pixels on each side), groups, batch_norm,
+ *                    activation, p
+ *   connected        filters (its outputs), batch_norm, activation, p
+ *   maxpool          size, stride, pad (Darknet's total padding)
+ *   avgpool          nothing: it is global
+ *   shortcut         in two nodes: activation(alpha * first + beta * second). Where shapes differ,
+ *                    as Darknet does: min of the channels, strided sampling or spreading, and where
+ *                    the two do not meet activation(first)
+ *   route            nothing: it joins the channels of its inputs
+ *   upsample         stride (nearest), scale
+ *   dropout          probability
+ *   dropblock        probability; block: squares of so many pixels, or, where block_rel > 0, of
+ *                    that share of the map's shorter side
+ *   activation       activation
+ *   batchnorm        p (standalone [batchnorm])
+ *   perturb          perturb
+ *   softmax          temperature, noloss: over the channels of a 1x1 map; with truth set, delta =
+ *                    truth - p (cross-entropy) */
+typedef struct {
+    int filters, size, stride, pad, groups, batch_norm;
+    act_kind activation;
+    engine_params p;
+    float scale, alpha, beta, temperature, probability, block_rel;
+    int block, noloss;
+    engine_perturb perturb;
+    shape4 fixed;
+} engine_op;
+
+/* Adds a node that reads the nodes ins[0 .. n-1] and returns its number. */
+int engine_add(engine *e, node_kind kind, const int *ins, int n, const engine_op *op);
 /* A foreign layer's output shape has changed (the host resized it): call before engine_plan. */
 void engine_set_foreign(engine *e, int node, int h, int w, int c);
 

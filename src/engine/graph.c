@@ -47,10 +47,15 @@ engine *engine_new(void) {
     return e;
 }
 
+static const node_ops *ops_of(const engine *e, const node *n) {
+    static const node_ops none; /* of input and foreign */
+    return e->b->node[n->kind] ? e->b->node[n->kind] : &none;
+}
+
 static void unplan(engine *e) {
     for (int i = 0; i < e->n; i++) {
         node *n = &e->nodes[i];
-        if (n->state && e->b->node[n->kind].free) e->b->node[n->kind].free(e, n);
+        if (n->state && ops_of(e, n)->free) ops_of(e, n)->free(e, n);
         n->state = NULL;
     }
     e->planned = 0;
@@ -73,7 +78,7 @@ void engine_free(engine *e) {
     free(e);
 }
 
-static node *add(engine *e, node_kind kind, const int *ins, int n_in) {
+int engine_add(engine *e, node_kind kind, const int *ins, int n_in, const engine_op *op) {
     unplan(e);
     if (e->n == e->cap) {
         int cap = e->cap ? 2 * e->cap : 32;
@@ -83,7 +88,7 @@ static node *add(engine *e, node_kind kind, const int *ins, int n_in) {
         e->cap = cap;
     }
     node *n = &e->nodes[e->n];
-    *n = (node){.kind = kind, .id = e->n, .n_in = n_in};
+    *n = (node){.kind = kind, .id = e->n, .n_in = n_in, .d = *op};
     n->in = malloc((size_t)(n_in + 1) * sizeof *n->in);
     if (!n->in) engine_die("out of memory for a network");
     for (int i = 0; i < n_in; i++) {
@@ -91,116 +96,7 @@ static node *add(engine *e, node_kind kind, const int *ins, int n_in) {
         n->in[i] = ins[i];
     }
     assert((kind == NODE_INPUT) == (e->n == 0));
-    e->n++;
-    return n;
-}
-
-int engine_add_input(engine *e, int h, int w, int c) {
-    node *n = add(e, NODE_INPUT, NULL, 0);
-    n->d.fixed = (shape4){0, h, w, c};
-    return n->id;
-}
-
-int engine_add_conv(engine *e, int in, const engine_conv *d) {
-    assert(d->filters > 0 && d->size > 0 && d->stride > 0 && d->pad >= 0 && d->groups > 0);
-    node *n = add(e, NODE_CONV, &in, 1);
-    n->d.conv = *d;
-    return n->id;
-}
-
-int engine_add_connected(engine *e, int in, int outputs, int batch_norm, act_kind a,
-                         const engine_params *p) {
-    assert(outputs > 0);
-    node *n = add(e, NODE_CONNECTED, &in, 1);
-    n->d.conv = (engine_conv){.filters = outputs,
-                              .size = 1,
-                              .stride = 1,
-                              .groups = 1,
-                              .batch_norm = batch_norm,
-                              .activation = a,
-                              .p = *p};
-    return n->id;
-}
-
-int engine_add_maxpool(engine *e, int in, int size, int stride, int padding) {
-    assert(size > 0 && stride > 0 && padding >= 0);
-    node *n = add(e, NODE_MAXPOOL, &in, 1);
-    n->d.pool.size = size;
-    n->d.pool.stride = stride;
-    n->d.pool.padding = padding;
-    return n->id;
-}
-
-int engine_add_avgpool(engine *e, int in) { return add(e, NODE_AVGPOOL, &in, 1)->id; }
-
-int engine_add_shortcut(engine *e, int in, int from, float alpha, float beta, act_kind a) {
-    node *n = add(e, NODE_SHORTCUT, (int[]){in, from}, 2);
-    n->d.sum.act = a;
-    n->d.sum.alpha = alpha;
-    n->d.sum.beta = beta;
-    return n->id;
-}
-
-int engine_add_route(engine *e, const int *ins, int n) {
-    assert(n > 0);
-    return add(e, NODE_ROUTE, ins, n)->id;
-}
-
-int engine_add_upsample(engine *e, int in, int stride, float scale) {
-    assert(stride > 0);
-    node *n = add(e, NODE_UPSAMPLE, &in, 1);
-    n->d.up.stride = stride;
-    n->d.up.scale = scale;
-    return n->id;
-}
-
-int engine_add_dropout(engine *e, int in, float probability) {
-    assert(probability >= 0 && probability <= 1);
-    node *n = add(e, NODE_DROPOUT, &in, 1);
-    n->d.drop.probability = probability;
-    return n->id;
-}
-
-int engine_add_dropblock(engine *e, int in, float probability, int block, float block_rel) {
-    assert(probability >= 0 && probability <= 1 && (block > 0 || block_rel > 0));
-    node *n = add(e, NODE_DROPBLOCK, &in, 1);
-    n->d.drop.probability = probability;
-    n->d.drop.block = block;
-    n->d.drop.block_rel = block_rel;
-    return n->id;
-}
-
-int engine_add_activation(engine *e, int in, act_kind a) {
-    node *n = add(e, NODE_ACTIVATION, &in, 1);
-    n->d.act = a;
-    return n->id;
-}
-
-int engine_add_batchnorm(engine *e, int in, const engine_params *p) {
-    node *n = add(e, NODE_BATCHNORM, &in, 1);
-    n->d.conv = (engine_conv){.batch_norm = 1, .activation = ACT_LINEAR, .p = *p};
-    return n->id;
-}
-
-int engine_add_perturb(engine *e, int in, const engine_perturb *d) {
-    assert(d->phi && d->running_mean && d->running_var && d->c_norm > 0 && d->h_norm > 0);
-    node *n = add(e, NODE_PERTURB, &in, 1);
-    n->d.perturb = *d;
-    return n->id;
-}
-
-int engine_add_softmax(engine *e, int in, float temperature, int noloss) {
-    assert(temperature > 0);
-    node *n = add(e, NODE_SOFTMAX, &in, 1);
-    n->d.softmax.temperature = temperature;
-    n->d.softmax.noloss = noloss;
-    return n->id;
-}
-
-int engine_add_foreign(engine *e, const int *ins, int n_in, int h, int w, int c) {
-    node *n = add(e, NODE_FOREIGN, ins, n_in);
-    n->d.fixed = (shape4){0, h, w, c};
-    return n->id;
+    return e->n++;
 }
 
 void engine_set_foreign(engine *e, int i, int h, int w, int c) {
@@ -218,7 +114,17 @@ shape4 engine_shape(const engine *e, int i) {
 
 int engine_nodes(const engine *e) { return e->n; }
 
+static int set_shape(const engine *e, node *n, shape4 input, char *err) {
+    const node_ops *ops = engine_cpu.node[n->kind];
+    if (n->kind == NODE_FOREIGN)
+        n->s = (shape4){input.n, n->d.fixed.h, n->d.fixed.w, n->d.fixed.c};
+    else
+        n->s = n->n_in > 0 ? e->nodes[n->in[0]].s : input;
+    return ops && ops->shape ? ops->shape(e, n, err) : 0;
+}
+
 int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len) {
+    char why[ERR_LEN];
     assert(e->n > 0 && batch > 0);
     shape4 in = e->nodes[0].s;
     if (e->planned && in.n == batch && in.h == h && in.w == w && (e->training || !training))
@@ -226,8 +132,10 @@ int engine_plan(engine *e, int batch, int h, int w, int training, char *err, siz
     unplan(e);
     for (int i = 0; i < e->n; i++) {
         node *n = &e->nodes[i];
-        n->s = (shape4){batch, h, w, n->d.fixed.c};
-        if (i > 0 && engine_node_shape(e, n, err, err_len)) return -1;
+        if (set_shape(e, n, (shape4){batch, h, w, e->nodes[0].d.fixed.c}, why)) {
+            snprintf(err, err_len, "%s", why);
+            return -1;
+        }
         if (n->s.h < 1 || n->s.w < 1 || n->s.c < 1) {
             snprintf(err, err_len,
                      "node %d: output of %dx%dx%d is empty; a picture of %dx%d is too small for it",
@@ -242,7 +150,8 @@ int engine_plan(engine *e, int batch, int h, int w, int training, char *err, siz
         engine_need(e, &n->y, shape_len(n->s));
     }
     for (int i = 0; i < e->n; i++) {
-        if (e->b->node[e->nodes[i].kind].plan) e->b->node[e->nodes[i].kind].plan(e, &e->nodes[i]);
+        node *n = &e->nodes[i];
+        if (ops_of(e, n)->plan) ops_of(e, n)->plan(e, n);
     }
     e->planned = 1;
     return 0;
@@ -281,7 +190,7 @@ double engine_squares(engine *e, const engine_span *a, int n) { return e->b->squ
 void engine_forward(engine *e, int i, const engine_mode *m) {
     assert(e->planned && i >= 0 && i < e->n && (e->training || !m->keep));
     node *n = &e->nodes[i];
-    if (e->b->node[n->kind].forward) e->b->node[n->kind].forward(e, n, m);
+    if (ops_of(e, n)->forward) ops_of(e, n)->forward(e, n, m);
 }
 
 /* A delta that nobody has written is zero, and everything it leads to is zero too. One that was
@@ -290,8 +199,8 @@ void engine_forward(engine *e, int i, const engine_mode *m) {
 void engine_backward(engine *e, int i, const engine_mode *m) {
     assert(e->planned && e->training && m->keep && i >= 0 && i < e->n);
     node *n = &e->nodes[i];
-    if (!n->delta || !e->b->node[n->kind].backward) return;
-    e->b->node[n->kind].backward(e, n, m);
+    if (!n->delta || !ops_of(e, n)->backward) return;
+    ops_of(e, n)->backward(e, n, m);
     engine_delta_release(e, n);
 }
 

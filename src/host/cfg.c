@@ -379,10 +379,8 @@ int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
 }
 
 int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out) {
-    int i = 1;
-    for (int at = 0; i < c->n; i++)
-        if (!is(c, i, "meta_shared") && at++ == layer) break;
-    if (i == c->n || !is(c, i, "dropout") || cfg_get_num(c, i, "dropblock", 0) == 0) return 0;
+    int i = cfg_section_of(c, layer);
+    if (!is(c, i, "dropout") || cfg_get_num(c, i, "dropblock", 0) == 0) return 0;
     *out = (cfg_dropblock){(int)cfg_get_num(c, i, "dropblock_size_abs", 7),
                            (float)cfg_get_num(c, i, "dropblock_size_rel", 0)};
     return 1;

@@ -10,26 +10,10 @@
  * default. */
 static const char given[] = "# no activation= was given: logistic";
 
-static cfg_section_id id_of(const cfg_file *c, int section) {
-    return cfg_kind_find(c->sections[section].type)->id;
-}
+static cfg_section_id id_of(const cfg_file *c, int section) { return cfg_kind_at(c, section)->id; }
 
-/* The layer's activation, with the host's default; NULL: it has none. */
-static const char *activation_of(const cfg_file *c, int section) {
-    const char *a = cfg_get(c, section, "activation");
-    switch (id_of(c, section)) {
-    case CFG_S_CONVOLUTIONAL:
-    case CFG_S_DECONVOLUTIONAL:
-    case CFG_S_CONNECTED:
-    case CFG_S_LOCAL: return a ? a : "logistic";
-    case CFG_S_SHORTCUT: return a ? a : "linear";
-    default: return NULL;
-    }
-}
-
-static int is_head(cfg_section_id id) {
-    return id == CFG_S_YOLO || id == CFG_S_REGION || id == CFG_S_DETECTION || id == CFG_S_ISEG ||
-           id == CFG_S_SOFTMAX || id == CFG_S_LOGISTIC || id == CFG_S_L2NORM || id == CFG_S_COST;
+static int has(const cfg_file *c, int section, int flag) {
+    return (cfg_kind_at(c, section)->flags & flag) != 0;
 }
 
 /* ---- which layers
@@ -48,7 +32,7 @@ static void choose_kind(const cfg_file *c, int residual, int conv, char *chosen)
         if (residual && id == CFG_S_SHORTCUT) chosen[i] = 1;
         if (!conv || id != CFG_S_CONVOLUTIONAL) continue;
         chosen[i] = norm ? cfg_get_num(c, i, "batch_normalize", 0) != 0
-                         : strcmp(activation_of(c, i), "linear") != 0;
+                         : strcmp(cfg_activation(c, i), "linear") != 0;
     }
 }
 
@@ -67,10 +51,10 @@ static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *wher
         if (i == c->n)
             return cfg_fail(err, c, 0, "-where %.100s: there is no layer %ld, only 0 to %d", where,
                             v, cfg_layer_count(c) - 1);
-        if (is_head(id_of(c, i)) || id_of(c, i) == CFG_S_ACTIVATION)
+        if (has(c, i, KIND_HEAD) || id_of(c, i) == CFG_S_ACTIVATION)
             return cfg_fail(err, c, c->sections[i].line, "layer %ld is [%s]: %s", v,
                             c->sections[i].type,
-                            is_head(id_of(c, i))
+                            has(c, i, KIND_HEAD)
                                 ? "outputs and losses are not perturbed"
                                 : "perturb the layer before it, which the activation then follows");
         chosen[i] = 1;
@@ -102,7 +86,7 @@ static int choose(const cfg_file *c, const cfg_edit *e, const char *where, char 
 
 static void attach_layer(cfg_edit *e, int i) {
     const cfg_file *c = cfg_edit_cfg(e);
-    const char *a = activation_of(c, i);
+    const char *a = cfg_activation(c, i);
     char text[128];
     snprintf(text, sizeof text, "%s\nactivation=linear\n", given);
     if (a && strcmp(a, "linear")) {
@@ -121,7 +105,7 @@ static int attachable(const cfg_file *c, char *err) {
         if (id == CFG_S_PERTURB || id == CFG_S_META_SHARED)
             return cfg_fail(err, c, c->sections[i].line, "[%s] is there already; detach first",
                             c->sections[i].type);
-        if (id == CFG_S_RNN || id == CFG_S_GRU || id == CFG_S_LSTM || id == CFG_S_CRNN)
+        if (has(c, i, KIND_RECURRENT))
             return cfg_fail(err, c, c->sections[i].line,
                             "[%s]: recurrent networks cannot be perturbed", c->sections[i].type);
     }
@@ -196,14 +180,14 @@ static int detach_layer(cfg_edit *e, int p, char *err) {
     cfg_edit_drop(e, p);
     if (!a || !strcmp(a, "linear")) return 0;
     const char *before = cfg_get(c, i, "activation");
-    if (activation_of(c, i) && before && !strcmp(before, "linear")) {
+    if (cfg_activation(c, i) && before && !strcmp(before, "linear")) {
         restore(e, i, a);
         return 0;
     }
     return cfg_fail(
         err, c, c->sections[p].line,
         "[perturb] activation=%s cannot go back: the [%s] before it %s", a, c->sections[i].type,
-        activation_of(c, i) ? "must say activation=linear" : "has no activation of its own");
+        cfg_activation(c, i) ? "must say activation=linear" : "has no activation of its own");
 }
 
 static char *detach(cfg_edit *e, int *count, char *err) {

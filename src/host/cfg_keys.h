@@ -6,6 +6,7 @@
 #ifndef MP_CFG_KEYS_H
 #define MP_CFG_KEYS_H
 #include "host/cfg.h"
+#include "host/kinds.h"
 
 typedef enum { CFG_INT, CFG_FLOAT, CFG_INTS, CFG_FLOATS, CFG_ENUM, CFG_STR } cfg_key_kind;
 
@@ -28,52 +29,31 @@ typedef struct {
     const char *const *words; /* CFG_ENUM: ends with NULL */
 } cfg_key;
 
-typedef enum {
-    CFG_S_NET,
-    CFG_S_CONVOLUTIONAL,
-    CFG_S_DECONVOLUTIONAL,
-    CFG_S_CONNECTED,
-    CFG_S_LOCAL,
-    CFG_S_MAXPOOL,
-    CFG_S_AVGPOOL,
-    CFG_S_SHORTCUT,
-    CFG_S_ROUTE,
-    CFG_S_UPSAMPLE,
-    CFG_S_REORG,
-    CFG_S_CROP,
-    CFG_S_DROPOUT,
-    CFG_S_SOFTMAX,
-    CFG_S_COST,
-    CFG_S_ACTIVATION,
-    CFG_S_BATCHNORM,
-    CFG_S_NORMALIZATION,
-    CFG_S_LOGISTIC,
-    CFG_S_L2NORM,
-    CFG_S_YOLO,
-    CFG_S_REGION,
-    CFG_S_DETECTION,
-    CFG_S_ISEG,
-    CFG_S_RNN,
-    CFG_S_GRU,
-    CFG_S_LSTM,
-    CFG_S_CRNN,
-    CFG_S_PERTURB,
-    CFG_S_META_SHARED,
-    CFG_S_COUNT
-} cfg_section_id;
+#define CFG_SECTION_ID(ID, ...) CFG_S_##ID,
+typedef enum { HOST_KINDS(CFG_SECTION_ID) CFG_S_COUNT } cfg_section_id;
+#undef CFG_SECTION_ID
 
+struct cfg_walk;
 typedef struct {
     const char *name, *alias; /* alias NULL: none */
     cfg_section_id id;
-    const cfg_key *keys; /* ends with name NULL */
-    int layer_keys;      /* takes the keys that every layer of the host has */
-    int picture;         /* its input must have width, height and channels */
+    const cfg_key *keys;              /* ends with name NULL */
+    int flags;                        /* of kinds.h */
+    const char *activation;           /* without activation=; NULL: it has none */
+    int (*shape)(struct cfg_walk *x); /* see cfg_walk.h */
 } cfg_kind;
 
 extern const char *const cfg_noises[]; /* the words of noise=, by perturb_kind; ends with NULL */
 
-const cfg_kind *cfg_kind_of(cfg_section_id id);
+extern const cfg_kind cfg_kinds[CFG_S_COUNT];
+extern const cfg_key cfg_layer_keys[]; /* of every layer of the host */
+extern const char *const cfg_fork_words[], *const cfg_fork_sections[]; /* end with NULL */
 const cfg_kind *cfg_kind_find(const char *name); /* name or alias; NULL: none */
+/* The kind of a section of a checked cfg; its activation, with the default; NULL: it has none. */
+const cfg_kind *cfg_kind_at(const cfg_file *c, int section);
+const char *cfg_activation(const cfg_file *c, int section);
+/* The section of a layer, as the host counts layers; 0: there is none. */
+int cfg_section_of(const cfg_file *c, int layer);
 const cfg_key *cfg_key_at(const cfg_kind *k,
                           int i); /* its own, then those of every layer; NULL: no more */
 const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
@@ -102,7 +82,7 @@ int cfg_check_all(const cfg_file *c, FILE *out);
 size_t cfg_comment(const char *s, size_t len);
 /* Numbers of a checked list; returns how many there are and stores up to max. */
 int cfg_list(const char *val, double *out, int max);
-/* ---- shared by cfg_check.c and cfg_check_net.c ---- */
+/* ---- shared by cfg_check.c, cfg_shape.c and cfg_check_net.c ---- */
 
 /* Where a key stands, for messages; the section's own line if it is not given. */
 int cfg_key_line(const cfg_file *c, int sec, const char *key);

@@ -1,6 +1,7 @@
 /* cfg_memory.c - see cfg_memory.h. What the host and the engine allocate, layer by layer, from the
  * cfg alone; held against measured peaks by tests/host/memory.sh. */
 #include "host/cfg_memory.h"
+#include "host/cfg_keys.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,37 +16,22 @@ void cfg_memory_limit(double bytes) { told_limit = bytes; }
 
 static int is(const cfg_layer *l, const char *type) { return !strcmp(l->type, type); }
 
-/* The host's own code runs it and keeps its outputs: those of the layer before it are carried to
- * the host too. */
-static int stays_with_host(const cfg_layer *l) {
-    static const char *const ours[] = {"convolutional", "connected",  "batchnorm", "maxpool",
-                                       "avgpool",       "shortcut",   "route",     "upsample",
-                                       "dropout",       "activation", "softmax",   "perturb"};
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (is(l, ours[i])) return 0;
-    return 1;
-}
-
-static int section_of(const cfg_file *c, int layer) {
-    for (int i = 1; i < c->n; i++)
-        if (strcmp(c->sections[i].type, "meta_shared") && layer-- == 0) return i;
-    return 0;
-}
-
 typedef struct {
     double resident, kept, address, deltas, floats, workspace;
 } sums; /* kept: for the way back */
 
 /* outputs: bytes of the layer's outputs, of the whole mini-batch. */
 static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, double outputs) {
-    int sec = section_of(c, i),
+    int sec = cfg_section_of(c, i),
         weights = is(l, "convolutional") || is(l, "connected") || is(l, "deconvolutional");
     int norm = weights && cfg_get_num(c, sec, "batch_normalize", 0) != 0;
     s->resident += outputs;
     s->kept += outputs * (norm || is(l, "maxpool") ? 1 : is(l, "perturb") ? 1.25 : 0);
     s->address += outputs * (2 + 2 * norm + is(l, "maxpool") +
                              is(l, "dropout")); /* outputs, deltas, and more of the host */
-    if (stays_with_host(l)) s->resident += outputs * (2 + 2 * (i > 0));
+    /* The host's own code runs it and keeps its outputs: those of the layer before it are carried
+     * to the host too. */
+    if (!(cfg_kind_at(c, sec)->flags & KIND_OURS)) s->resident += outputs * (2 + 2 * (i > 0));
     if (outputs > s->deltas) s->deltas = outputs;
     if (l->floats > 0) s->floats += (double)l->floats;
     double size = cfg_get_num(c, sec, "size", 1), patch = (double)l->w * l->h * size * size;

@@ -36,7 +36,7 @@ static size_t walk(host_net *h, const network *net, visit v, float rate) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         host_tensor t[3];
-        if (h->layers[i].stock || !host_tensors(l, t)) continue;
+        if (!host_tensors(&h->layers[i], l, t)) continue;
         for (int k = 0; k < 3; k++) VISIT(t[k].w, t[k].n);
         VISIT(l->rolling_mean, t[2].n); /* scales are there if and only if these are */
         VISIT(l->rolling_variance, t[2].n);

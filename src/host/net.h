@@ -29,7 +29,9 @@ network *host_open_alone(const cfg_file *c, const char *weights, char *err);
 /* The attached state, or NULL where the host runs the network alone. */
 host_net *host_of(const network *net);
 engine *host_engine(host_net *h);
-int host_node(const host_net *h, int layer); /* engine node of a layer */
+int host_node(const host_net *h, int layer); /* engine node of a layer; of -1: the input */
+/* Of the layer's kind, as `bench` sums up its time. */
+const char *host_layer_name(const cfg_file *c, int layer, int batch_norm);
 
 /* Initial weights from a seed instead of the host's rand(): conv Kaiming normal, fan out (before a
  * head: fan in); connected uniform

@@ -1,13 +1,15 @@
 /* net_internal.h - what the files of the border share; not for other rooms. */
 #ifndef MP_NET_INTERNAL_H
 #define MP_NET_INTERNAL_H
+#include "host/cfg_keys.h"
 #include "host/net.h"
 #include "host/weights_file.h"
 
 typedef struct host_yolo host_yolo;
-
+struct host_kind;
 typedef struct {
     host_net *of;
+    const struct host_kind *kind;
     int node;         /* of the engine */
     int stock;        /* the host's own code runs this layer */
     int reads_host;   /* the next layer is stock: our output must reach the host's buffer, its delta
@@ -57,14 +59,46 @@ struct host_net {
     int file_version[3];
 };
 
+/* A layer on its way into the engine: its place in the network and in the cfg, and the node that it
+ * reads. */
+typedef struct {
+    host_net *h;
+    network *net;
+    const cfg_file *c;
+    const layer *l;
+    const cfg_perturb *perturb; /* NULL: it is none */
+    int i, section, in;
+    char *err; /* says at first that there is no memory */
+} host_place;
+
+/* Numbers of a layer's weights and of its biases, of which batch norm has as many scales. */
+typedef struct {
+    size_t weights, n;
+    int batch_norm;
+} host_sizes;
+
+/* The second half of a row of kinds.h. */
+typedef struct host_kind {
+    int (*attach)(const host_place *p); /* the new node's number; -1 and p->err */
+    /* 0, or -1: it cannot, and then for no size. really: do it, else only tell. */
+    int (*resize)(network *net, int i, int w, int h, int really);
+    host_sizes (*sizes)(const layer *l);
+} host_kind;
+const host_kind *host_kind_of(const cfg_file *c, int section);
+
+/* The host goes on running it. */
+int host_add_foreign(const host_place *p);
+/* Shape of a layer's output as the host sees it; types without a picture give a vector. */
+void host_shape(const layer *l, int *h, int *w, int *c);
+
 /* Trainable arrays of a layer as the host holds them: weights, biases, scales. Unused ones have n
- * == 0. */
+ * == 0. Returns 0 if the engine trains none. */
 typedef struct {
     float *w, *update;
     size_t n;
     int is_weight;
 } host_tensor;
-int host_tensors(const layer *l, host_tensor out[3]);
+int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]);
 
 int host_attach(network *net, const cfg_file *c, char *err);
 void host_release(host_net *h);

@@ -1,4 +1,5 @@
 /* run.c - what the host calls in place of its own forward, backward and update. */
+#include "engine/mode.h"
 #include "host/net_internal.h"
 #include "ops/optim.h"
 #include <math.h>
@@ -14,7 +15,7 @@ host_net *host_of(const network *net) {
 
 host_progress *host_progress_of(host_net *h) { return &h->progress; }
 engine *host_engine(host_net *h) { return h->e; }
-int host_node(const host_net *h, int layer) { return h->layers[layer].node; }
+int host_node(const host_net *h, int layer) { return layer < 0 ? 0 : h->layers[layer].node; }
 float *host_phi(host_net *h) { return h->phi; }
 double *host_phi_update(host_net *h) { return h->dphi; }
 
@@ -56,19 +57,14 @@ float host_annealing(const host_net *h, const network *net) {
  * backward may follow. */
 static engine_mode mode_of_host(const host_net *h, const network *net) {
     int train = net->train != 0;
-    return (engine_mode){
-        .keep = train || net->truth || net->delta,
-        .bn_batch = train,
-        .perturb_batch = train,
-        .dropout = train,
-        .dropblock = ramp(net, (float)net->max_batches), /* the paper's schedule */
-        .noise = train ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
-        .theta_grads = train,
-        .phi_grads = train && h->shared.train,
-        .t = train ? host_annealing(h, net) : h->t_infer,
-        .seed = h->seed,
-        .draw = *net->seen,
-    };
+    engine_mode m = train ? mode_training(host_annealing(h, net), h->seed, *net->seen)
+                          : mode_one_pass(h->t_infer);
+    m.keep = train || net->truth || net->delta;
+    m.dropblock = ramp(net, (float)net->max_batches); /* the paper's schedule */
+    m.phi_grads = train && h->shared.train;
+    m.seed = h->seed;
+    m.draw = *net->seen;
+    return m;
 }
 
 /* Can a step be run without anybody looking at it before its end? */
@@ -213,24 +209,13 @@ void host_run_backward(layer l, network net) {
     }
 }
 
-int host_tensors(const layer *l, host_tensor out[3]) {
+int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]) {
     memset(out, 0, 3 * sizeof *out);
-    size_t w = 0, n = 0;
-    if (l->type == CONVOLUTIONAL) {
-        w = (size_t)l->nweights;
-        n = (size_t)l->n;
-    } else if (l->type == CONNECTED) {
-        w = (size_t)l->inputs * (size_t)l->outputs;
-        n = (size_t)l->outputs;
-    } else if (l->type == BATCHNORM) {
-        n = (size_t)l->out_c;
-    } else {
-        return 0;
-    }
-    out[0] = (host_tensor){l->weights, l->weight_updates, w, 1};
-    out[1] = (host_tensor){l->biases, l->bias_updates, n, 0};
-    if (l->batch_normalize || l->type == BATCHNORM)
-        out[2] = (host_tensor){l->scales, l->scale_updates, n, 0};
+    if (hl->stock || !hl->kind->sizes) return 0;
+    host_sizes s = hl->kind->sizes(l);
+    out[0] = (host_tensor){l->weights, l->weight_updates, s.weights, 1};
+    out[1] = (host_tensor){l->biases, l->bias_updates, s.n, 0};
+    if (s.batch_norm) out[2] = (host_tensor){l->scales, l->scale_updates, s.n, 0};
     return 1;
 }
 
@@ -245,7 +230,7 @@ double host_updates_squared(const network *net) {
         exit(1);
     }
     for (int i = 0; i < net->n; i++) {
-        if (h->layers[i].stock || !host_tensors(&net->layers[i], t)) continue;
+        if (!host_tensors(&h->layers[i], &net->layers[i], t)) continue;
         for (int k = 0; k < 3; k++)
             if (t[k].n) a[n++] = (engine_span){t[k].update, t[k].n};
     }
@@ -286,7 +271,7 @@ void host_run_update(layer l, update_args a) {
     host_tensor t[3];
     h->stepped = 1;
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
-    if (!host_tensors(&l, t)) return;
+    if (!host_tensors(hl, &l, t)) return;
     float rate = a.learning_rate * l.learning_rate_scale;
     if (a.adam && moments(hl, t)) {
         fprintf(stderr, "metaperturb: not enough memory for Adam's moments of layer %d\n", i);

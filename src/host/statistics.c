@@ -11,14 +11,11 @@
 static size_t array(const host_net *h, const network *net, int k, float **p) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
-        int has = l->type == BATCHNORM ||
-                  ((l->type == CONVOLUTIONAL || l->type == CONNECTED) && l->batch_normalize);
-        if (!has || h->layers[i].stock) continue;
+        const host_layer *hl = &h->layers[i];
+        if (hl->stock || !hl->kind->sizes || !hl->kind->sizes(l).batch_norm) continue;
         if (k < 2) {
             *p = k ? l->rolling_variance : l->rolling_mean;
-            return (size_t)(l->type == CONVOLUTIONAL ? l->n
-                            : l->type == CONNECTED   ? l->outputs
-                                                     : l->c);
+            return hl->kind->sizes(l).n;
         }
         k -= 2;
     }

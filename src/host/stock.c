@@ -11,6 +11,7 @@
  *
  * The fork also stores the biases of a [batchnorm], before all else of the layer. */
 #include "host/net_internal.h"
+#include "ops/batch_norm.h"
 #include <math.h>
 
 typedef struct {
@@ -21,12 +22,12 @@ typedef struct {
 enum { PARTS = 5 };
 
 static float to_host(float u) {
-    double r = sqrt((double)u + 1e-5) - 1e-6;
+    double r = sqrt((double)u + BN_BATCH_EPS) - BN_INFERENCE_EPS;
     return (float)(r * r);
 }
 
 static float to_fork(float v) {
-    double r = sqrt((double)v) + 1e-6, u = r * r - 1e-5;
+    double r = sqrt((double)v) + BN_INFERENCE_EPS, u = r * r - BN_BATCH_EPS;
     return u < 0 ? 0 : (float)u; /* a NaN stays */
 }
 

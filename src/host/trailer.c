@@ -81,7 +81,7 @@ static void move_optimizer(network *net, host_net *h, walk *w) {
     move(w, &adam, sizeof adam);
     for (int i = 0; i < net->n; i++) {
         host_tensor t[3];
-        if (h->layers[i].stock || !host_tensors(&net->layers[i], t)) continue;
+        if (!host_tensors(&h->layers[i], &net->layers[i], t)) continue;
         if (adam)
             move_moments(&h->layers[i], t[0].n + t[1].n + t[2].n, w);
         else

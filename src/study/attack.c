@@ -1,5 +1,6 @@
 /* attack.c - see attack.h */
 #include "train/classifier.h"
+#include "engine/mode.h"
 #include "study/attack.h"
 #include "train/report.h"
 #include <math.h>
@@ -170,11 +171,10 @@ void attack_gradient(network *net, float *X, float *truth, int samples, uint64_t
     size_t classes = (size_t)net->outputs, n = (size_t)net->batch * (size_t)net->inputs;
     float *keep[] = {net->input, net->truth, net->delta};
     int train = net->train;
-    engine_mode m = {.keep = 1,
-                     .noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
-                     .t = host_inference_t(h),
-                     .dropout = samples > 0,
-                     .seed = host_seed_of(h)};
+    engine_mode m = samples > 0 ? mode_samples(host_inference_t(h), host_seed_of(h), draw)
+                                : mode_one_pass(host_inference_t(h));
+    m.keep = 1;
+    m.dropout = samples > 0;
     memset(g, 0, n * sizeof *g);
     memset(loss, 0, (size_t)net->batch * sizeof *loss);
     net->train = 0;

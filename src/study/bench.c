@@ -70,48 +70,21 @@ static share *kind_of(bench *b, const char *name) {
     return &b->kinds[k];
 }
 
-static const char *layer_name(const layer *l) {
-    switch (l->type) {
-    case CONVOLUTIONAL:
-        return l->batch_normalize ? "convolutional with batch norm" : "convolutional";
-    case CONNECTED: return "connected";
-    case MAXPOOL: return "maxpool";
-    case AVGPOOL: return "avgpool";
-    case SHORTCUT: return "shortcut";
-    case ROUTE: return "route";
-    case UPSAMPLE: return "upsample";
-    case BATCHNORM: return "batchnorm";
-    case DROPOUT: return "dropout";
-    case SOFTMAX: return "softmax";
-    case YOLO: return "yolo";
-    case REGION: return "region";
-    default: return "other layers";
-    }
-}
-
 static int watch(bench *b) {
     network *net = b->net;
     timed.layers = calloc((size_t)net->n, sizeof *timed.layers);
-    cfg_perturb *p = calloc((size_t)net->n, sizeof *p);
-    if (!timed.layers || !p) {
-        free(p);
-        return -1;
-    }
-    int np = cfg_get_perturbs(b->cfg, p, net->n);
+    if (!timed.layers) return -1;
     timed.updates = kind_of(b, "update");
-    for (int i = 0, k = 0; i < net->n; i++) {
+    for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
-        int perturbs = k < np && p[k].layer == i;
-        k += perturbs;
         timed.layers[i] = (original){l->forward, l->backward,
-                                     kind_of(b, perturbs ? "perturb" : layer_name(l))};
+                                     kind_of(b, host_layer_name(b->cfg, i, l->batch_normalize))};
         l->forward = timed_forward;
         if (l->backward) l->backward = timed_backward;
         if (!l->update) continue;
         timed.update[l->type] = l->update;
         l->update = timed_update;
     }
-    free(p);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* fold_distill.c - see fold_distill.h */
 #include "tools/fold_distill.h"
+#include "engine/mode.h"
 #include "train/classifier.h"
 #include <math.h>
 
@@ -34,8 +35,9 @@ int fold_distill(network *net, network *plain, const fold_images *im, int steps,
     size_t inputs = (size_t)net->batch * (size_t)net->inputs,
            outputs = (size_t)net->batch * (size_t)net->outputs, seen = *plain->seen;
     float *X = calloc(inputs, sizeof *X), *p = calloc(outputs, sizeof *p);
-    engine_mode m = {.keep = 1, .theta_grads = 1, .t = 1};
+    engine_mode m = mode_one_pass(1);
     int tenth = steps / 10 > 0 ? steps / 10 : 1, bad = !X || !p;
+    m.keep = m.theta_grads = 1;
     if (bad)
         fail(err, "not enough memory to train the folded network");
     else

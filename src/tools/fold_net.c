@@ -1,5 +1,7 @@
 /* fold_net.c - see fold_net.h and fold.h. */
 #include "tools/fold_net.h"
+#include "engine/mode.h"
+#include "ops/batch_norm.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,8 +171,8 @@ static void run(network *net, float *X, const engine_mode *m) {
 int fold_fit(fold_plan *p, network *plain, const fold_images *im, int batches, double step,
              char *err) {
     float *X = batch_room(p->net, err);
-    engine_mode m = {.noise = PERTURB_NOISE_MEAN, .t = host_inference_t(host_of(p->net))};
-    engine_mode own = {.bn_batch = 1, .t = 1}; /* its rolling statistics are not ready yet */
+    engine_mode m = mode_one_pass(host_inference_t(host_of(p->net)));
+    engine_mode own = mode_collect(1); /* its rolling statistics are not ready yet */
     for (int k = 0; X && k < batches; k++) {
         im->fill(im->of, k, X);
         run(p->net, X, &m);
@@ -315,8 +317,8 @@ static void give(layer *l, size_t n, const double *sum, int batches) {
 /* Every filter so that the rolling variance is 1; the outputs stay what they are. */
 static void rescale(layer *l, size_t n, size_t each) {
     for (size_t f = 0; f < n; f++) {
-        float k = (float)((1 + 1e-6) /
-                          (sqrt((double)l->rolling_variance[f]) + 1e-6)); /* the host's formula */
+        float k = (float)((1 + BN_INFERENCE_EPS) / (sqrt((double)l->rolling_variance[f]) +
+                                                    BN_INFERENCE_EPS)); /* the host's formula */
         for (size_t i = 0; i < each; i++) l->weights[f * each + i] *= k;
         l->rolling_mean[f] *= k;
         l->rolling_variance[f] = 1;
@@ -360,7 +362,7 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     double *sum = calloc(len + 1, sizeof *sum), *scratch = calloc(len + 1, sizeof *scratch);
     int bad = !X || !sum || !scratch;
     if (X && bad) fail(err, "not enough memory for the statistics of batch norm");
-    engine_mode m = {.bn_batch = 1, .t = 1};
+    engine_mode m = mode_collect(1);
     if (!bad) take_all(net, scratch);
     for (int k = 0; k < im->batches && !bad; k++) {
         im->fill(im->of, k, X);

@@ -1,6 +1,7 @@
 /* phi_measure.c - see phi_measure.h. alpha and s are read off the perturbation itself: without
  * noise it returns x s, and with eps = 0 and no scale x softplus(alpha). */
 #include "train/classifier.h"
+#include "engine/mode.h"
 #include "tools/phi_measure.h"
 #include "ops/rng.h"
 #include <math.h>
@@ -203,13 +204,9 @@ static int take_maps(view *v, const cfg_perturb *p, phi_map *map) {
 
 static int measure_batch(session *c, const cfg_perturb *p, float *X, int batch, phi_measured *m) {
     network *net = c->net;
-    engine_mode mode = {.keep = 1,
-                        .perturb_batch = 1,
-                        .noise = PERTURB_NOISE_SAMPLE,
-                        .t = 1,
-                        .seed = host_seed_of(c->h),
-                        .draw = (uint64_t)batch};
+    engine_mode mode = mode_samples(1, host_seed_of(c->h), (uint64_t)batch);
     float *input = net->input;
+    mode.keep = mode.perturb_batch = 1;
     host_set_mode(c->h, &mode);
     net->input = X;
     net->train = 0;

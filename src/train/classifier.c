@@ -1,5 +1,6 @@
 /* classifier.c - opening a classifier, and measuring it. */
 #include "train/classifier.h"
+#include "engine/mode.h"
 #include "train/report.h"
 #include <math.h>
 #include <omp.h>
@@ -52,9 +53,9 @@ void classifier_outputs(network *net, float *X, uint64_t batch, int samples, flo
         memcpy(p, network_predict(net, X), n * sizeof(float));
         return;
     }
-    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
-                     .t = host_inference_t(h),
-                     .dropout = samples > 0};
+    engine_mode m = samples > 0 ? mode_samples(host_inference_t(h), 0, 0)
+                                : mode_one_pass(host_inference_t(h));
+    m.dropout = samples > 0;
     memset(p, 0, n * sizeof(float));
     for (int s = 0; s < passes; s++) {
         m.seed = host_seed_of(h);
@@ -75,16 +76,12 @@ int classifier_finite(const network *net, const float *p, const char *path, char
     return bad ? -1 : 0;
 }
 
-/* Batches in the sense of momentum 0.1: 0.9^50 leaves half a percent of what was there before. */
-enum { COLLECT_BATCHES = 50 };
-
 int classifier_collect(network *net, const dataset *s, const augment *a, char *err) {
     host_net *h = host_of(net);
     /* A part of the endless sequence that training does not reach. */
     loader *l = loader_new(s, a, host_seed_of(h), 1ULL << 40, net->batch, 1);
     if (!l) return fail(err, "not enough memory for batches of %d images", net->batch);
-    engine_mode m = {
-        .noise = PERTURB_NOISE_MEAN, .t = host_inference_t(h), .bn_batch = 1, .perturb_batch = 1};
+    engine_mode m = mode_collect(host_inference_t(h));
     host_set_mode(h, &m);
     for (int i = 0; i < COLLECT_BATCHES; i++) network_predict(net, loader_next(l)->X);
     host_set_mode(h, NULL);

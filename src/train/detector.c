@@ -1,4 +1,5 @@
 /* detector.c - opening a detector, running it over pictures, measuring it. */
+#include "engine/mode.h"
 #include "train/detector.h"
 #include "train/report.h"
 #include <math.h>
@@ -88,9 +89,9 @@ int detector_predict(const session *c, const detector_args *a, float *X, uint64_
         network_predict(c->net, X);
         return 0;
     }
-    engine_mode m = {.noise = samples > 0 ? PERTURB_NOISE_SAMPLE : PERTURB_NOISE_MEAN,
-                     .t = host_inference_t(c->h),
-                     .seed = host_seed_of(c->h)};
+    /* Boxes of several passes are averaged cell by cell, without dropout. */
+    engine_mode m = samples > 0 ? mode_samples(host_inference_t(c->h), host_seed_of(c->h), 0)
+                                : mode_one_pass(host_inference_t(c->h));
     float *mean = samples > 0 ? calloc(heads_len(c->net), sizeof *mean) : NULL;
     if (samples > 0 && !mean) return fail(err, "not enough memory to average %d passes", samples);
     for (int s = 0; s < (samples > 0 ? samples : 1); s++) {

@@ -1,5 +1,6 @@
 /* detector_train.c - `detector train`. Writes backup/NAME_last.weights (state to go on from),
  * NAME_best.weights (of the best mAP@0.50 so far, with -every) and NAME_final.weights. */
+#include "engine/mode.h"
 #include "data/det_batch.h"
 #include "base/files.h"
 #include "host/heads.h"
@@ -45,9 +46,6 @@ static int batch(loop *l, float *loss, char *err) {
     return 0;
 }
 
-/* Batches in the sense of momentum 0.1, as for classifiers. */
-enum { COLLECT_BATCHES = 50 };
-
 static int collect(loop *l, char *err) {
     run *r = (run *)l;
     det_augment a = r->aug;
@@ -58,10 +56,7 @@ static int collect(loop *l, char *err) {
                                         l->c.net->batch, 1);
     int bad = loader ? 0 : -1;
     if (bad) fail(err, "not enough memory for batches of %d images", l->c.net->batch);
-    engine_mode m = {.noise = PERTURB_NOISE_MEAN,
-                     .t = host_inference_t(l->c.h),
-                     .bn_batch = 1,
-                     .perturb_batch = 1};
+    engine_mode m = mode_collect(host_inference_t(l->c.h));
     host_set_mode(l->c.h, &m);
     for (int i = 0; i < COLLECT_BATCHES && !bad; i++) {
         const det_batch *b = det_loader_next(loader, err);

@@ -1,5 +1,6 @@
 /* meta_step.c - see meta_step.h */
 #include "train/meta_step.h"
+#include "engine/mode.h"
 #include "train/session.h"
 #include <math.h>
 
@@ -10,18 +11,7 @@ static double theta_norm(const network *net) {
 
 float meta_theta_pass(network *net, const batch_t *b, uint64_t draw, double *gradient) {
     host_net *h = host_of(net);
-    engine_mode mode = {
-        .keep = 1,
-        .bn_batch = 1,
-        .perturb_batch = 1,
-        .dropout = 1,
-        .dropblock = 1,
-        .noise = PERTURB_NOISE_SAMPLE,
-        .theta_grads = 1,
-        .t = 1,
-        .seed = host_seed_of(h),
-        .draw = draw,
-    };
+    engine_mode mode = mode_training(1, host_seed_of(h), draw);
     host_set_mode(h, &mode);
     *net->seen += (size_t)net->batch;
     float loss = session_pass(net, b);
@@ -47,16 +37,8 @@ static double part_right(const network *net, const batch_t *b) {
 float meta_phi_pass(network *net, const batch_t *b, uint64_t draw, double sum[PHI_LEN],
                     double *accuracy) {
     host_net *h = host_of(net);
-    engine_mode mode = {
-        .keep = 1,
-        .bn_batch = 0,
-        .perturb_batch = 1,
-        .noise = PERTURB_NOISE_SAMPLE,
-        .phi_grads = 1,
-        .t = 1,
-        .seed = host_seed_of(h),
-        .draw = draw,
-    };
+    engine_mode mode = mode_samples(1, host_seed_of(h), draw);
+    mode.keep = mode.perturb_batch = mode.phi_grads = 1; /* theta stands still, batch norm too */
     double *d = host_phi_update(h);
     host_phi_update_clear(h);
     host_set_mode(h, &mode);

@@ -2,6 +2,7 @@
  * every gradient against central differences of that forward, for loss = sum r*y with random r.
  * Seeded; prints the failing graph. */
 #include "engine/engine.h"
+#include "nodes.h"
 #include "test.h"
 #include <stdint.h>
 
@@ -197,18 +198,25 @@ static void fill_params(tnode *t, size_t per_filter) {
 }
 
 static int add_node(engine *e, const tnode *t) {
-    engine_conv d = {t->n, t->size, t->stride, t->pad, t->groups, t->bn, t->act, t->p};
+    engine_op d = {.filters = t->n,
+                   .size = t->size,
+                   .stride = t->stride,
+                   .pad = t->pad,
+                   .groups = t->groups,
+                   .batch_norm = t->bn,
+                   .activation = t->act,
+                   .p = t->p};
     switch (t->kind) {
-    case CONV: return engine_add_conv(e, t->in[0], &d);
-    case FC: return engine_add_connected(e, t->in[0], t->n, t->bn, t->act, &t->p);
-    case MAX: return engine_add_maxpool(e, t->in[0], t->size, t->stride, t->pad);
-    case AVG: return engine_add_avgpool(e, t->in[0]);
-    case ADD: return engine_add_shortcut(e, t->in[0], t->in[1], t->alpha, t->beta, t->act);
-    case CAT: return engine_add_route(e, t->in, t->n_in);
-    case UP: return engine_add_upsample(e, t->in[0], t->stride, t->scale);
-    case ACT: return engine_add_activation(e, t->in[0], t->act);
-    case BN: return engine_add_batchnorm(e, t->in[0], &t->p);
-    default: return engine_add_input(e, t->h, t->wd, t->c);
+    case CONV: return add_conv(e, t->in[0], &d);
+    case FC: return add_connected(e, t->in[0], t->n, t->bn, t->act, &t->p);
+    case MAX: return add_maxpool(e, t->in[0], t->size, t->stride, t->pad);
+    case AVG: return add_avgpool(e, t->in[0]);
+    case ADD: return add_shortcut(e, t->in[0], t->in[1], t->alpha, t->beta, t->act);
+    case CAT: return add_route(e, t->in, t->n_in);
+    case UP: return add_upsample(e, t->in[0], t->stride, t->scale);
+    case ACT: return add_activation(e, t->in[0], t->act);
+    case BN: return add_batchnorm(e, t->in[0], &t->p);
+    default: return add_input(e, t->h, t->wd, t->c);
     }
 }
 

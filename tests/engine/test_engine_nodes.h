@@ -5,9 +5,9 @@ static void test_softmax(void) {
     enum { B = 3, C = 7 };
     char err[1024];
     engine *e = engine_new();
-    engine_add_input(e, 1, 1, C);
+    add_input(e, 1, 1, C);
     float temperature = 2.5f;
-    int hot = engine_add_softmax(e, 0, temperature, 0), quiet = engine_add_softmax(e, 0, 1, 1);
+    int hot = add_softmax(e, 0, temperature, 0), quiet = add_softmax(e, 0, 1, 1);
     CHECK(engine_plan(e, B, 1, 1, 1, err, sizeof err) == 0, "%s", err);
     engine_wants_input_delta(e, 1);
     float x[B * C], truth[B * C] = {0}, d[B * C], y[B * C], extra[B * C];
@@ -74,10 +74,10 @@ static void test_dropout(void) {
     char err[1024];
     static float x[N], y[N], y2[N], r[N], d[N];
     engine *e = engine_new();
-    engine_add_input(e, H, W, C);
-    engine_add_dropout(e, 0, .25f);
-    engine_add_dropout(e, 0, .25f);
-    engine_add_route(e, (int[]){1, 0}, 2); /* a second reader: the input's delta must add up */
+    add_input(e, H, W, C);
+    add_dropout(e, 0, .25f);
+    add_dropout(e, 0, .25f);
+    add_route(e, (int[]){1, 0}, 2); /* a second reader: the input's delta must add up */
     CHECK(engine_plan(e, B, H, W, 1, err, sizeof err) == 0, "%s", err);
     engine_wants_input_delta(e, 1);
     engine_mode m = {.keep = 1, .dropout = 1, .seed = 5, .draw = 9};
@@ -199,8 +199,8 @@ static void test_perturb(void) {
                           rng_key(3, RNG_NOISE, 11, 1),
                           .8f};
         engine *e = engine_new();
-        engine_add_input(e, H, W, C);
-        int node = engine_add_perturb(e, 0, &d);
+        add_input(e, H, W, C);
+        int node = add_perturb(e, 0, &d);
         CHECK(engine_plan(e, B, H, W, 1, err, sizeof err) == 0, "%s", err);
         if (k & 8) engine_set_eps(e, node, eps);
         engine_wants_input_delta(e, 1);
@@ -219,7 +219,7 @@ static void test_perturb(void) {
               "running statistics, case %d", k);
         /* r to NHWC by the engine itself (test_carry checks that), through the input's buffer. */
         engine *t = engine_new();
-        engine_add_input(t, H, W, C);
+        add_input(t, H, W, C);
         CHECK(engine_plan(t, B, H, W, 0, err, sizeof err) == 0, "%s", err);
         engine_import(t, 0, r);
         act_backward(dz, engine_output(t, 0), NULL, want, N, d.activation);
@@ -251,8 +251,8 @@ static void test_carry(void) {
         shape4 s = shapes[k];
         size_t len = shape_len(s), bad = 0;
         engine *e = engine_new();
-        engine_add_input(e, s.h, s.w, s.c);
-        int f = engine_add_foreign(e, (int[]){0}, 1, s.h, s.w, s.c);
+        add_input(e, s.h, s.w, s.c);
+        int f = add_foreign(e, (int[]){0}, 1, s.h, s.w, s.c);
         CHECK(engine_plan(e, s.n, s.h, s.w, 1, err, sizeof err) == 0, "%s", err);
         float *x = floats(len, 1, 0), *y = floats(len, 0, 0);
         engine_import(e, 0, x);
@@ -345,7 +345,7 @@ static void refuse(engine *e, int h, int w, const char *word) {
 
 static engine *start(int h, int w, int c) {
     engine *e = engine_new();
-    engine_add_input(e, h, w, c);
+    add_input(e, h, w, c);
     return e;
 }
 
@@ -354,32 +354,31 @@ static void test_refusals(void) {
     float dummy[64] = {0};
     engine_params p = {dummy, dummy, dummy, dummy, dummy, dummy, dummy, dummy};
     engine *e = start(8, 8, 3);
-    engine_add_conv(e, 0,
-                    &(engine_conv){.filters = 4, .size = 3, .stride = 1, .groups = 2, .p = p});
+    add_conv(e, 0, &(engine_op){.filters = 4, .size = 3, .stride = 1, .groups = 2, .p = p});
     refuse(e, 8, 8, "groups=2");
     e = start(8, 8, 3);
-    engine_add_conv(
-        e, 0, &(engine_conv){.filters = 4, .size = 5, .stride = 1, .pad = 1, .groups = 1, .p = p});
+    add_conv(e, 0,
+             &(engine_op){.filters = 4, .size = 5, .stride = 1, .pad = 1, .groups = 1, .p = p});
     refuse(e, 2, 8, "larger picture");
     e = start(8, 8, 3);
-    engine_add_maxpool(e, 0, 2, 2, 4);
+    add_maxpool(e, 0, 2, 2, 4);
     refuse(e, 8, 8, "padding=4");
     e = start(8, 8, 3);
-    engine_add_maxpool(e, 0, 3, 1, 0);
+    add_maxpool(e, 0, 3, 1, 0);
     refuse(e, 2, 2, "does not fit");
     e = start(8, 8, 3);
-    engine_add_maxpool(e, 0, 2, 2, 1);
-    engine_add_route(e, (int[]){0, 1}, 2);
+    add_maxpool(e, 0, 2, 2, 1);
+    add_route(e, (int[]){0, 1}, 2);
     refuse(e, 8, 8, "node 2: a route cannot join");
     e = start(8, 8, 3);
-    engine_add_foreign(e, (int[]){0}, 1, 4, 8, 3);
-    engine_add_shortcut(e, 0, 1, 1, 1, ACT_LINEAR);
+    add_foreign(e, (int[]){0}, 1, 4, 8, 3);
+    add_shortcut(e, 0, 1, 1, 1, ACT_LINEAR);
     refuse(e, 8, 8, "same stride");
     e = start(8, 8, 3);
-    engine_add_softmax(e, 0, 1, 0);
+    add_softmax(e, 0, 1, 0);
     refuse(e, 8, 8, "1x1 map");
     e = start(2, 2, 3);
-    engine_add_connected(e, 0, 5, 0, ACT_LINEAR, &p);
+    add_connected(e, 0, 5, 0, ACT_LINEAR, &p);
     CHECK(engine_plan(e, 1, 2, 2, 0, err, sizeof err) == 0, "%s", err);
     refuse(e, 4, 4, "made for 12 inputs");
 }

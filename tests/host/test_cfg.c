@@ -297,7 +297,7 @@ static void refuse_typo(const cfg_kind *k, const char *typo, int suggest) {
 static void test_typos(void) {
     int keys = 0;
     for (int id = 0; id < CFG_S_COUNT; id++) {
-        const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
+        const cfg_kind *k = &cfg_kinds[id];
         const cfg_key *key;
         for (int i = 0; (key = cfg_key_at(k, i)); i++, keys++) {
             int n = (int)strlen(key->name),
@@ -434,14 +434,14 @@ static void test_values(void) {
 static void test_other_darknets(void) {
     int keys[2] = {0, 0};
     for (int id = 0; id < CFG_S_COUNT; id++) {
-        const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
+        const cfg_kind *k = &cfg_kinds[id];
         const cfg_key *key;
         for (int i = 0; (key = cfg_key_at(k, i)); i++) {
             if (key->owner == CFG_FORK)
                 CHECK(key->words && strlen(key->words[0]) > 8, "[%s] %s has no reason beside it",
                       k->name, key->name);
             if (key->owner != CFG_FORK_TRAIN ||
-                (id > CFG_S_NET && keys[1] && cfg_key_find(cfg_kind_of(CFG_S_LOGISTIC), key->name)))
+                (id > CFG_S_NET && keys[1] && cfg_key_find(&cfg_kinds[CFG_S_LOGISTIC], key->name)))
                 continue;
             char same[64];
             snprintf(same, sizeof same, "%g", key->lo);

@@ -141,9 +141,9 @@ static void put_value(FILE *f, const cfg_key *k) {
 static void test_keys(void) {
     static char listing[1 << 16];
     for (int id = 1; id < CFG_S_COUNT; id++) {
-        const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
+        const cfg_kind *k = &cfg_kinds[id];
         const cfg_key *key;
-        if (!k->layer_keys) continue;
+        if (!(k->flags & KIND_LAYER)) continue;
         int filters = id == CFG_S_YOLO ? 6 : id == CFG_S_ISEG ? 2 : 3, keys = 0;
         FILE *f = fopen(file, "w");
         if (!f) exit(1);

@@ -2,6 +2,7 @@
  * its formula says, channel by channel; what is kept is scaled so that the sum of the mask stays;
  * backward uses the same mask; threads change nothing. Then the probability's ramp in a network of
  * the host's. */
+#include "nodes.h"
 #include "test.h"
 #include "engine/engine.h"
 #include "host/net.h"
@@ -17,10 +18,10 @@ typedef struct {
 static engine *build(const shape *q) {
     char err[1024];
     engine *e = engine_new();
-    engine_add_input(e, q->h, q->w, q->c);
-    engine_add_dropblock(e, 0, q->p, q->block, q->rel);
-    engine_add_dropblock(e, 0, q->p, q->block, q->rel);
-    engine_add_route(e, (int[]){1, 2}, 2);
+    add_input(e, q->h, q->w, q->c);
+    add_dropblock(e, 0, q->p, q->block, q->rel);
+    add_dropblock(e, 0, q->p, q->block, q->rel);
+    add_route(e, (int[]){1, 2}, 2);
     CHECK(engine_plan(e, q->n, q->h, q->w, 1, err, sizeof err) == 0, "%s", err);
     engine_wants_input_delta(e, 1);
     return e;

@@ -333,7 +333,7 @@ int main(int argc, char **argv) {
     close(mkstemp(stock));
     omp_set_num_threads(1); /* networks of a few hundred numbers */
     for (int id = 0; id < CFG_S_COUNT; id++) {
-        const cfg_kind *k = cfg_kind_of((cfg_section_id)id);
+        const cfg_kind *k = &cfg_kinds[id];
         if (argc > 1 && strcmp(argv[1], k->name)) continue;
         CHECK(stages[id].text != NULL && stages[id].id == k->id,
               "[%s] has no network in key_walk.h", k->name);

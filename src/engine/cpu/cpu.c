@@ -189,10 +189,10 @@ static const float *output(engine *e, node *n) {
     return n->y.p;
 }
 
-#define OPS(name) {NULL, engine_cpu_##name##_forward, engine_cpu_##name##_backward, NULL}
-#define OPS_STATE(name)                                                                   \
-    {engine_cpu_##name##_plan, engine_cpu_##name##_forward, engine_cpu_##name##_backward, \
-     engine_cpu_##name##_free}
+#define OPS(KIND, name) [NODE_##KIND] = &engine_cpu_##name,
+
+#define ONE(KIND, name) +1
+_Static_assert(2 ENGINE_NODES(ONE) == NODE_KINDS, "input, foreign and one row for each kind");
 
 const backend engine_cpu = {
     .alloc = take,
@@ -206,20 +206,5 @@ const backend engine_cpu = {
     .squares = squares,
     .loss = loss,
     .output = output,
-    .node =
-        {
-            [NODE_CONV] = OPS_STATE(linear),
-            [NODE_CONNECTED] = OPS_STATE(linear),
-            [NODE_MAXPOOL] = OPS_STATE(maxpool),
-            [NODE_AVGPOOL] = OPS(avgpool),
-            [NODE_SHORTCUT] = OPS(shortcut),
-            [NODE_ROUTE] = OPS(route),
-            [NODE_UPSAMPLE] = OPS(upsample),
-            [NODE_DROPOUT] = OPS(dropout),
-            [NODE_DROPBLOCK] = OPS(dropblock),
-            [NODE_ACTIVATION] = OPS(activation),
-            [NODE_BATCHNORM] = OPS_STATE(batchnorm),
-            [NODE_PERTURB] = OPS_STATE(perturb),
-            [NODE_SOFTMAX] = OPS(softmax),
-        },
+    .node = {ENGINE_NODES(OPS)},
 };

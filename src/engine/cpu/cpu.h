@@ -19,6 +19,11 @@
 /* This thread's share of n items, in blocks of `grain`; inside a parallel region. */
 void engine_cpu_share(size_t n, size_t grain, size_t *from, size_t *to);
 
+/* Where the channels of a point of an NHWC map begin. */
+static inline size_t engine_pixel(shape4 s, int b, int y, int x) {
+    return (((size_t)b * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) * (size_t)s.c;
+}
+
 void engine_cpu_add(float *y, const float *x, size_t n);             /* (+=) y += x */
 void engine_cpu_copy(float *y, const float *x, size_t n, int add);   /* (=) or (+=) */
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a); /* y may be x */
@@ -37,37 +42,4 @@ void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c,
 void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x, size_t rows, int c,
                           const engine_params *p, act_kind a, int batch, int theta_grads,
                           const float *stat);
-
-void engine_cpu_linear_plan(engine *e, node *n);
-void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_linear_free(engine *e, node *n);
-void engine_cpu_batchnorm_plan(engine *e, node *n);
-void engine_cpu_batchnorm_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_batchnorm_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_batchnorm_free(engine *e, node *n);
-void engine_cpu_maxpool_plan(engine *e, node *n);
-void engine_cpu_maxpool_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_maxpool_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_maxpool_free(engine *e, node *n);
-void engine_cpu_avgpool_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_avgpool_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_shortcut_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_shortcut_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_route_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_route_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_upsample_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_upsample_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_dropout_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_dropout_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_dropblock_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_dropblock_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_activation_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_activation_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_softmax_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_softmax_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_perturb_plan(engine *e, node *n);
-void engine_cpu_perturb_forward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_perturb_backward(engine *e, node *n, const engine_mode *m);
-void engine_cpu_perturb_free(engine *e, node *n);
 #endif

@@ -26,32 +26,24 @@ void engine_dnn_check(dnnl_status_t s, const char *what, const char *file, int l
 
 static void start(void) { DNN_CHECK(dnnl_engine_create(&dnn_engine, dnnl_cpu, 0)); }
 
-/* oneDNN's names of the activations that it has exactly; alpha, beta as it defines them. */
+/* oneDNN's names of the activations that it has exactly; alpha, beta as it defines them. What has
+ * no row here is left to a pass of ours. */
 static int eltwise_of(act_kind a, dnnl_alg_kind_t *alg, float *alpha, float *beta) {
-    *alpha = *beta = 0;
-    switch (a) {
-    case ACT_LOGISTIC: *alg = dnnl_eltwise_logistic; return 1;
-    case ACT_TANH: *alg = dnnl_eltwise_tanh; return 1;
-    case ACT_RELU: *alg = dnnl_eltwise_relu; return 1;
-    case ACT_RELIE:
+    static const struct {
+        dnnl_alg_kind_t alg;
+        float alpha, beta;
+    } rows[ACT_COUNT] = {
+        [ACT_LOGISTIC] = {dnnl_eltwise_logistic, 0, 0},
+        [ACT_TANH] = {dnnl_eltwise_tanh, 0, 0},
+        [ACT_ELU] = {dnnl_eltwise_elu, 1, 0},
+        [ACT_HARDTAN] = {dnnl_eltwise_clip, -1, 1},
+    };
+    *alg = rows[a].alg;
+    *alpha = rows[a].alpha;
+    *beta = rows[a].beta;
+    if (*alg == dnnl_alg_kind_undef && a != ACT_LINEAR && act_slope(a, alpha))
         *alg = dnnl_eltwise_relu;
-        *alpha = 0.01f;
-        return 1;
-    case ACT_LEAKY:
-        *alg = dnnl_eltwise_relu;
-        *alpha = 0.1f;
-        return 1;
-    case ACT_ELU:
-        *alg = dnnl_eltwise_elu;
-        *alpha = 1;
-        return 1;
-    case ACT_HARDTAN:
-        *alg = dnnl_eltwise_clip;
-        *alpha = -1;
-        *beta = 1;
-        return 1;
-    default: return 0;
-    }
+    return *alg != dnnl_alg_kind_undef;
 }
 
 int engine_dnn_has(act_kind a) {

@@ -9,6 +9,12 @@
 #include <omp.h>
 #include <string.h>
 
+int engine_dropblock_size(const node *n) {
+    int edge = n->s.h < n->s.w ? n->s.h : n->s.w;
+    int block = n->d.block_rel > 0 ? (int)(n->d.block_rel * (float)edge + 0.5f) : n->d.block;
+    return block < 1 ? 1 : block < edge ? block : edge;
+}
+
 typedef struct {
     size_t kept;
     const uint8_t *mask;
@@ -40,7 +46,7 @@ static blocks draw(engine *e, const node *n, const engine_mode *m) {
     size_t len = shape_len(n->s), image = len / (size_t)n->s.n,
            room = ((size_t)n->s.w * (size_t)n->s.c + 15) / 16 * 16;
     int block = engine_dropblock_size(n), h = n->s.h, w = n->s.w;
-    float p = n->d.drop.probability * m->dropblock;
+    float p = n->d.probability * m->dropblock;
     float gamma = p / (float)(block * block) * (float)(h * w) /
                   (float)((h - block + 1) * (w - block + 1));
     float *u = engine_need(e, &e->work, room * (size_t)omp_get_max_threads() + (len + 3) / 4);
@@ -64,7 +70,7 @@ CPU_CLONES static void apply(float *restrict to, const float *restrict from,
 static void drop(engine *e, const node *n, const engine_mode *m, float *to, const float *from,
                  int add) {
     size_t len = shape_len(n->s);
-    if (!m->dropout || n->d.drop.probability * m->dropblock <= 0) {
+    if (!m->dropout || n->d.probability * m->dropblock <= 0) {
         engine_cpu_copy(to, from, len, add);
         return;
     }
@@ -78,12 +84,14 @@ static void drop(engine *e, const node *n, const engine_mode *m, float *to, cons
     }
 }
 
-void engine_cpu_dropblock_forward(engine *e, node *n, const engine_mode *m) {
+static void forward(engine *e, node *n, const engine_mode *m) {
     drop(e, n, m, n->y.p, e->nodes[n->in[0]].y.p, 0);
 }
 
-void engine_cpu_dropblock_backward(engine *e, node *n, const engine_mode *m) {
+static void backward(engine *e, node *n, const engine_mode *m) {
     int add = 0;
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (dx) drop(e, n, m, dx, n->delta->b.p, add);
 }
+
+const node_ops engine_cpu_dropblock = {.forward = forward, .backward = backward};

@@ -5,51 +5,13 @@
  * activation inside the primitive where there is no batch norm). Folded, for inference: w' =
  * w*scale/(sqrt(var)+1e-6), b' = bias - mean*scale/(sqrt(var)+1e-6), so that product, norm and
  * activation are one primitive. */
-#include "engine/cpu/cpu.h"
-#include "engine/cpu/dnnl_util.h"
+#include "engine/cpu/linear.h"
+#include "ops/batch_norm.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct {
-    dnnl_memory_desc_t src, dst, plain, any,
-        bias; /* plain: the caller's weights; any: oneDNN may choose */
-    dnnl_dims_t stride, pad;
-    size_t per_filter; /* weights of one filter */
-    dnn_call fwd, folded, bwd_data, bwd_weights;
-    reorder collect;
-    dnn_weights w_fwd, w_bwd, w_folded;
-    buffer fold_w, fold_b, raw, stat;
-    unsigned fold_version;
-} linear;
-
 static const dnnl_dims_t undilated;
-
-static void describe_conv(linear *l, const engine_conv *d, shape4 in, shape4 out) {
-    dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c, out.h, out.w}, k = d->size,
-               g = d->groups;
-    dnnl_dim_t w[] = {d->filters, in.c, k, k}, wg[] = {g, d->filters / g, in.c / g, k, k};
-    l->src = engine_dnn_md(4, s, dnnl_nhwc);
-    l->dst = engine_dnn_md(4, o, dnnl_nhwc);
-    l->plain = g > 1 ? engine_dnn_md(5, wg, dnnl_goihw) : engine_dnn_md(4, w, dnnl_oihw);
-    l->any = g > 1 ? engine_dnn_md(5, wg, dnnl_format_tag_any)
-                   : engine_dnn_md(4, w, dnnl_format_tag_any);
-    l->per_filter = (size_t)(in.c / d->groups) * (size_t)k * (size_t)k;
-    l->stride[0] = l->stride[1] = d->stride;
-    l->pad[0] = l->pad[1] = d->pad;
-}
-
-/* Inputs are counted C,H,W by Darknet: a product over (C,H,W) whose data lie as NHWC. */
-static void describe_connected(linear *l, shape4 in, shape4 out) {
-    dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c},
-               w[] = {out.c, in.c, in.h, in.w};
-    int flat = in.h == 1 && in.w == 1;
-    l->src = flat ? engine_dnn_md(2, s, dnnl_ab) : engine_dnn_md(4, s, dnnl_nhwc);
-    l->dst = engine_dnn_md(2, o, dnnl_ab);
-    l->plain = flat ? engine_dnn_md(2, w, dnnl_ab) : engine_dnn_md(4, w, dnnl_oihw);
-    l->any = engine_dnn_md(flat ? 2 : 4, w, dnnl_format_tag_any);
-    l->per_filter = (size_t)in.c * (size_t)in.h * (size_t)in.w;
-}
 
 /* Batch norm brings its own bias, after the scaling. */
 static void make_forward(const node *n, linear *l, dnn_call *c, int with_bias, act_kind a) {
@@ -80,7 +42,7 @@ static void make_bwd_data(const node *n, linear *l) {
 }
 
 static void make_bwd_weights(const node *n, linear *l) {
-    const_dnnl_memory_desc_t bias = n->d.conv.batch_norm ? NULL : l->bias;
+    const_dnnl_memory_desc_t bias = n->d.batch_norm ? NULL : l->bias;
     dnn_call *c = &l->bwd_weights;
     dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
     if (n->kind == NODE_CONV)
@@ -96,31 +58,28 @@ static void make_bwd_weights(const node *n, linear *l) {
 
 /* The activation that the primitive itself can do; the rest is left to a pass of ours. */
 static act_kind inside(const node *n) {
-    act_kind a = n->d.conv.activation;
+    act_kind a = n->d.activation;
     return engine_dnn_has(a) ? a : ACT_LINEAR;
 }
 
 static void make_plain(engine *e, node *n, linear *l) {
-    int bn = n->d.conv.batch_norm;
+    int bn = n->d.batch_norm;
     make_forward(n, l, &l->fwd, !bn, bn ? ACT_LINEAR : inside(n));
     if (!bn) return;
     engine_need(e, &l->raw, shape_len(n->s));
     engine_need(e, &l->stat, NORM_STAT * (size_t)n->s.c);
 }
 
-void engine_cpu_linear_plan(engine *e, node *n) {
+void engine_cpu_linear_plan(engine *e, node *n, linear_layouts *describe) {
     linear *l = calloc(1, sizeof *l);
     if (!l) engine_die("out of memory for node %d", n->id);
     shape4 in = e->nodes[n->in[0]].s;
     dnnl_dim_t c = n->s.c;
-    if (n->kind == NODE_CONV)
-        describe_conv(l, &n->d.conv, in, n->s);
-    else
-        describe_connected(l, in, n->s);
+    describe(l, &n->d, in, n->s);
     l->bias = engine_dnn_md(1, &c, dnnl_a);
     n->state = l;
     /* What this plan will surely run; anything else is made when first asked for. */
-    if (!e->training && n->d.conv.batch_norm)
+    if (!e->training && n->d.batch_norm)
         make_forward(n, l, &l->folded, 1, inside(n));
     else
         make_plain(e, n, l);
@@ -148,12 +107,12 @@ void engine_cpu_linear_free(engine *e, node *n) {
 
 static void fold(engine *e, const node *n, linear *l) {
     if (l->fold_version == e->version) return;
-    const engine_params *p = &n->d.conv.p;
+    const engine_params *p = &n->d.p;
     size_t filters = (size_t)n->s.c;
     float *w = engine_need(e, &l->fold_w, filters * l->per_filter),
           *b = engine_need(e, &l->fold_b, filters);
     for (size_t o = 0; o < filters; o++) {
-        double k = p->scales[o] / (sqrt(p->rolling_variance[o]) + 1e-6);
+        double k = p->scales[o] / (sqrt(p->rolling_variance[o]) + BN_INFERENCE_EPS);
         b[o] = (float)(p->biases[o] - k * p->rolling_mean[o]);
         const float *from = p->weights + o * l->per_filter;
         float *to = w + o * l->per_filter;
@@ -174,7 +133,7 @@ static void run_forward(engine *e, dnn_call *c, dnn_weights *w, const linear *l,
 
 void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m) {
     linear *l = n->state;
-    const engine_conv *d = &n->d.conv;
+    const engine_op *d = &n->d;
     const float *x = e->nodes[n->in[0]].y.p;
     size_t len = shape_len(n->s);
     if (d->batch_norm && !m->keep && !m->bn_batch) {
@@ -205,10 +164,10 @@ static void weight_gradients(engine *e, const node *n, linear *l, const float *x
     engine_dnn_bind(c, DNNL_ARG_SRC, x);
     engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
     engine_dnn_bind(c, DNNL_ARG_DIFF_WEIGHTS, dw);
-    if (!n->d.conv.batch_norm) engine_dnn_bind(c, DNNL_ARG_DIFF_BIAS, db);
+    if (!n->d.batch_norm) engine_dnn_bind(c, DNNL_ARG_DIFF_BIAS, db);
     engine_dnn_run(e, c);
-    reorder_unpack_add(&l->collect, n->d.conv.p.weight_updates, dw);
-    if (!n->d.conv.batch_norm) engine_cpu_add(n->d.conv.p.bias_updates, db, filters);
+    reorder_unpack_add(&l->collect, n->d.p.weight_updates, dw);
+    if (!n->d.batch_norm) engine_cpu_add(n->d.p.bias_updates, db, filters);
 }
 
 /* oneDNN overwrites: a second contribution to the input's delta goes through a buffer. */
@@ -216,7 +175,7 @@ static void data_gradient(engine *e, const node *n, linear *l, float *dx, int ad
     dnn_call *c = &l->bwd_data;
     size_t len = shape_len(e->nodes[n->in[0]].s);
     float *to = add ? engine_need(e, &e->delta_tmp, len) : dx;
-    const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.conv.p.weights, l->plain,
+    const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.p.weights, l->plain,
                                         engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
     engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
     engine_dnn_bind(c, DNNL_ARG_WEIGHTS, w);
@@ -227,7 +186,7 @@ static void data_gradient(engine *e, const node *n, linear *l, float *dx, int ad
 
 void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m) {
     linear *l = n->state;
-    const engine_conv *d = &n->d.conv;
+    const engine_op *d = &n->d;
     float slope;
     if (!d->batch_norm || !act_slope(d->activation, &slope))
         engine_cpu_delta_act(e, n, d->activation);

@@ -14,6 +14,7 @@
  * 16) floats, with the coefficients repeated wide/c times; the few floats behind the last line take
  * a padded copy. */
 #include "engine/cpu/cpu.h"
+#include "ops/batch_norm.h"
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -218,11 +219,11 @@ static void batch_stat(norm *n, const float *x, size_t rows, const engine_params
         if (var < 0) var = 0; /* rounding; a NaN stays */
         stat[S_MEAN * c + j] = (float)mean;
         stat[S_REST * c + j] = (float)(mean - (double)(float)mean);
-        stat[S_INV * c + j] = (float)(1 / sqrt(var + 1e-5));
-        p->rolling_mean[j] = (float)(0.9 * p->rolling_mean[j] + 0.1 * mean);
+        stat[S_INV * c + j] = (float)(1 / sqrt(var + BN_BATCH_EPS));
+        p->rolling_mean[j] = (float)((1 - BN_MOMENTUM) * p->rolling_mean[j] + BN_MOMENTUM * mean);
         if (rows < 2) continue;
-        p->rolling_variance[j] = (float)(0.9 * p->rolling_variance[j] +
-                                         0.1 * (var * count / (count - 1) + 1e-5));
+        p->rolling_variance[j] = (float)((1 - BN_MOMENTUM) * p->rolling_variance[j] +
+                                         BN_MOMENTUM * (var * count / (count - 1) + BN_BATCH_EPS));
     }
 }
 
@@ -230,7 +231,7 @@ static void rolling_stat(int c, const engine_params *p, float *stat) {
     for (int j = 0; j < c; j++) {
         stat[S_MEAN * c + j] = p->rolling_mean[j];
         stat[S_REST * c + j] = 0;
-        stat[S_INV * c + j] = (float)(1 / (sqrt(p->rolling_variance[j]) + 1e-6));
+        stat[S_INV * c + j] = (float)(1 / (sqrt(p->rolling_variance[j]) + BN_INFERENCE_EPS));
     }
 }
 
@@ -284,32 +285,4 @@ void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x,
     repeat(n.q, &n);
     repeat(n.k, &n);
     apply_back(&n, dx, dy, x);
-}
-
-/* Standalone [batchnorm]: the input's output is what must be kept, and it is there already. */
-void engine_cpu_batchnorm_plan(engine *e, node *n) {
-    buffer *stat = calloc(1, sizeof *stat);
-    if (!stat) engine_die("out of memory for node %d", n->id);
-    engine_need(e, stat, NORM_STAT * (size_t)n->s.c);
-    n->state = stat;
-}
-
-void engine_cpu_batchnorm_free(engine *e, node *n) {
-    engine_drop(e, n->state);
-    free(n->state);
-}
-
-void engine_cpu_batchnorm_forward(engine *e, node *n, const engine_mode *m) {
-    const buffer *stat = n->state;
-    engine_cpu_norm(e, n->y.p, e->nodes[n->in[0]].y.p, shape_len(n->s) / (size_t)n->s.c, n->s.c,
-                    &n->d.conv.p, ACT_LINEAR, m->bn_batch, stat->p);
-}
-
-void engine_cpu_batchnorm_backward(engine *e, node *n, const engine_mode *m) {
-    const buffer *stat = n->state;
-    const float *dy;
-    float *dx = engine_delta_change(e, n, &dy);
-    engine_cpu_norm_back(e, dx, dy, e->nodes[n->in[0]].y.p, shape_len(n->s) / (size_t)n->s.c,
-                         n->s.c, &n->d.conv.p, ACT_LINEAR, m->bn_batch, m->theta_grads, stat->p);
-    engine_delta_pass(e, n, n->in[0]);
 }

@@ -29,7 +29,7 @@ typedef struct {
 } conv;
 
 static _Noreturn void no_algorithm(const node *n) {
-    const engine_conv *d = &n->d.conv;
+    const engine_op *d = &n->d;
     char text[160];
     snprintf(text, sizeof text,
              "nothing repeatable for node %d: %d filters of %dx%d, stride %d, pad %d, groups %d",
@@ -88,7 +88,7 @@ static void create(conv *c) {
 
 /* -1: cuDNN has nothing for this layout. */
 static int describe(engine *e, const node *n, conv *c, cudnnTensorFormat_t layout) {
-    const engine_conv *d = &n->d.conv;
+    const engine_op *d = &n->d;
     shape4 in = e->nodes[n->in[0]].s, out = n->s;
     c->f = (shape4){d->filters, d->size, d->size, in.c / d->groups};
     c->turned = layout == CUDNN_TENSOR_NCHW;
@@ -106,7 +106,7 @@ static int describe(engine *e, const node *n, conv *c, cudnnTensorFormat_t layou
                                                                                                : 0;
 }
 
-void engine_cuda_conv_plan(engine *e, node *n) {
+static void plan(engine *e, node *n) {
     conv *c = calloc(1, sizeof *c);
     if (!c) engine_die("out of memory for node %d", n->id);
     n->state = c;
@@ -118,13 +118,13 @@ void engine_cuda_conv_plan(engine *e, node *n) {
         engine_need(e, &c->ty, shape_len(n->s));
         engine_need(e, &c->tw, shape_len(c->f));
     }
-    if (n->d.conv.batch_norm) {
+    if (n->d.batch_norm) {
         engine_need(e, &c->raw, shape_len(n->s));
         engine_need(e, &c->stat, NORM_ROWS * (size_t)n->s.c);
     }
 }
 
-void engine_cuda_conv_free(engine *e, node *n) {
+static void release(engine *e, node *n) {
     conv *c = n->state;
     CUDNN_CHECK(cudnnDestroyTensorDescriptor(c->x));
     CUDNN_CHECK(cudnnDestroyTensorDescriptor(c->y));
@@ -162,7 +162,7 @@ static void turn_back(engine *e, const conv *c, float *p, shape4 s, const buffer
 static void product(engine *e, const node *n, conv *c, float *y) {
     shape4 in = e->nodes[n->in[0]].s;
     const float *x = turn(e, c, e->nodes[n->in[0]].y.p, in, &c->tx),
-                *w = turn(e, c, weights(e, n, c, n->d.conv.p.weights, 0), c->f, &c->tw);
+                *w = turn(e, c, weights(e, n, c, n->d.p.weights, 0), c->f, &c->tw);
     void *room = work(e, c->forward_bytes);
     CUDNN_CHECK(cudnnSetConvolutionMathType(c->conv, c->forward_math));
     LIVE(e, CUDNN_CHECK(cudnnConvolutionForward(cuda_of(e)->dnn, &one, c->x, x, c->w, w, c->conv,
@@ -184,7 +184,7 @@ static void filter_gradient(engine *e, const node *n, conv *c, float *dw) {
 }
 
 static void data_gradient(engine *e, const node *n, conv *c, float *dx, int add) {
-    const float *w = turn(e, c, weights(e, n, c, n->d.conv.p.weights, 0), c->f, &c->tw),
+    const float *w = turn(e, c, weights(e, n, c, n->d.p.weights, 0), c->f, &c->tw),
                 *dy = turn(e, c, n->delta->b.p, n->s, &c->ty);
     void *room = work(e, c->data_bytes);
     CUDNN_CHECK(cudnnSetConvolutionMathType(c->conv, c->data_math));
@@ -194,9 +194,9 @@ static void data_gradient(engine *e, const node *n, conv *c, float *dx, int add)
     turn_back(e, c, dx, e->nodes[n->in[0]].s, &c->tx, add);
 }
 
-void engine_cuda_conv_forward(engine *e, node *n, const engine_mode *m) {
+static void forward(engine *e, node *n, const engine_mode *m) {
     conv *c = n->state;
-    const engine_conv *d = &n->d.conv;
+    const engine_op *d = &n->d;
     size_t len = shape_len(n->s), filters = (size_t)n->s.c;
     float *y = d->batch_norm ? c->raw.p : n->y.p;
     product(e, n, c, y);
@@ -211,9 +211,9 @@ void engine_cuda_conv_forward(engine *e, node *n, const engine_mode *m) {
                                      .act = d->activation});
 }
 
-void engine_cuda_conv_backward(engine *e, node *n, const engine_mode *m) {
+static void backward(engine *e, node *n, const engine_mode *m) {
     conv *c = n->state;
-    const engine_conv *d = &n->d.conv;
+    const engine_op *d = &n->d;
     size_t filters = (size_t)n->s.c, rows = shape_len(n->s) / filters;
     int add = 0;
     float slope;
@@ -233,3 +233,6 @@ void engine_cuda_conv_backward(engine *e, node *n, const engine_mode *m) {
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (dx) data_gradient(e, n, c, dx, add);
 }
+
+const node_ops engine_cuda_conv = {
+    .plan = plan, .forward = forward, .backward = backward, .free = release};

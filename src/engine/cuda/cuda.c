@@ -16,6 +16,14 @@ void engine_cuda_each(engine *e, cuda_loop which, size_t n, const cuda_job *job)
     if (why) engine_cuda_die("a kernel", why);
 }
 
+void engine_cuda_delta_act(engine *e, node *n, act_kind a) {
+    if (a == ACT_LINEAR) return;
+    const float *from;
+    float *to = engine_delta_change(e, n, &from);
+    engine_cuda_each(e, RUN_act_back, shape_len(n->s),
+                     &(cuda_job){.dx = to, .dy = from, .y = n->y.p, .act = a});
+}
+
 enum { BLAS_WORK = 8 << 20 };
 
 static void open_device(engine *e) {
@@ -61,10 +69,7 @@ static void close_device(engine *e) {
     free(o);
 }
 
-#define OPS(name) {NULL, engine_cuda_##name##_forward, engine_cuda_##name##_backward, NULL}
-#define OPS_STATE(name)                                                                      \
-    {engine_cuda_##name##_plan, engine_cuda_##name##_forward, engine_cuda_##name##_backward, \
-     engine_cuda_##name##_free}
+#define OPS(KIND, name) [NODE_##KIND] = &engine_cuda_##name,
 
 const backend engine_cuda = {
     .open = open_device,
@@ -84,20 +89,5 @@ const backend engine_cuda = {
     .output = engine_cuda_output,
     .step_begin = engine_cuda_step_begin,
     .step_end = engine_cuda_step_end,
-    .node =
-        {
-            [NODE_CONV] = OPS_STATE(conv),
-            [NODE_CONNECTED] = OPS_STATE(connected),
-            [NODE_MAXPOOL] = OPS_STATE(maxpool),
-            [NODE_AVGPOOL] = OPS(avgpool),
-            [NODE_SHORTCUT] = OPS(shortcut),
-            [NODE_ROUTE] = OPS(route),
-            [NODE_UPSAMPLE] = OPS(upsample),
-            [NODE_DROPOUT] = OPS(dropout),
-            [NODE_DROPBLOCK] = OPS(dropblock),
-            [NODE_ACTIVATION] = OPS(activation),
-            [NODE_BATCHNORM] = OPS_STATE(batchnorm),
-            [NODE_PERTURB] = OPS_STATE(perturb),
-            [NODE_SOFTMAX] = OPS_STATE(softmax),
-        },
+    .node = {ENGINE_NODES(OPS)},
 };

@@ -84,6 +84,12 @@ typedef struct {
 } cuda_own;
 static inline cuda_own *cuda_of(engine *e) { return e->own; }
 
+static inline float *engine_input(engine *e, const node *n) { return e->nodes[n->in[0]].y.p; }
+/* Noise of dropout and DropBlock. */
+static inline rng_key_t engine_cuda_drop_key(const node *n, const engine_mode *m) {
+    return rng_key(m->seed, RNG_DROPOUT, m->draw, (uint64_t)n->id);
+}
+
 /* 0: what is queued now is in the graph already. LIVE: a call of a library that queues work. */
 int engine_cuda_live(engine *e);
 #define LIVE(e, call)                  \
@@ -145,15 +151,4 @@ void engine_cuda_norm_back(engine *e, float *dx, const float *dy, const float *x
                            float *stat);
 /* (+=) the sums of dy over the rows. */
 void engine_cuda_bias_update(engine *e, float *update, const float *dy, size_t rows, int c);
-
-#define CUDA_NODE(name)                                                           \
-    void engine_cuda_##name##_plan(engine *e, node *n);                           \
-    void engine_cuda_##name##_forward(engine *e, node *n, const engine_mode *m);  \
-    void engine_cuda_##name##_backward(engine *e, node *n, const engine_mode *m); \
-    void engine_cuda_##name##_free(engine *e, node *n);
-CUDA_NODE(conv)
-CUDA_NODE(connected) CUDA_NODE(batchnorm) CUDA_NODE(maxpool) CUDA_NODE(avgpool) CUDA_NODE(shortcut)
-    CUDA_NODE(route) CUDA_NODE(upsample) CUDA_NODE(dropout) CUDA_NODE(dropblock)
-        CUDA_NODE(activation) CUDA_NODE(softmax) CUDA_NODE(perturb)
-#undef CUDA_NODE
 #endif

@@ -5,10 +5,11 @@
  * neighbouring iterations touch neighbouring channels. Nothing is added up atomically: sums go
  * through bands of rows, then chunks of bands, then one iteration a channel, always in the same
  * order. Each loop's comment says what one iteration is; the meaning of the numbers is that of the
- * CPU's loops (cpu_*.c). */
+ * CPU's loops (engine/cpu). */
 #ifndef MP_CUDA_LOOPS_H
 #define MP_CUDA_LOOPS_H
 #include "ops/activation_each.h"
+#include "ops/batch_norm.h"
 #include "ops/perturb_cuda.h"
 #include "ops/rng_each.h"
 #include "ops/shape.h"
@@ -386,7 +387,7 @@ LOOP(norm_stat) {
     if (!b->batch) {
         b->stat[NORM_MEAN * c + i] = b->mean[i];
         b->stat[NORM_REST * c + i] = 0;
-        b->stat[NORM_INV * c + i] = (float)(1 / (sqrt((double)b->var[i]) + 1e-6));
+        b->stat[NORM_INV * c + i] = (float)(1 / (sqrt((double)b->var[i]) + BN_INFERENCE_EPS));
         loop_coefficients(b, i);
         return;
     }
@@ -401,10 +402,11 @@ LOOP(norm_stat) {
     double var = squares / count;
     b->stat[NORM_MEAN * c + i] = (float)mean;
     b->stat[NORM_REST * c + i] = (float)(mean - (double)(float)mean);
-    b->stat[NORM_INV * c + i] = (float)(1 / sqrt(var + 1e-5));
-    b->mean[i] = (float)(0.9 * (double)b->mean[i] + 0.1 * mean);
+    b->stat[NORM_INV * c + i] = (float)(1 / sqrt(var + BN_BATCH_EPS));
+    b->mean[i] = (float)((1 - BN_MOMENTUM) * (double)b->mean[i] + 0.1 * mean);
     if (b->rows > 1)
-        b->var[i] = (float)(0.9 * (double)b->var[i] + 0.1 * (var * count / (count - 1) + 1e-5));
+        b->var[i] = (float)((1 - BN_MOMENTUM) * (double)b->var[i] +
+                            BN_MOMENTUM * (var * count / (count - 1) + BN_BATCH_EPS));
     loop_coefficients(b, i);
 }
 
@@ -532,15 +534,18 @@ LOOP(squares_some) {
 }
 
 /* All of them, in the order of their names below. */
-#define CUDA_LOOPS(X)                                                                            \
-    X(from_nchw)                                                                                 \
-    X(to_nchw) X(add) X(act) X(act_back) X(add_act) X(bias_act) X(rows) X(meet) X(meet_weigh)    \
-        X(meet_back) X(upsample) X(upsample_back) X(maxpool) X(maxpool_back) X(avgpool)          \
-            X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all)       \
-                X(masked) X(softmax) X(loss) X(softmax_delta) X(norm_band) X(norm_chunk)         \
-                    X(norm_more) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk) X(sum_more) \
-                        X(norm_back_stat) X(norm_back) X(bias_update) X(sgd) X(adam) X(squares)  \
-                            X(squares_some)
+#define CUDA_LOOPS(X)                                                                              \
+    X(from_nchw)                                                                                   \
+    X(to_nchw)                                                                                     \
+    X(add)                                                                                         \
+    X(act)                                                                                         \
+    X(act_back)                                                                                    \
+    X(add_act) X(bias_act) X(rows) X(meet) X(meet_weigh) X(meet_back) X(upsample) X(upsample_back) \
+        X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks)        \
+            X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) X(softmax_delta)         \
+                X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply) X(sum_band)     \
+                    X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back) X(bias_update) X(sgd)  \
+                        X(adam) X(squares) X(squares_some)
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;
 #endif

@@ -101,31 +101,3 @@ void engine_cuda_bias_update(engine *e, float *update, const float *dy, size_t r
     j.u = cuda_floats(e, update, (size_t)c, 1);
     engine_cuda_each(e, RUN_bias_update, (size_t)c, &j);
 }
-
-/* Standalone [batchnorm]: the input's output is what must be kept, and it is there already. */
-void engine_cuda_batchnorm_plan(engine *e, node *n) {
-    buffer *stat = calloc(1, sizeof *stat);
-    if (!stat) engine_die("out of memory for node %d", n->id);
-    engine_need(e, stat, NORM_ROWS * (size_t)n->s.c);
-    n->state = stat;
-}
-
-void engine_cuda_batchnorm_free(engine *e, node *n) {
-    engine_drop(e, n->state);
-    free(n->state);
-}
-
-void engine_cuda_batchnorm_forward(engine *e, node *n, const engine_mode *m) {
-    const buffer *stat = n->state;
-    engine_cuda_norm(e, n->y.p, e->nodes[n->in[0]].y.p, shape_len(n->s) / (size_t)n->s.c, n->s.c,
-                     &n->d.conv.p, ACT_LINEAR, m->bn_batch, stat->p);
-}
-
-void engine_cuda_batchnorm_backward(engine *e, node *n, const engine_mode *m) {
-    const buffer *stat = n->state;
-    const float *dy;
-    float *dx = engine_delta_change(e, n, &dy);
-    engine_cuda_norm_back(e, dx, dy, e->nodes[n->in[0]].y.p, shape_len(n->s) / (size_t)n->s.c,
-                          n->s.c, &n->d.conv.p, ACT_LINEAR, m->bn_batch, m->theta_grads, stat->p);
-    engine_delta_pass(e, n, n->in[0]);
-}

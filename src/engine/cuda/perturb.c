@@ -9,14 +9,14 @@ typedef struct {
 
 static size_t floats(size_t bytes) { return (bytes + 3) / 4; }
 
-void engine_cuda_perturb_plan(engine *e, node *n) {
+static void plan(engine *e, node *n) {
     perturb *p = calloc(1, sizeof *p);
     if (!p) engine_die("out of memory for node %d", n->id);
     if (e->training) engine_need(e, &p->tape, floats(perturb_cuda_tape_bytes(n->s)));
     n->state = p;
 }
 
-void engine_cuda_perturb_free(engine *e, node *n) {
+static void release(engine *e, node *n) {
     perturb *p = n->state;
     engine_drop(e, &p->tape);
     engine_drop(e, &p->eps);
@@ -34,7 +34,7 @@ static perturb_args args_of(engine *e, node *n, const engine_mode *m) {
     return a;
 }
 
-void engine_cuda_perturb_forward(engine *e, node *n, const engine_mode *m) {
+static void forward(engine *e, node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     perturb *p = n->state;
     perturb_args a = args_of(e, n, m);
@@ -57,7 +57,7 @@ void engine_cuda_perturb_forward(engine *e, node *n, const engine_mode *m) {
                          &(cuda_job){.y = n->y.p, .x = n->y.p, .act = d->activation});
 }
 
-void engine_cuda_perturb_backward(engine *e, node *n, const engine_mode *m) {
+static void backward(engine *e, node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     const perturb *p = n->state;
     perturb_args a = args_of(e, n, m);
@@ -77,3 +77,6 @@ void engine_cuda_perturb_backward(engine *e, node *n, const engine_mode *m) {
                                 phi, &a, there ? &there->noise : NULL, work, cuda_of(e)->stream);
     if (why) engine_cuda_die("a kernel of [perturb]", why);
 }
+
+const node_ops engine_cuda_perturb = {
+    .plan = plan, .forward = forward, .backward = backward, .free = release};

@@ -1,15 +1,34 @@
-/* pool.c - max and global average pooling over contiguous channels. */
+/* maxpool.c - the largest of each window, over contiguous channels. */
 #include "engine/cpu/cpu.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int shape(const engine *e, node *n, char *err) {
+    shape4 s = e->nodes[n->in[0]].s;
+    int size = n->d.size, stride = n->d.stride, pad = n->d.pad;
+    if (s.h + pad < size || s.w + pad < size) {
+        return fail(
+            err,
+            "node %d: a pooling window of size %d does not fit its input of %dx%d; use a larger picture",
+            n->id, size, s.h, s.w);
+    }
+    if (pad - pad / 2 >= size) {
+        return fail(
+            err,
+            "node %d: padding=%d lets a window of size %d lie outside the picture; use at most %d",
+            n->id, pad, size, 2 * size - 2);
+    }
+    n->s = (shape4){s.n, (s.h + pad - size) / stride + 1, (s.w + pad - size) / stride + 1, s.c};
+    return 0;
+}
 
 /* Where each maximum came from: the pixel y*w + x of the input, one per output value. */
 typedef struct {
     buffer from;
 } maxpool;
 
-void engine_cpu_maxpool_plan(engine *e, node *n) {
+static void plan(engine *e, node *n) {
     maxpool *p = calloc(1, sizeof *p);
     if (!p) engine_die("out of memory for node %d", n->id);
     _Static_assert(sizeof(int32_t) == sizeof(float), "indices live in a buffer of floats");
@@ -17,7 +36,7 @@ void engine_cpu_maxpool_plan(engine *e, node *n) {
     n->state = p;
 }
 
-void engine_cpu_maxpool_free(engine *e, node *n) {
+static void release(engine *e, node *n) {
     maxpool *p = n->state;
     engine_drop(e, &p->from);
     free(p);
@@ -57,13 +76,13 @@ static void maxpool_row(float *y, int32_t *from, const float *x, shape4 in, shap
     }
 }
 
-void engine_cpu_maxpool_forward(engine *e, node *n, const engine_mode *m) {
+static void forward(engine *e, node *n, const engine_mode *m) {
     const maxpool *p = n->state;
     const node *a = &e->nodes[n->in[0]];
     shape4 in = a->s, out = n->s;
     size_t in_len = shape_len(in) / (size_t)in.n, row = (size_t)out.w * (size_t)out.c;
     int32_t *from = m->keep ? (int32_t *)(void *)p->from.p : NULL;
-    int size = n->d.pool.size, stride = n->d.pool.stride, offset = n->d.pool.padding / 2;
+    int size = n->d.size, stride = n->d.stride, offset = n->d.pad / 2;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int b = 0; b < in.n; b++) {
         for (int oy = 0; oy < out.h; oy++) {
@@ -75,7 +94,7 @@ void engine_cpu_maxpool_forward(engine *e, node *n, const engine_mode *m) {
 }
 
 /* Windows overlap, so a picture belongs to one thread. */
-void engine_cpu_maxpool_backward(engine *e, node *n, const engine_mode *m) {
+static void backward(engine *e, node *n, const engine_mode *m) {
     const maxpool *p = n->state;
     shape4 in = e->nodes[n->in[0]].s, out = n->s;
     int add = 0;
@@ -95,53 +114,5 @@ void engine_cpu_maxpool_backward(engine *e, node *n, const engine_mode *m) {
     }
 }
 
-/* Float over one row of the map, double over rows: 608x608 maps keep their digits. */
-CPU_CLONES static void mean_of(float *restrict y, const float *restrict x, int h, int w, int c) {
-    enum { LANES = 64 };
-    for (int c0 = 0; c0 < c; c0 += LANES) {
-        double sum[LANES] = {0};
-        int n = c - c0 < LANES ? c - c0 : LANES;
-        for (int r = 0; r < h; r++) {
-            float part[LANES] = {0};
-            for (int i = 0; i < w; i++) {
-                const float *at = x + ((size_t)r * (size_t)w + (size_t)i) * (size_t)c + (size_t)c0;
-                for (int j = 0; j < n; j++) part[j] += at[j];
-            }
-            for (int j = 0; j < n; j++) sum[j] += part[j];
-        }
-        for (int j = 0; j < n; j++) y[c0 + j] = (float)(sum[j] / ((double)h * w));
-    }
-}
-
-void engine_cpu_avgpool_forward(engine *e, node *n, const engine_mode *m) {
-    const node *a = &e->nodes[n->in[0]];
-    size_t in_len = shape_len(a->s) / (size_t)a->s.n;
-#pragma omp parallel for schedule(static)
-    for (int b = 0; b < a->s.n; b++) {
-        mean_of(n->y.p + (size_t)b * (size_t)a->s.c, a->y.p + (size_t)b * in_len, a->s.h, a->s.w,
-                a->s.c);
-    }
-}
-
-CPU_CLONES static void spread(float *restrict dx, const float *restrict dy, size_t pixels, int c,
-                              int add) {
-    float k = (float)(1.0 / (double)pixels);
-    for (size_t i = 0; i < pixels; i++, dx += c) {
-        if (add)
-            for (int j = 0; j < c; j++) dx[j] += k * dy[j];
-        else
-            for (int j = 0; j < c; j++) dx[j] = k * dy[j];
-    }
-}
-
-void engine_cpu_avgpool_backward(engine *e, node *n, const engine_mode *m) {
-    shape4 in = e->nodes[n->in[0]].s;
-    int add = 0;
-    float *dx = engine_delta_of(e, n->in[0], &add);
-    if (!dx) return;
-    size_t pixels = (size_t)in.h * (size_t)in.w, c = (size_t)in.c;
-#pragma omp parallel for schedule(static)
-    for (int b = 0; b < in.n; b++) {
-        spread(dx + (size_t)b * pixels * c, n->delta->b.p + (size_t)b * c, pixels, in.c, add);
-    }
-}
+const node_ops engine_cpu_maxpool = {
+    .shape = shape, .plan = plan, .forward = forward, .backward = backward, .free = release};

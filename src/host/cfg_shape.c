@@ -1,0 +1,201 @@
+/* cfg_shape.c - the output and the weights of layers that compute, and what must fit for them. */
+#include "host/cfg_walk.h"
+#include <stdlib.h>
+#include <string.h>
+
+double cfg_connected_floats(double in, double out, int bn) { return out * in + out * (bn ? 4 : 1); }
+
+int cfg_shape_convolutional(cfg_walk *x) {
+    long long n = cfg_num(x, "filters", 1), size = cfg_num(x, "size", 1),
+              stride = cfg_num(x, "stride", 1), groups = cfg_num(x, "groups", 1);
+    long long pad = cfg_num(x, "pad", 0) ? size / 2 : cfg_num(x, "padding", 0);
+    if (x->in.c % groups || n % groups)
+        return FAIL("groups",
+                    "groups=%lld must divide the %lld input channels and the %lld filters", groups,
+                    x->in.c, n);
+    if (x->in.w + 2 * pad < size || x->in.h + 2 * pad < size)
+        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
+                    size, x->in.w + 2 * pad, x->in.h + 2 * pad);
+    if (cfg_output(x, (x->in.w + 2 * pad - size) / stride + 1,
+                   (x->in.h + 2 * pad - size) / stride + 1, n))
+        return -1;
+    if (cfg_num(x, "numload", 0) > n)
+        return FAIL("numload", "numload=%lld is more than filters=%lld", cfg_num(x, "numload", 0),
+                    n);
+    double per = (double)(x->in.c / groups) * (double)n * (double)(size * size);
+    return cfg_add_floats(x, per + (double)n * (cfg_num(x, "batch_normalize", 0) ? 4 : 1));
+}
+
+int cfg_shape_deconvolutional(cfg_walk *x) {
+    long long n = cfg_num(x, "filters", 1), size = cfg_num(x, "size", 1),
+              stride = cfg_num(x, "stride", 1);
+    long long pad = cfg_num(x, "pad", 0) ? size / 2 : cfg_num(x, "padding", 0);
+    if (cfg_output(x, (x->in.w - 1) * stride + size - 2 * pad,
+                   (x->in.h - 1) * stride + size - 2 * pad, n))
+        return -1;
+    if (cfg_num(x, "numload", 0) > n)
+        return FAIL("numload", "numload=%lld is more than filters=%lld", cfg_num(x, "numload", 0),
+                    n);
+    return cfg_add_floats(x, (double)x->in.c * (double)n * (double)(size * size) +
+                                 (double)n * (cfg_num(x, "batch_normalize", 0) ? 4 : 1));
+}
+
+int cfg_shape_local(cfg_walk *x) {
+    long long n = cfg_num(x, "filters", 1), size = cfg_num(x, "size", 1),
+              stride = cfg_num(x, "stride", 1);
+    long long cut = cfg_num(x, "pad", 0) ? 1 : size;
+    if (x->in.w < cut || x->in.h < cut)
+        return FAIL("size", "size=%lld is larger than its input of %lld x %lld", size, x->in.w,
+                    x->in.h);
+    if (cfg_output(x, (x->in.w - cut) / stride + 1, (x->in.h - cut) / stride + 1, n)) return -1;
+    const cfg_shape *o = &x->shapes[x->layer];
+    double places = (double)(o->w * o->h);
+    return cfg_add_floats(x, (double)o->outputs +
+                                 (double)x->in.c * (double)n * (double)(size * size) * places);
+}
+
+int cfg_shape_connected(cfg_walk *x) {
+    long long n = cfg_num(x, "output", 1);
+    if (cfg_output(x, 1, 1, n)) return -1;
+    return cfg_add_floats(x, cfg_connected_floats((double)x->in.outputs, (double)n,
+                                              (int)cfg_num(x, "batch_normalize", 0)));
+}
+
+int cfg_shape_maxpool(cfg_walk *x) {
+    long long stride = cfg_num(x, "stride", 1), size = cfg_num(x, "size", (double)stride);
+    long long padding = cfg_num(x, "padding", (double)(size - 1));
+    if (x->in.w + padding < size || x->in.h + padding < size)
+        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
+                    size, x->in.w + padding, x->in.h + padding);
+    return cfg_output(x, (x->in.w + padding - size) / stride + 1,
+                      (x->in.h + padding - size) / stride + 1, x->in.c);
+}
+
+/* Darknet's index of the layer that a number in from= or layers= means; -1 and err if there is none
+ * before this one. */
+static int referred(cfg_walk *x, const char *key, double value, int *layer) {
+    double at = value < 0 ? x->layer + value : value;
+    x->outside = at < 0 || at >= x->layer;
+    if (at == x->layer) return FAIL(key, "%s=%.0f is the layer itself", key, value);
+    if (at < 0 || at > x->layer)
+        return FAIL(key, "%s=%.0f would be layer %.0f; only layers 0 to %d stand before it", key,
+                    value, at, x->layer - 1);
+    *layer = (int)at;
+    return 0;
+}
+
+int cfg_shape_shortcut(cfg_walk *x) {
+    int from = 0;
+    if (!cfg_get(x->c, x->sec, "from"))
+        return FAIL(NULL, "%s", "from= is missing: which layer shall be added?");
+    if (referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
+    const cfg_shape *f = &x->shapes[from], *in = &x->in;
+    if (!f->picture) return FAIL("from", "layer %d gives no picture that could be added", from);
+    /* The host asserts both of these, with whole-number division. */
+    if (f->w / in->w != f->h / in->h || in->w / f->w != in->h / f->h)
+        return FAIL(
+            "from",
+            "layer %d is %lld x %lld, the layer before is %lld x %lld: widths and heights differ by "
+            "different factors",
+            from, f->w, f->h, in->w, in->h);
+    return cfg_same(x);
+}
+
+int cfg_shape_route(cfg_walk *x) {
+    const char *list = cfg_get(x->c, x->sec, "layers");
+    if (!list) return FAIL(NULL, "%s", "layers= is missing: which layers shall be joined?");
+    int n = cfg_list_length(list), from = 0;
+    double *at = malloc((size_t)n * sizeof *at);
+    if (!at) return FAIL("layers", "%s", "no memory to check the list");
+    cfg_list(list, at, n);
+    cfg_shape sum = {.picture = 1};
+    int bad = 0;
+    for (int i = 0; i < n && !bad; i++) {
+        if ((bad = referred(x, "layers", at[i], &from))) break;
+        const cfg_shape *f = &x->shapes[from];
+        if (i == 0)
+            sum.w = f->w, sum.h = f->h;
+        else if (f->w != sum.w || f->h != sum.h)
+            bad = FAIL(
+                "layers",
+                "layer %d is %lld x %lld but the first is %lld x %lld: they cannot be joined", from,
+                f->w, f->h, sum.w, sum.h);
+        sum.picture &= f->picture;
+        sum.c += f->c;
+    }
+    free(at);
+    if (bad) return -1;
+    return sum.picture ? cfg_output(x, sum.w, sum.h, sum.c) : cfg_flat(x, sum.w * sum.h * sum.c);
+}
+
+int cfg_shape_upsample(cfg_walk *x) {
+    long long s = cfg_num(x, "stride", 2);
+    if (s == 0) return FAIL("stride", "%s", "stride=0 is out of range: 2 doubles, -2 halves");
+    return s > 0 ? cfg_output(x, x->in.w * s, x->in.h * s, x->in.c)
+                 : cfg_output(x, x->in.w / -s, x->in.h / -s, x->in.c);
+}
+
+int cfg_shape_reorg(cfg_walk *x) {
+    long long s = cfg_num(x, "stride", 1);
+    if (cfg_num(x, "extra", 0)) return cfg_flat(x, x->in.outputs + cfg_num(x, "extra", 0));
+    int divides = x->in.c % (s * s) == 0, reverse = cfg_num(x, "reverse", 0) != 0;
+    if (!reverse && (x->in.w % s || x->in.h % s))
+        return FAIL("stride", "stride=%lld does not divide the input of %lld x %lld", s, x->in.w,
+                    x->in.h);
+    /* Both ways the host divides by what is left of the channels, be it 0. */
+    if (!divides && (reverse || !cfg_num(x, "flatten", 0)))
+        return FAIL("stride", "stride=%lld: %lld channels cannot be divided by %lld", s, x->in.c,
+                    s * s);
+    if (reverse) return cfg_output(x, x->in.w * s, x->in.h * s, x->in.c / (s * s));
+    return cfg_output(x, x->in.w / s, x->in.h / s, x->in.c * s * s);
+}
+
+int cfg_shape_crop(cfg_walk *x) {
+    long long h = cfg_num(x, "crop_height", 1), w = cfg_num(x, "crop_width", 1);
+    if (w > x->in.w || h > x->in.h)
+        return FAIL("crop_width", "%lld x %lld cannot be cut out of %lld x %lld", w, h, x->in.w,
+                    x->in.h);
+    return cfg_output(x, w, h, x->in.c);
+}
+
+int cfg_shape_avgpool(cfg_walk *x) { return cfg_output(x, 1, 1, x->in.c); }
+
+int cfg_shape_batchnorm(cfg_walk *x) {
+    return cfg_add_floats(x, 3 * (double)x->in.c) ? -1 : cfg_same(x);
+}
+
+int cfg_shape_same(cfg_walk *x) { return cfg_same(x); }
+int cfg_shape_flat(cfg_walk *x) { return cfg_flat(x, x->in.outputs); }
+
+int cfg_shape_dropout(cfg_walk *x) {
+    int rel = cfg_get(x->c, x->sec, "dropblock_size_rel") != NULL,
+        abs = cfg_get(x->c, x->sec, "dropblock_size_abs") != NULL;
+    if (x->layer == 0)
+        return FAIL(NULL, "%s",
+                    "cannot be the first layer: it works on the output of the one before");
+    if (rel && abs)
+        return FAIL("dropblock_size_rel", "%s",
+                    "dropblock_size_rel and dropblock_size_abs: give one of them");
+    const char *size = rel ? "dropblock_size_rel" : "dropblock_size_abs";
+    if ((rel || abs) && !cfg_get(x->c, x->sec, "dropblock"))
+        return FAIL(size, "%s without dropblock=1 does nothing; add it", size);
+    if (cfg_num(x, "dropblock", 0) && !x->in.picture)
+        return FAIL(
+            "dropblock", "%s",
+            "dropblock=1 needs a picture (width, height, channels), but what comes before gives none");
+    if (cfg_num(x, "dropblock", 0) && !x->dropblock) x->dropblock = x->sec;
+    return cfg_same(x);
+}
+
+int cfg_shape_perturb(cfg_walk *x) {
+    const char *noise = cfg_get(x->c, x->sec, "noise"), *scale = cfg_get(x->c, x->sec, "scale");
+    int gaussian = noise && !strcmp(noise, "gaussian");
+    if (x->layer == 0)
+        return FAIL(NULL, "%s",
+                    "cannot be the first layer: it perturbs the output of the one before");
+    if (!gaussian && cfg_get(x->c, x->sec, "sd"))
+        return FAIL("sd", "%s", "sd= belongs to noise=gaussian alone");
+    if (gaussian && scale && strcmp(scale, "0"))
+        return FAIL("scale", "%s", "noise=gaussian has no scale; remove the line");
+    return cfg_same(x);
+}

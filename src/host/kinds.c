@@ -1,0 +1,225 @@
+/* kinds.c - the kinds of layers in the engine: the second half of the rows of kinds.h. */
+#include "host/net_internal.h"
+#include <stdlib.h>
+
+static engine_params params_of(const layer *l) {
+    return (engine_params){
+        .weights = l->weights,
+        .biases = l->biases,
+        .scales = l->scales,
+        .rolling_mean = l->rolling_mean,
+        .rolling_variance = l->rolling_variance,
+        .weight_updates = l->weight_updates,
+        .bias_updates = l->bias_updates,
+        .scale_updates = l->scale_updates,
+    };
+}
+
+static act_kind act_of(const host_place *p) {
+    const char *name = cfg_activation(p->c, p->section);
+    return (act_kind)act_from_name(name ? name : "linear");
+}
+
+static int add(const host_place *p, node_kind kind, const engine_op *op) {
+    return engine_add(p->h->e, kind, &p->in, 1, op);
+}
+
+static int add_convolutional(const host_place *p) {
+    const layer *l = p->l;
+    if (l->xnor) return host_add_foreign(p);
+    return add(p, NODE_CONV,
+               &(engine_op){.filters = l->n,
+                            .size = l->size,
+                            .stride = l->stride,
+                            .pad = l->pad,
+                            .groups = l->groups ? l->groups : 1,
+                            .batch_norm = l->batch_normalize,
+                            .activation = act_of(p),
+                            .p = params_of(l)});
+}
+
+static int add_connected(const host_place *p) {
+    return add(p, NODE_CONNECTED,
+               &(engine_op){.filters = p->l->outputs,
+                            .batch_norm = p->l->batch_normalize,
+                            .activation = act_of(p),
+                            .p = params_of(p->l)});
+}
+
+static int add_batchnorm(const host_place *p) {
+    return add(p, NODE_BATCHNORM,
+               &(engine_op){.batch_norm = 1, .activation = ACT_LINEAR, .p = params_of(p->l)});
+}
+
+static int add_maxpool(const host_place *p) {
+    return add(p, NODE_MAXPOOL,
+               &(engine_op){.size = p->l->size, .stride = p->l->stride, .pad = p->l->pad});
+}
+
+static int add_avgpool(const host_place *p) { return add(p, NODE_AVGPOOL, &(engine_op){0}); }
+
+static int add_shortcut(const host_place *p) {
+    int ins[] = {p->in, host_node(p->h, p->l->index)};
+    return engine_add(
+        p->h->e, NODE_SHORTCUT, ins, 2,
+        &(engine_op){.alpha = p->l->alpha, .beta = p->l->beta, .activation = act_of(p)});
+}
+
+static int add_route(const host_place *p) {
+    int n = p->l->n, *ins = malloc(sizeof(int) * (size_t)n);
+    if (!ins) return -1;
+    for (int k = 0; k < n; k++) ins[k] = host_node(p->h, p->l->input_layers[k]);
+    int node = engine_add(p->h->e, NODE_ROUTE, ins, n, &(engine_op){0});
+    free(ins);
+    return node;
+}
+
+static int add_upsample(const host_place *p) {
+    if (p->l->reverse) return host_add_foreign(p);
+    return add(p, NODE_UPSAMPLE, &(engine_op){.stride = p->l->stride, .scale = p->l->scale});
+}
+
+static int add_dropout(const host_place *p) {
+    cfg_dropblock b = {0};
+    int blocks = cfg_get_dropblock(p->c, p->i, &b);
+    return add(p, blocks ? NODE_DROPBLOCK : NODE_DROPOUT,
+               &(engine_op){.probability = p->l->probability, .block = b.abs, .block_rel = b.rel});
+}
+
+/* A head of ours, or the host's own. */
+static int add_yolo(const host_place *p) {
+    int ours = host_yolo_open(p->h, p->net, p->c, p->i, p->err);
+    shape4 s = {0};
+    if (ours <= 0) return ours ? -1 : host_add_foreign(p);
+    host_shape(p->l, &s.h, &s.w, &s.c);
+    return add(p, NODE_FOREIGN, &(engine_op){.fixed = s});
+}
+
+static int add_activation(const host_place *p) {
+    const char *name = cfg_get(p->c, p->section, "activation");
+    act_kind a = (act_kind)act_from_name(name ? name : "linear");
+    return add(p, NODE_ACTIVATION, &(engine_op){.activation = a});
+}
+
+/* The engine's softmax runs over the channels of one pixel; groups, trees and maps stay with the
+ * host. */
+static int add_softmax(const host_place *p) {
+    const layer *l = p->l;
+    int h = 1, w = 1, c = 0;
+    if (p->i > 0) host_shape(l - 1, &h, &w, &c);
+    if (l->groups != 1 || l->softmax_tree || l->spatial || h * w != 1) return host_add_foreign(p);
+    return add(p, NODE_SOFTMAX, &(engine_op){.temperature = l->temperature, .noloss = l->noloss});
+}
+
+static int add_perturb(const host_place *at) {
+    host_net *h = at->h;
+    const cfg_perturb *p = at->perturb;
+    const layer *l = at->l;
+    host_perturb *hp = &h->perturb[h->n_perturb];
+    hp->layer = p->layer;
+    hp->channels = l->out_c;
+    size_t n = (size_t)l->out_c * PERTURB_K;
+    hp->mean = calloc(n, sizeof(float));
+    hp->var = malloc(n * sizeof(float));
+    h->n_perturb++;
+    if (!hp->mean || !hp->var) return -1;
+    for (size_t k = 0; k < n; k++) hp->var[k] = 1;
+    int act = act_from_name(p->activation);
+    engine_perturb d = {
+        .phi = h->phi,
+        .dphi = h->dphi,
+        .running_mean = hp->mean,
+        .running_var = hp->var,
+        .c_norm = h->shared.c_norm,
+        .h_norm = h->shared.h_norm,
+        .clip = h->shared.clip,
+        .clip_test = h->shared.clip_test,
+        .momentum = h->shared.momentum,
+        .noise = p->noise,
+        .scale = p->scale,
+        .activation = (act_kind)act,
+        .sd = p->sd,
+    };
+    return add(at, NODE_PERTURB, &(engine_op){.perturb = d});
+}
+
+/* ---- another picture size ---- */
+
+/* Exported by libdarknet.so, not all in its header. */
+void resize_convolutional_layer(layer *l, int w, int h);
+void resize_maxpool_layer(layer *l, int w, int h);
+void resize_region_layer(layer *l, int w, int h);
+void resize_yolo_layer(layer *l, int w, int h);
+void resize_route_layer(layer *l, network *net);
+void resize_shortcut_layer(layer *l, int w, int h);
+void resize_upsample_layer(layer *l, int w, int h);
+void resize_reorg_layer(layer *l, int w, int h);
+void resize_normalization_layer(layer *l, int w, int h);
+
+#define HOST_RESIZES(name, function)                                          \
+    static int resize_##name(network *net, int i, int w, int h, int really) { \
+        if (really) function(&net->layers[i], w, h);                          \
+        return 0;                                                             \
+    }
+HOST_RESIZES(conv, resize_convolutional_layer)
+HOST_RESIZES(maxpool, resize_maxpool_layer)
+HOST_RESIZES(region, resize_region_layer)
+HOST_RESIZES(yolo, resize_yolo_layer)
+HOST_RESIZES(upsample, resize_upsample_layer)
+HOST_RESIZES(reorg, resize_reorg_layer)
+HOST_RESIZES(normalization, resize_normalization_layer)
+
+static int resize_route(network *net, int i, int w, int h, int really) {
+    if (really) resize_route_layer(&net->layers[i], net);
+    return 0;
+}
+
+/* The host takes both maps to be of one size. */
+static int resize_shortcut(network *net, int i, int w, int h, int really) {
+    layer *l = &net->layers[i];
+    if (!really) return l->w == l->out_w && l->h == l->out_h ? 0 : -1;
+    resize_shortcut_layer(l, w, h);
+    return 0;
+}
+
+/* A dropout works in place on what stands before it. */
+static int resize_dropout(network *net, int i, int w, int h, int really) {
+    if (!really || i == 0) return i == 0 ? -1 : 0;
+    layer *l = &net->layers[i];
+    const layer *before = l - 1;
+    l->w = l->out_w = before->out_w;
+    l->h = l->out_h = before->out_h;
+    l->inputs = l->outputs = before->outputs;
+    free(l->rand);
+    l->rand = calloc((size_t)l->inputs * (size_t)l->batch, sizeof(float));
+    l->output = before->output;
+    l->delta = before->delta;
+    return 0;
+}
+
+/* ---- trainable arrays ---- */
+
+static host_sizes sizes_conv(const layer *l) {
+    return (host_sizes){(size_t)l->nweights, (size_t)l->n, l->batch_normalize};
+}
+
+static host_sizes sizes_connected(const layer *l) {
+    return (host_sizes){(size_t)l->inputs * (size_t)l->outputs, (size_t)l->outputs,
+                        l->batch_normalize};
+}
+
+static host_sizes sizes_batchnorm(const layer *l) { return (host_sizes){0, (size_t)l->out_c, 1}; }
+
+#define ROW(ID, name, alias, flags, act, shape, ...) [CFG_S_##ID] = {__VA_ARGS__},
+static const host_kind kinds[] = {HOST_KINDS(ROW)};
+_Static_assert(sizeof kinds / sizeof *kinds == CFG_S_COUNT, "one row for each kind of section");
+
+const host_kind *host_kind_of(const cfg_file *c, int section) {
+    return &kinds[cfg_kind_at(c, section)->id];
+}
+
+const char *host_layer_name(const cfg_file *c, int layer, int batch_norm) {
+    const cfg_kind *k = cfg_kind_at(c, cfg_section_of(c, layer));
+    if (!(k->flags & KIND_NAMED)) return "other layers";
+    return k->id == CFG_S_CONVOLUTIONAL && batch_norm ? "convolutional with batch norm" : k->name;
+}
