@@ -16,11 +16,22 @@ typedef struct {
                     is kept */
     float jitter, hue, saturation, exposure;
     int flip;
-    /* Multi-scale: every 10 steps another size, width a multiple of 32 from w / 1.4 to w * 1.4,
-     * height to match; from step `settle` on w x h again, so that running statistics and last steps
-     * belong to the size that is tested. */
+    float resize; /* the placed picture is scaled by up to this, up and down; below 1: down only; 0
+                     or 1: not */
+    /* Half of all pictures are mosaics of four, of the others half are blends of two if mixup is
+     * set: of equal shares, or with mixup_alpha > 0 by Beta(alpha, alpha). Half are blurred and
+     * half noisy. Boxes are cut with the pictures; of one that is cut a tenth must be left. */
+    int mosaic, mosaic_bound; /* bound: each of the four is shown whole */
+    int mixup;
+    float mixup_alpha;
+    int blur;    /* 1: the background, by 31 taps; above: all, by so many; 0: nothing */
+    float noise; /* standard deviation, of values from 0 to 1 */
+    /* Multi-scale: every 10 steps another size, width a multiple of 32 from w / range to w * range
+     * (0: 1.4), height to match; from step `settle` on w x h again, so that running statistics and
+     * last steps belong to the size that is tested. */
     int random, batches_per_step;
     uint64_t settle;
+    float range;
 } det_augment;
 
 typedef struct {

@@ -160,11 +160,12 @@ static taps taps_at(int i, int to, int n) {
 
 void sample_place(float *X, int w, int h, int c, const raster *r, sample_box at, int flip) {
     size_t plane = (size_t)w * (size_t)h;
+    int left = at.x < 0 ? -at.x : 0, right = at.x + at.w > w ? w - at.x : at.w;
     for (size_t i = 0; i < plane * (size_t)c; i++) X[i] = 0.5f;
-    for (int y = 0; y < at.h; y++) {
+    for (int y = at.y < 0 ? -at.y : 0; y < at.h && at.y + y < h; y++) {
         taps ty = taps_at(y, at.h, r->h);
         float *row = X + (size_t)(at.y + y) * (size_t)w;
-        for (int x = 0; x < at.w; x++) {
+        for (int x = left; x < right; x++) {
             taps tx = taps_at(x, at.w, r->w);
             float *out = row + (flip ? w - 1 - (at.x + x) : at.x + x);
             for (int k = 0; k < c; k++) {

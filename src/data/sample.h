@@ -47,9 +47,15 @@ void sample_distort(float *X, size_t n, float hue, float saturation, float expos
 void sample_random_colours(float *X, size_t n, int c, float most_hue, float most_saturation,
                            float most_exposure, rng_stream *rng);
 
-/* Darknet's place_image: r scaled bilinearly to at.w x at.h and laid at (at.x, at.y) on gray 0.5,
- * all inside w x h; then mirrored if flip. */
+/* Darknet's place_image: r scaled bilinearly to at.w x at.h and laid at (at.x, at.y) on gray 0.5;
+ * what reaches out of w x h is cut off; then mirrored if flip. */
 void sample_place(float *X, int w, int h, int c, const raster *r, sample_box at, int flip);
+
+/* (c, h, w) pixels blurred by a Gaussian of `kernel` x `kernel` taps (odd), edges repeated; the
+ * deviation is OpenCV's, .3 ((kernel - 1)/2 - 1) + .8. work: as many floats. */
+void sample_blur(float *X, int w, int h, int c, int kernel, float *work);
+/* Normal noise of deviation sd, kept in [0,1]. */
+void sample_noise(float *X, size_t n, float sd, rng_stream *rng);
 
 /* A square of `side` pixels about a random pixel, as far as it lies in the picture, becomes gray
  * 0.5. */

@@ -147,6 +147,7 @@ int host_attach(network *net, const cfg_file *c, char *err) {
     fail(err, "%s: not enough memory for the network", c->path);
     if (build_graph(h, net, c, p, np, err)) goto fail;
     host_yolo_room(h, net);
+    host_rate_open(h, net, c);
     h->spare = calloc(host_statistics_len(h, net) + 1, sizeof *h->spare);
     if (!h->spare) goto no_memory;
     if (host_ema_open(h, net, c, err)) goto fail;

@@ -443,6 +443,10 @@ int cfg_knows(const char *section, const char *key) {
 
 /* ---- text for the host ---- */
 
+static int rate_is_ours(const char *policy) {
+    return !strcmp(policy, "sgdr") || !strcmp(policy, "cosine");
+}
+
 static void put_section(FILE *f, const cfg_section *s) {
     const cfg_kind *k = cfg_kind_find(s->type);
     if (k->id == CFG_S_META_SHARED) return;
@@ -454,8 +458,10 @@ static void put_section(FILE *f, const cfg_section *s) {
     fprintf(f, "[%s]\n", s->type);
     for (int i = 0; i < s->n; i++) {
         const cfg_key *key = cfg_key_find(k, s->options[i].key);
-        if (key && key->owner == CFG_HOST)
-            fprintf(f, "%s=%s\n", s->options[i].key, s->options[i].val);
+        if (!key || key->owner != CFG_HOST) continue;
+        /* Of rates that the host does not know we make the rate ourselves (rate.c). */
+        int ours = !strcmp(key->name, "policy") && rate_is_ours(s->options[i].val);
+        fprintf(f, "%s=%s\n", s->options[i].key, ours ? "constant" : s->options[i].val);
     }
 }
 

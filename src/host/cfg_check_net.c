@@ -43,7 +43,8 @@ static int check_policy(const cfg_file *c, char *err) {
     static const char *const needs[][3] = {{"step", "step", "scale"},
                                            {"exp", "gamma", NULL},
                                            {"sigmoid", "gamma", "step"},
-                                           {"poly", "max_batches", NULL}};
+                                           {"poly", "max_batches", NULL},
+                                           {"cosine", "max_batches", NULL}};
     const char *policy = cfg_get(c, 0, "policy");
     if (!policy) return 0;
     if (!strcmp(policy, "steps")) return check_steps(c, err);
@@ -54,14 +55,27 @@ static int check_policy(const cfg_file *c, char *err) {
                 return NET_FAIL("policy", "policy=%s needs %s=, which is missing", policy,
                                 needs[i][k]);
         }
-        if (i == 3 && cfg_get_num(c, 0, "max_batches", 0) < 1)
+        if (i >= 3 && cfg_get_num(c, 0, "max_batches", 0) < 1)
             return NET_FAIL("max_batches",
-                            "policy=poly divides by max_batches, which must be at least 1");
+                            "policy=%s divides by max_batches, which must be at least 1", policy);
     }
     return 0;
 }
 
+/* The keys of one policy under another. */
+static void warn_idle_rates(const cfg_file *c) {
+    static const char *const keys[] = {"learning_rate_min", "sgdr_cycle", "sgdr_mult"};
+    const char *policy = cfg_get(c, 0, "policy");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        int cosine = policy && !strcmp(policy, "cosine") && i == 0;
+        if (!cfg_get(c, 0, keys[i]) || cosine || (policy && !strcmp(policy, "sgdr"))) continue;
+        fprintf(stderr, "%s:%d: warning: [net] %s= is of policy=sgdr alone: ignored\n", c->path,
+                cfg_key_line(c, 0, keys[i]), keys[i]);
+    }
+}
+
 void cfg_warn_training(const cfg_file *c) {
+    warn_idle_rates(c);
     double burn = cfg_get_num(c, 0, "burn_in", 0), most = cfg_get_num(c, 0, "max_batches", 0);
     if (most <= 0 || burn < most) return;
     fprintf(
@@ -72,7 +86,8 @@ void cfg_warn_training(const cfg_file *c) {
 
 /* A value without its switch would be without effect, and nobody would notice. */
 static int check_switches(const cfg_file *c, char *err) {
-    static const char *const pairs[][2] = {{"mixup_alpha", "mixup"}, {"cutmix_alpha", "cutmix"}};
+    static const char *const pairs[][2] = {
+        {"mixup_alpha", "mixup"}, {"cutmix_alpha", "cutmix"}, {"mosaic_bound", "mosaic"}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (cfg_get(c, 0, pairs[i][0]) && !cfg_get(c, 0, pairs[i][1]))
             return NET_FAIL(pairs[i][0], "%s without %s=1 does nothing; add it", pairs[i][0],

@@ -38,6 +38,14 @@ static int check_channels(cfg_walk *x, long long need, const char *sum) {
                 conv ? " in the [convolutional] before it" : " in the layer that feeds it");
 }
 
+static int check_random(cfg_walk *x) {
+    double random = cfg_get_num(x->c, x->sec, "random", 0);
+    if (random > 0 && random < 1)
+        return FAIL("random", "%s",
+                    "random= is 0, 1 (widths from w/1.4 to w*1.4), or that factor itself, above 1");
+    return 0;
+}
+
 /* Keys of the fork that do nothing as they stand, or do not go together. */
 static int check_dialect(cfg_walk *x, long long classes) {
     const cfg_file *c = x->c;
@@ -67,7 +75,7 @@ int cfg_shape_yolo(cfg_walk *x) {
             if (m[i] >= total) return FAIL("mask", "mask %.0f is not below num=%lld", m[i], total);
         }
     }
-    if (check_dialect(x, classes) || check_anchors(x, 2 * total)) return -1;
+    if (check_random(x) || check_dialect(x, classes) || check_anchors(x, 2 * total)) return -1;
     if (check_channels(x, n * (classes + 5), "masks x (classes + 5)")) return -1;
     return named(x, "map", cfg_map_check, classes) ? -1 : cfg_same(x);
 }
@@ -80,7 +88,7 @@ int cfg_shape_region(cfg_walk *x) {
             "max",
             "max=%lld: this Darknet has room for exactly 30 boxes a picture; remove the line",
             cfg_num(x, "max", 30));
-    if (check_anchors(x, 2 * n) || named(x, "tree", cfg_tree_check, classes) ||
+    if (check_random(x) || check_anchors(x, 2 * n) || named(x, "tree", cfg_tree_check, classes) ||
         named(x, "map", cfg_map_check, classes))
         return -1;
     return check_channels(x, n * (classes + coords + 1), "num x (classes + coords + 1)")

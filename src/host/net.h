@@ -63,6 +63,9 @@ void host_set_mode(host_net *h, const engine_mode *m);
  * pass with noise makes it void. Files hold both. */
 int host_has_one_pass(const host_net *h);
 
+/* The learning rate of the network's present step, by any policy. */
+float host_rate(network *net);
+
 /* What a training loop has gathered so far, which a run that goes on needs beside the network: the
  * moving average of the loss and the seconds taken. known: 0 where no file gave it. Files to go on
  * from hold it. */

@@ -4,6 +4,7 @@
 #include "host/cfg_keys.h"
 #include "host/net.h"
 #include "host/weights_file.h"
+#include "ops/rate.h"
 
 typedef struct host_yolo host_yolo;
 struct host_kind;
@@ -54,8 +55,11 @@ struct host_net {
     int ema_in,
         stepped; /* the layers hold the average; a step has been taken and not been averaged */
     char untrainable[ERR_LEN]; /* why the cfg cannot be trained with; "": it can */
-    int late;                  /* in host_train_pass: nothing is waited for that need not be */
-    layer *marked;             /* the network's layers, once they carry our marks; NULL before */
+    int own_rate;              /* see rate.c */
+    rate_plan rate;
+    const size_t *seen; /* the network's */
+    int late;           /* in host_train_pass: nothing is waited for that need not be */
+    layer *marked;      /* the network's layers, once they carry our marks; NULL before */
     int file_version[3];
 };
 
@@ -142,6 +146,11 @@ void host_yolo_room(const host_net *h, network *net);
 void host_yolo_forward(host_net *h, int i, const layer *l, const network *net);
 void host_yolo_backward(host_net *h, int i);
 void host_yolo_free(host_yolo *y);
+
+/* rate.c: `hosts`, or the rate that the cfg asks for and the host does not know, at an update every
+ * `pictures`. */
+void host_rate_open(host_net *h, const network *net, const cfg_file *c);
+float host_rate_at(const host_net *h, float hosts, int pictures);
 
 void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);

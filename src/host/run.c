@@ -270,6 +270,7 @@ void host_run_update(layer l, update_args a) {
     int i = host_index(hl);
     host_tensor t[3];
     h->stepped = 1;
+    a.learning_rate = host_rate_at(h, a.learning_rate, a.batch);
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
     if (!host_tensors(hl, &l, t)) return;
     float rate = a.learning_rate * l.learning_rate_scale;

@@ -50,7 +50,7 @@ static int start(run *r, char *err) {
     loop *l = &r->l;
     const session_args *a = l->a;
     if (classifier_open(&l->c, a, HOST_PARTIAL_OK | (a->clear ? HOST_CLEAR : 0), err) ||
-        loop_prepare(l, err))
+        loop_refuses(l->c.cfg, 0, err) || loop_prepare(l, err))
         return -1;
     network *net = l->c.net;
     if (!r->train)

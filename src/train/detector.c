@@ -1,6 +1,7 @@
 /* detector.c - opening a detector, running it over pictures, measuring it. */
 #include "engine/mode.h"
 #include "train/detector.h"
+#include "host/cfg_dialect.h"
 #include "train/report.h"
 #include <math.h>
 
@@ -18,6 +19,35 @@ int detector_open(session *c, const detector_args *a, int load_flags, char *err)
 int detector_stretches(const cfg_file *cfg, int fork) {
     int letter_box = cfg_get_net_extra(cfg).letter_box;
     return letter_box < 0 ? fork : !letter_box;
+}
+
+det_augment detector_augment(const session *c, int fork) {
+    const network *net = c->net;
+    const cfg_file *cfg = c->cfg;
+    int last = cfg_layer_section(cfg, cfg_layer_count(cfg) - 1);
+    float random = (float)cfg_get_num(cfg, last, "random", 0);
+    return (det_augment){
+        .w = net->w,
+        .h = net->h,
+        .c = net->c,
+        .boxes = heads_max_boxes(net),
+        .stretch = detector_stretches(cfg, fork),
+        .jitter = heads_jitter(net),
+        .resize = (float)cfg_get_num(cfg, last, "resize", 1),
+        .hue = net->hue,
+        .saturation = net->saturation,
+        .exposure = net->exposure,
+        .flip = cfg_get_net_extra(cfg).flip,
+        .random = heads_random(net),
+        .range = random > 1 ? random : 0,
+        .batches_per_step = net->subdivisions,
+        .mosaic = cfg_get_num(cfg, 0, "mosaic", 0) != 0,
+        .mosaic_bound = cfg_get_num(cfg, 0, "mosaic_bound", 0) != 0,
+        .mixup = cfg_get_num(cfg, 0, "mixup", 0) != 0,
+        .mixup_alpha = (float)cfg_get_num(cfg, 0, "mixup_alpha", 0),
+        .blur = (int)cfg_get_num(cfg, 0, "blur", 0),
+        .noise = (float)cfg_get_num(cfg, 0, "gaussian_noise", 0) / 255,
+    };
 }
 
 int detector_of_fork(const host_net *h) {

@@ -2,7 +2,7 @@
  * engine. */
 #ifndef MP_DETECTOR_H
 #define MP_DETECTOR_H
-#include "data/detection.h"
+#include "data/det_batch.h"
 #include "host/heads.h"
 #include "ops/boxes.h"
 #include "train/session.h"
@@ -35,6 +35,8 @@ int detector_test(const detector_args *a, char *err);
 /* Are pictures stretched (1) or letterboxed (0)? letter_box= of [net] decides; without it whom the
  * run is like. One rule for training and all tests: docs/detectors.md. */
 int detector_stretches(const cfg_file *cfg, int fork);
+/* What the cfg asks for in training pictures; settle is the caller's. */
+det_augment detector_augment(const session *c, int fork);
 /* Were the loaded weights written by the fork (0.2.5 in their header)? The host writes 0.2.0, and
  * so does this program. */
 int detector_of_fork(const host_net *h);

@@ -215,36 +215,8 @@ static void tell_fit(const run *r) {
         weights);
 }
 
-/* Keys of [net] that only classifiers' pictures are changed by. */
-static int only_ours(const cfg_file *c, char *err) {
-    static const char *const keys[] = {"crop_pad", "cutout", "label_smooth_eps", "mixup", "cutmix"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (cfg_get_num(c, 0, keys[i], 0) == 0) continue;
-        return fail(
-            err,
-            "%s: [net] %s= is for classifiers: a detector cannot be trained with it; remove the line",
-            c->path, keys[i]);
-    }
-    return 0;
-}
-
 static int augmentation(run *r, char *err) {
-    const network *net = r->l.c.net;
-    cfg_net_extra x = cfg_get_net_extra(r->l.c.cfg);
-    r->aug = (det_augment){
-        .w = net->w,
-        .h = net->h,
-        .c = net->c,
-        .boxes = heads_max_boxes(net),
-        .stretch = detector_stretches(r->l.c.cfg, r->a.fork),
-        .jitter = heads_jitter(net),
-        .hue = net->hue,
-        .saturation = net->saturation,
-        .exposure = net->exposure,
-        .flip = x.flip,
-        .random = heads_random(net),
-        .batches_per_step = net->subdivisions,
-    };
+    r->aug = detector_augment(&r->l.c, r->a.fork);
     /* The last tenth, 200 steps at most, at the size that is tested; Darknet spends its last 200 at
      * the largest. */
     long settle = r->l.steps / 10 < 200 ? r->l.steps / 10 : 200;
@@ -278,7 +250,7 @@ static int start(run *r, char *err) {
     long epoch = l->images / (l->c.net->batch * l->c.net->subdivisions);
     if (r->a.map && !r->a.c.every) r->a.c.every = epoch > 100 ? (int)epoch : 100;
     if (a->every && !(r->valid = detector_pictures(&l->c, &r->a, DATA_VALID, err))) return -1;
-    if (only_ours(l->c.cfg, err) || loop_prepare(l, err) || augmentation(r, err) ||
+    if (loop_refuses(l->c.cfg, 1, err) || loop_prepare(l, err) || augmentation(r, err) ||
         tell_classes(r, err))
         return -1;
     if (read_best(r, err)) return -1;

@@ -101,7 +101,7 @@ fail:
 static int one_step(loop *l, char *err) {
     network *net = l->c.net;
     double t0 = report_now();
-    float rate = get_current_rate(net), loss = 0, part;
+    float rate = host_rate(net), loss = 0, part;
     for (int k = 0; k < net->subdivisions; k++) {
         if (l->job->batch(l, &part, err)) return -1;
         loss += part / (float)net->subdivisions;
@@ -116,6 +116,19 @@ static int one_step(loop *l, char *err) {
     if (l->step == l->steps || (l->in_memory && !l->a->keep)) return 0;
     if (l->step % BACKUP_STEPS && report_now() - l->last_backup <= BACKUP_SECONDS) return 0;
     return bad_layer(net) >= 0 ? nan_error(l, loss, err) : save_state(l, err);
+}
+
+int loop_refuses(const cfg_file *c, int detector, char *err) {
+    static const char *const keys[][6] = {
+        {"mosaic", "blur", "gaussian_noise", NULL},
+        {"crop_pad", "cutout", "label_smooth_eps", "cutmix", NULL}};
+    for (int i = 0; keys[detector][i]; i++) {
+        if (cfg_get_num(c, 0, keys[detector][i], 0) == 0) continue;
+        return fail(err, "%s: [net] %s= is for %s: a %s cannot be trained with it; remove the line",
+                    c->path, keys[detector][i], detector ? "classifiers" : "detectors",
+                    detector ? "detector" : "classifier");
+    }
+    return 0;
 }
 
 int loop_prepare(loop *l, char *err) {

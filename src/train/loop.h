@@ -43,6 +43,9 @@ struct loop {
 /* After c is open: which steps, where files go. -1 and err: no max_batches, trained to the end
  * already, no folder. */
 int loop_prepare(loop *l, char *err);
+/* -1 and err: [net] asks for something that only the pictures of the other kind of network are
+ * changed by. */
+int loop_refuses(const cfg_file *c, int detector, char *err);
 /* All steps and the report. -1 and err. */
 int loop_run(loop *l, char *err);
 /* After loop_prepare, whatever came of it: others may write these files now. */

@@ -41,7 +41,8 @@ refused_cfg "wrong class count" "classes=3" 's/^output=3/output=4/'
 refused_cfg "line without =" "t.cfg:" 's/^anneal=0.4/anneal 0.4/'
 cfg_with 's/^momentum=.*//; s/^learning_rate=0.003/learning_rate=0.003\noptimized_memory=1/'
 check "a key of the AlexeyAB fork only warns" sh -c "'$MP' classifier train '$D' '$T/t.cfg' -backup '$T/w' >'$T/out' 2>'$T/err' && grep -q optimized_memory '$T/err'"
-refused_cfg "training that only another Darknet does" "[net] mosaic=1 changes training" 's/^max_batches=.*/&\nmosaic=1/'
+refused_cfg "training that only another Darknet does" "[net] track=1 changes training" 's/^max_batches=.*/&\ntrack=1/'
+refused_cfg "pictures that only detectors have" "mosaic= is for detectors" 's/^max_batches=.*/&\nmosaic=1/'
 refused_cfg "clipped gradients" "[net] clip=1 changes training" 's/^max_batches=.*/&\nclip=1/'
 check "refused before anything is written" [ ! -e "$T/none" ]
 cfg_with 's/^max_batches=.*/&\nmosaic=0/'

@@ -110,7 +110,8 @@ typedef struct {
 #define BN_HOST "the host alone ends at a [batchnorm] (test_engine.c holds ours against doubles)"
 #define RAND_WHY "the host draws from rand(), we from a seed of our own"
 #define LOADER "detector_train's pictures are made by it: tests/data/test_detection.c"
-#define ADAM_WHY "the host ignores adam=1 on a CPU (tests/ops/test_ops.c holds ours against doubles)"
+#define ADAM_WHY \
+    "the host ignores adam=1 on a CPU (tests/ops/test_ops.c holds ours against doubles)"
 #define FORK_HEAD \
     "not a key of the host (tests/host/test_yolo_own.c holds it against the fork's vectors)"
 #define GPU_ONLY "the host heeds it on a GPU alone"
@@ -167,6 +168,14 @@ static const row rows[] = {
      "a matter of 1e-5 where variances are near 1: tests/host/test_epsilon.c"},
     {"net", "letter_box", NULL, NULL, NULL, LISTED,
      "how detectors' pictures are fitted: tests/train/detector.sh"},
+    {"net", "learning_rate_min", NULL, NULL, NULL, LISTED,
+     "of policy=sgdr (tests/host/test_rates.c)"},
+    {"net", "sgdr_cycle", NULL, NULL, NULL, LISTED, "of policy=sgdr (tests/host/test_rates.c)"},
+    {"net", "sgdr_mult", NULL, NULL, NULL, LISTED, "of policy=sgdr (tests/host/test_rates.c)"},
+    {"net", "mosaic", NULL, NULL, NULL, LISTED, LOADER},
+    {"net", "mosaic_bound", NULL, NULL, NULL, LISTED, LOADER},
+    {"net", "blur", NULL, NULL, NULL, LISTED, LOADER},
+    {"net", "gaussian_noise", NULL, NULL, NULL, LISTED, LOADER},
     {"net", "ema_alpha", "0", ".9", NULL, OURS, "not a key of the host (tests/host/test_ema.c)"},
     /* keys of every layer: where they have their effect */
     {"convolutional", "learning_rate", "1", ".3", NULL, SAME, NULL},
@@ -232,7 +241,8 @@ static const row rows[] = {
     {"yolo", "num", "3", "4", NULL, LISTED, "goes with anchors= (test_cfg.c, test_heads.c)"},
     {"yolo", "mask", "0,1", "1,2", NULL, SAME, NULL},
     {"yolo", "anchors", "2,2,3,4,6,5", "2,3,4,4,6,5", NULL, SAME, NULL},
-    {"yolo", "max", NULL, NULL, NULL, LISTED, "the size of net->truth (tests/host/test_yolo_own.c)"},
+    {"yolo", "max", NULL, NULL, NULL, LISTED,
+     "the size of net->truth (tests/host/test_yolo_own.c)"},
     {"yolo", "scale_x_y", "1", "1.5", NULL, OURS, FORK_HEAD},
     {"yolo", "new_coords", "0", "1", NULL, OURS, FORK_HEAD},
     {"yolo", "iou_thresh", "1", ".1", "iou_loss=ciou\n", OURS, FORK_HEAD},
@@ -250,12 +260,15 @@ static const row rows[] = {
      "needs two classes (tests/host/test_yolo_own.c)"},
     {"yolo", "show_details", NULL, NULL, NULL, LISTED,
      "says which figure is the loss that is shown (tests/host/test_yolo_own.c)"},
-    {"yolo", "nms_kind", NULL, NULL, NULL, LISTED, "of the boxes afterwards (tests/host/test_heads.c)"},
-    {"yolo", "beta_nms", NULL, NULL, NULL, LISTED, "of the boxes afterwards (tests/host/test_heads.c)"},
+    {"yolo", "nms_kind", NULL, NULL, NULL, LISTED,
+     "of the boxes afterwards (tests/host/test_heads.c)"},
+    {"yolo", "beta_nms", NULL, NULL, NULL, LISTED,
+     "of the boxes afterwards (tests/host/test_heads.c)"},
     {NULL, "max", NULL, NULL, NULL, LISTED, "has one legal value (test_cfg.c)"},
     {NULL, "jitter", NULL, NULL, NULL, LISTED, LOADER},
     {"yolo", "ignore_thresh", ".3", ".9", NULL, SAME, NULL},
     {"yolo", "truth_thresh", "1", ".2", NULL, SAME, NULL},
+    {NULL, "resize", NULL, NULL, NULL, LISTED, LOADER},
     {NULL, "random", NULL, NULL, NULL, LISTED, LOADER},
     {NULL, "map", NULL, NULL, NULL, LISTED, A_FILE},
     {NULL, "tree", NULL, NULL, NULL, LISTED, A_FILE},
@@ -297,12 +310,15 @@ static const row rows[] = {
     {"crnn", "output_filters", "4", "6", NULL, HOST, NULL},
     {"crnn", "hidden_filters", "4", "6", NULL, HOST, NULL},
     /* ours */
-    {"perturb", "noise", "1", "0", NULL, OURS, "not a section of the host (tests/ops/test_perturb.c)"},
+    {"perturb", "noise", "1", "0", NULL, OURS,
+     "not a section of the host (tests/ops/test_perturb.c)"},
     {"perturb", "sd", ".3", ".9", "noise=gaussian\nscale=0\n", OURS,
      "not a section of the host (tests/ops/test_perturb.c)"},
-    {"perturb", "scale", "1", "0", NULL, OURS, "not a section of the host (tests/ops/test_perturb.c)"},
+    {"perturb", "scale", "1", "0", NULL, OURS,
+     "not a section of the host (tests/ops/test_perturb.c)"},
     {"meta_shared", "phi", NULL, NULL, NULL, LISTED, "names a file (tests/tools/phi.sh)"},
-    {"meta_shared", "train", "1", "0", NULL, OURS, "not a section of the host (tests/host/test_net.c)"},
+    {"meta_shared", "train", "1", "0", NULL, OURS,
+     "not a section of the host (tests/host/test_net.c)"},
     {"meta_shared", "c_norm", "8", "80", NULL, OURS,
      "not a section of the host (tests/ops/test_perturb.c)"},
     {"meta_shared", "h_norm", "8", "80", NULL, OURS,
@@ -313,7 +329,9 @@ static const row rows[] = {
      "not a section of the host (tests/ops/test_perturb.c)"},
     {"meta_shared", "momentum", ".1", ".9", NULL, OURS,
      "not a section of the host (tests/ops/test_perturb.c)"},
-    {"meta_shared", "anneal", "0", "1", NULL, OURS, "not a section of the host (tests/host/test_net.c)"},
-    {"meta_shared", "sigma", ".01", ".5", NULL, OURS, "not a section of the host (tests/tools/phi.sh)"},
+    {"meta_shared", "anneal", "0", "1", NULL, OURS,
+     "not a section of the host (tests/host/test_net.c)"},
+    {"meta_shared", "sigma", ".01", ".5", NULL, OURS,
+     "not a section of the host (tests/tools/phi.sh)"},
 };
 #endif

@@ -451,7 +451,7 @@ spoiled() { # WHAT WORDS SED
 line() { grep -n -m 1 "$1" "$T/s.suite" | cut -d : -f 1; }
 spoiled "an unknown key" "bad.suite:$(line ^batch=): suite \"bacth\": unknown key" 's/^batch=/bacth=/'
 spoiled "no key of a cfg" "bad.suite:$(line ^dropout.prob): key \"dropout.probabilty\"" 's/^dropout.probability/dropout.probabilty/'
-spoiled "a key that has no effect here" "without effect here" 's/^dropout.probability/net.blur/'
+spoiled "a key that has no effect here" "without effect here" 's/^dropout.probability/net.track/'
 spoiled "a value out of range" "bad.suite:$(line ^dropout.prob): dropout.probability=1.5: [dropout]" 's/^dropout.probability=0.2/dropout.probability=1.5/'
 spoiled "no such section" "bad.suite:$(line ^net.learning_rate=0.001): dropout.probability: " 's/^net.learning_rate=0.001/dropout.probability=0.1/'
 spoiled "an unknown name" "holds a name that no section has" 's/^targets=two/targets=twi/'
