@@ -22,6 +22,8 @@ static const command commands[] = {
      ""},
     {"detector", "map", "DATA CFG WEIGHTS",
      "average precision, precision and recall on all test images", CMD_DET_MAP, 3, 3, ""},
+    {"detector", "calc_anchors", "DATA", "sizes for anchors= from the boxes of the train list",
+     CMD_DET_ANCHORS, 1, 1, ""},
     {"meta", "train", "META", "learn phi over several tasks", CMD_META, 1, 1, ""},
     {"compare", "", "SUITE", "train and test many networks, and tell what a method gains",
      CMD_COMPARE, 1, 1, ""},

@@ -161,6 +161,21 @@ static int run_detector_train(const options *o, char *err) {
     return detector_args_of(o, 0.25, 0, &a, err) ? -1 : detector_train(&a, err);
 }
 
+static int run_detector_anchors(const options *o, char *err) {
+    anchor_args a = {.data = o->positional[0],
+                     .plot = o->plot,
+                     .num = o->num ? o->num : 6,
+                     .width = o->width ? o->width : 416,
+                     .height = o->height ? o->height : 416,
+                     .stretch = !o->like || !strcmp(o->like, "alexeyab"),
+                     .skip_bad = o->skip_bad,
+                     .negatives = o->negatives,
+                     .threads = o->threads};
+    if (!a.stretch && strcmp(o->like, "darknet"))
+        return fail(err, "-like %s: must be darknet or alexeyab", o->like);
+    return detector_anchors(&a, err);
+}
+
 static int run_detector_valid(const options *o, char *err) {
     detector_args a;
     return detector_args_of(o, (double)DETECTOR_LOW, -1, &a, err) ? -1 : detector_valid(&a, err);
@@ -226,6 +241,7 @@ static const struct {
     {CMD_DET_VALID, run_detector_valid},
     {CMD_DET_TEST, run_detector_test},
     {CMD_DET_MAP, run_detector_map},
+    {CMD_DET_ANCHORS, run_detector_anchors},
     {CMD_META, run_meta},
     {CMD_COMPARE, run_compare},
     {CMD_BENCH_STEP, run_bench_step},

@@ -100,9 +100,15 @@ static const option table[] = {
     {"-out", OUT, AT(out), 0, 0, CMD_DET_TEST | CMD_PREDICT, "FILE",
      "picture to draw (detector: default predictions.png); of several images: the folder"},
     {"-out", OUT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
+    {"-num", INT, AT(num), 1, 1000, CMD_DET_ANCHORS, "N", "how many anchors (default 6)"},
+    {"-width", INT, AT(width), 1, 65535, CMD_DET_ANCHORS, "W",
+     "width of the network's input (default 416)"},
+    {"-height", INT, AT(height), 1, 65535, CMD_DET_ANCHORS, "H", "its height (default 416)"},
+    {"-plot", OUT, AT(plot), 0, 0, CMD_DET_ANCHORS, "FILE",
+     "draw the anchors over a sample of the boxes as a PNG"},
     {"-skip_bad", FLAG, AT(skip_bad), 0, 0,
-     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | CMD_DET | CMD_PHI |
-         CMD_PHI_PLOT | CMD_ATTACK,
+     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | CMD_DET | CMD_DET_ANCHORS |
+         CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK,
      NULL, "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
     {"-list", FLAG, AT(list), 0, 0, CMD_COMPARE, NULL,
      "all cells with their hashes, and which are done"},
@@ -113,8 +119,10 @@ static const option table[] = {
     {"-cell", TEXT, AT(cell), 0, 0, CMD_COMPARE, "NAME",
      "run one cell again (TARGET/NETWORK/METHOD/SEED, or its hash) and compare"},
     {"-map", FLAG, AT(map), 0, 0, CMD_DET_TRAIN, NULL,
-     "test on the valid list after each epoch, but not more often than every 100 steps"},
-    {"-negatives", FLAG, AT(negatives), 0, 0, CMD_DET_TRAIN | CMD_DET_MAP | CMD_W_FOLD, NULL,
+     "test on the valid list after each epoch, but not more often than every 100 steps, and draw\n"
+     "                   backup/NAME_chart.png: loss, mAP, time left"},
+    {"-negatives", FLAG, AT(negatives), 0, 0,
+     CMD_DET_TRAIN | CMD_DET_MAP | CMD_DET_ANCHORS | CMD_W_FOLD, NULL,
      "images without a label file show no class"},
     {"-thresh", REAL, AT(thresh), 0, 1, CMD_DET, "S",
      "least score of a box shown (default 0.5), counted (map: 0.25), written (valid: 0.005)"},
@@ -124,9 +132,9 @@ static const option table[] = {
      "AP as the area below the curve (default 0), or as the mean of 11 or 101 points"},
     {"-iou_thresh", REAL, AT(iou_thresh), 0, 1, CMD_DET_MAP, "I",
      "overlap with a true box above which a box is right (default 0.5)"},
-    {"-like", TEXT, AT(like), 0, 0, CMD_DET, "WHOM",
+    {"-like", TEXT, AT(like), 0, 0, CMD_DET | CMD_DET_ANCHORS, "WHOM",
      "like `darknet` (letterbox) or `alexeyab` (stretch; in tests its suppression and mean);\n"
-     "                   letter_box= in [net] comes first; default: in tests whoever wrote WEIGHTS, in train darknet"},
+     "                   letter_box= in [net] comes first; default: in tests whoever wrote WEIGHTS, in train darknet, for anchors alexeyab"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 
@@ -197,8 +205,8 @@ static const option *find(const char *name, unsigned command) {
 }
 
 /* given: bit k says that table[k] was given. */
-static int take_option(options *o, unsigned command, int argc, char **argv, int *i, uint64_t *given,
-                       char *err) {
+static int take_option(options *o, unsigned command, int argc, char **argv, int *i,
+                       uint64_t given[2], char *err) {
     const char *name = argv[*i];
     if (!strncmp(name, "--", 2)) name++; /* --seed is -seed */
     if (!strcmp(name, "-help") || !strcmp(name, "-h")) {
@@ -214,7 +222,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
                     argv[*i], n.name ? "did you mean " : "", n.name ? n.name : "",
                     n.name ? "? " : "");
     }
-    *given |= 1ULL << (t - table);
+    given[(t - table) / 64] |= 1ULL << (t - table) % 64;
     if (t->kind == FLAG) {
         *(int *)((char *)o + t->at) = 1;
         return 0;
@@ -223,16 +231,16 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
     return take_value(o, t, argv[++*i], err);
 }
 
-_Static_assert(OPTIONS <= 64, "options given are counted as bits");
+_Static_assert(OPTIONS <= 128, "options given are counted as bits");
 
-static int is_given(uint64_t given, const char *name) {
+static int is_given(const uint64_t given[2], const char *name) {
     for (int i = 0; name && i < OPTIONS; i++)
-        if (given >> i & 1 && !strcmp(table[i].name, name)) return 1;
+        if (given[i / 64] >> i % 64 & 1 && !strcmp(table[i].name, name)) return 1;
     return 0;
 }
 
 /* Nothing is accepted that would do nothing. */
-static int related(const options *o, unsigned command, uint64_t given, char *err) {
+static int related(const options *o, unsigned command, const uint64_t given[2], char *err) {
     for (int i = 0; i < NEEDS; i++) {
         const relation *r = &needs[i];
         if (!(r->commands & command) || !is_given(given, r->name)) continue;
@@ -262,10 +270,10 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
                    .gpu = -1};
     if (!(o->positional = calloc((size_t)argc + MAX_POSITIONAL, sizeof *o->positional)))
         return fail(err, "not enough memory for %d arguments", argc);
-    uint64_t given = 0;
+    uint64_t given[2] = {0};
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
-            if (take_option(o, command, argc, argv, &i, &given, err)) return -1;
+            if (take_option(o, command, argc, argv, &i, given, err)) return -1;
         } else if (o->n_positional < max_positional) {
             o->positional[o->n_positional++] = argv[i];
         } else {

@@ -28,6 +28,7 @@ enum {
     CMD_ATTACK = 1 << 20,
     CMD_BENCH_META = 1 << 21,
     CMD_BENCH_PREDICT = 1 << 22,
+    CMD_DET_ANCHORS = 1 << 23,
     CMD_BENCH = CMD_BENCH_STEP | CMD_BENCH_META | CMD_BENCH_PREDICT,
     CMD_DET = CMD_DET_TRAIN | CMD_DET_VALID | CMD_DET_MAP | CMD_DET_TEST,
 };
@@ -38,7 +39,7 @@ typedef struct {
     int n_positional, help;
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume,
-        images, points, negatives, map, list, table;
+        images, points, negatives, map, list, table, num, width, height;
     int check, distill, gpu, nogpu, tf32; /* gpu < 0: not said; threads 0: all there are */
     double memory;                        /* bytes; 0: not said */
     double thresh, nms, iou_thresh, step; /* thresh, step, distill < 0: the command's own */

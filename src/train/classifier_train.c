@@ -34,7 +34,7 @@ static int validate(loop *l, cJSON *o, char *err) {
     return 0;
 }
 
-static const loop_job job = {".backup", ".weights", 1, batch, validate, collect};
+static const loop_job job = {".backup", ".weights", 1, batch, validate, collect, NULL};
 
 static int tell_classes(const run *r, char *err) {
     const loop *l = &r->l;

@@ -32,6 +32,15 @@ int detector_map(const detector_args *a, char *err);
 int detector_valid(const detector_args *a, char *err);
 int detector_test(const detector_args *a, char *err);
 
+/* Anchors by k-means on the boxes of the train list (ops/anchors.h), printed, and drawn where plot
+ * names a PNG. The box's sides are parts of width and height where pictures are stretched, else of
+ * the part that the letterboxed picture takes. */
+typedef struct {
+    const char *data, *plot;
+    int num, width, height, stretch, skip_bad, negatives, threads;
+} anchor_args;
+int detector_anchors(const anchor_args *a, char *err);
+
 /* Are pictures stretched (1) or letterboxed (0)? letter_box= of [net] decides; without it whom the
  * run is like. One rule for training and all tests: docs/detectors.md. */
 int detector_stretches(const cfg_file *cfg, int fork);

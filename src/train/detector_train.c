@@ -4,6 +4,7 @@
 #include "data/det_batch.h"
 #include "base/files.h"
 #include "host/heads.h"
+#include "train/chart.h"
 #include "train/detector.h"
 #include "train/loop.h"
 #include "train/report.h"
@@ -18,7 +19,8 @@ typedef struct {
     det_augment aug;
     det_loader *loader;
     int out, null; /* stdout, and where the host's own lines of each batch go */
-    double best;
+    double best, drawn;
+    int no_chart;
     long best_step;
 } run;
 
@@ -134,7 +136,21 @@ static int validate(loop *l, cJSON *o, char *err) {
     return bad;
 }
 
-static const loop_job job = {"_last.weights", "_final.weights", 0, batch, validate, collect};
+enum { CHART_SECONDS = 30 };
+
+/* Without gnuplot the training goes on, and one line says why there is no picture. */
+static void chart(loop *l, int tested) {
+    run *r = (run *)l;
+    char path[8300], why[ERR_LEN];
+    double now = report_now();
+    if (!r->a.map || r->no_chart || (!tested && now - r->drawn < CHART_SECONDS)) return;
+    snprintf(path, sizeof path, "%s_chart.png", l->base);
+    r->no_chart = chart_draw(l, path, why);
+    r->drawn = now;
+    if (r->no_chart) fprintf(stderr, "warning: %s\n", why);
+}
+
+static const loop_job job = {"_last.weights", "_final.weights", 0, batch, validate, collect, chart};
 
 /* Share of w x h that two boxes with one centre have in common: how well an anchor fits a box. */
 static double fit(double w, double h, const float anchor[2]) {

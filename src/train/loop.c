@@ -81,6 +81,7 @@ static void log_step(loop *l, float loss, float rate, double seconds, long image
     cJSON_AddNumberToObject(o, "rate", (double)rate);
     cJSON_AddNumberToObject(o, "seconds", report_now() - l->start);
     cJSON_AddItemToArray(l->log, o);
+    if (l->job->progress) l->job->progress(l, 0);
 }
 
 static int validate(loop *l, char *err) {
@@ -92,6 +93,7 @@ static int validate(loop *l, char *err) {
     if (l->job->validate(l, o, err)) goto fail;
     fflush(stdout);
     cJSON_AddItemToArray(l->valids, o);
+    if (l->job->progress) l->job->progress(l, 1);
     return 0;
 fail:
     cJSON_Delete(o);

@@ -18,6 +18,8 @@ typedef struct {
     int (*validate)(loop *l, cJSON *o, char *err);
     /* Running statistics for one-pass inference. */
     int (*collect)(loop *l, char *err);
+    /* After each entry of the log, and after each test; NULL: nothing. */
+    void (*progress)(loop *l, int tested);
 } loop_job;
 
 /* First member of what a command keeps for its run; the caller opens and closes c, and fills a,

@@ -176,6 +176,7 @@ BASE = {
     "detector train": ["detector", "train", B, f"{T}/two/yolo.cfg", WY, "-clear", "-backup", ".", "-json", "j"],
     "detector valid": ["detector", "valid", f"{T}/here.data", YOLO, WY, "-json", "j"],
     "detector test": ["detector", "test", B, YOLO, WY, SCENE, "-thresh", "0.1", "-json", "j"],
+    "detector calc_anchors": ["detector", "calc_anchors", B],
     "detector map": ["detector", "map", B, YOLO, WY, "-json", "j"],
     "meta train": ["meta", "train", f"{T}/m.meta", "-json", "j"],
     "compare": ["compare", f"{T}/s.suite"],
@@ -305,6 +306,15 @@ def detectors():
         changes(c, "-thresh", "0.3")
         changes(c, "-nms", "0.9" if c == "detector map" else "0.1")
         changes(c, "-like", "alexeyab")
+    c = "detector calc_anchors"
+    changes(c, "-num", "4")
+    changes(c, "-width", "320")
+    changes(c, "-height", "320")
+    changes(c, "-like", "darknet")
+    changes(c, "-plot", "p")
+    rescues(c, "-skip_bad", ["detector", "calc_anchors", f"{T}/set/bad-train.data"])
+    rescues(c, "-negatives", ["detector", "calc_anchors", f"{T}/set/free-train.data"])
+    c = "detector map"
     changes("detector valid", "-out", "name")
     changes("detector test", "-out", "name")
     rescues("detector valid", "-skip_bad", ["detector", "valid", f"{T}/here-bad.data", YOLO, WY])
