@@ -123,13 +123,6 @@ static int run_bench_predict(const options *o, char *err) {
     return bench_predict(&a, err);
 }
 
-static int run_bench_data(const options *o, char *err) {
-    bench_args a = bench_args_of(o);
-    a.data = o->positional[0];
-    a.cfg = o->positional[1];
-    return bench_data(&a, err);
-}
-
 /* fork: where -like says nothing. */
 static int detector_args_of(const options *o, double thresh, int fork, detector_args *a,
                             char *err) {
@@ -149,6 +142,15 @@ static int detector_args_of(const options *o, double thresh, int fork, detector_
         return fail(err, "-like %s: must be darknet or alexeyab", o->like);
     if (o->points == 0 || o->points == 11 || o->points == 101) return 0;
     return fail(err, "-points %d: must be 0 (area below the curve), 11 or 101", o->points);
+}
+
+static int run_bench_data(const options *o, char *err) {
+    bench_args a = bench_args_of(o);
+    detector_args d;
+    a.data = o->positional[0];
+    a.cfg = o->positional[1];
+    if (!o->draw) return bench_data(&a, err);
+    return detector_args_of(o, 0, 0, &d, err) ? -1 : detector_draw(&d, o->draw, o->steps, err);
 }
 
 static int run_detector_map(const options *o, char *err) {

@@ -89,6 +89,8 @@ static const option table[] = {
      "images of a step (default: the cfg's)"},
     {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N",
      "steps to time, behind 3 to warm up (default 20)"},
+    {"-draw", TEXT, AT(draw), 0, 0, CMD_BENCH_DATA, "DIR",
+     "no timing: draw a detector's training pictures and boxes there, -steps sheets of 16 (default 4)"},
     {"-host", FLAG, AT(host), 0, 0, CMD_BENCH_STEP | CMD_BENCH_PREDICT, NULL,
      "Darknet's own functions (plain cfgs only)"},
     {"-data", IN, AT(data), 0, 0, CMD_BENCH, "DATA",
@@ -154,6 +156,8 @@ static const relation needs[] = {
 };
 static const relation excludes[] = {
     {"-map", CMD_DET_TRAIN, "-every", NULL, "each says when to test"},
+    {"-batch", CMD_BENCH_DATA, "-draw", NULL, "a sheet shows 16 pictures"},
+    {"-json", CMD_BENCH_DATA, "-draw", NULL, "nothing is timed"},
     {"-list", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},
     {"-table", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},
     {"-plot", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},

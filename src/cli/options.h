@@ -44,7 +44,7 @@ typedef struct {
     double memory;                        /* bytes; 0: not said */
     double thresh, nms, iou_thresh, step; /* thresh, step, distill < 0: the command's own */
     const char *json, *phi, *backup, *out, *data, *where, *calibrate, *like, *cell, *plot, *norm,
-        *eps, *transfer, *transfer_weights, *beside;
+        *eps, *transfer, *transfer_weights, *beside, *draw;
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option,

@@ -41,6 +41,10 @@ typedef struct {
 } anchor_args;
 int detector_anchors(const anchor_args *a, char *err);
 
+/* Training pictures as a->c.cfg asks for them, with their boxes, as DIR/sheet-1.png and on: count
+ * sheets (0: 4) of 16. */
+int detector_draw(const detector_args *a, const char *dir, int count, char *err);
+
 /* Are pictures stretched (1) or letterboxed (0)? letter_box= of [net] decides; without it whom the
  * run is like. One rule for training and all tests: docs/detectors.md. */
 int detector_stretches(const cfg_file *cfg, int fork);

@@ -314,6 +314,13 @@ def detectors():
     changes(c, "-plot", "p")
     rescues(c, "-skip_bad", ["detector", "calc_anchors", f"{T}/set/bad-train.data"])
     rescues(c, "-negatives", ["detector", "calc_anchors", f"{T}/set/free-train.data"])
+    c = "bench data"
+    rows.add((c, "-draw"))
+    run = Run(["bench", "data", B, YOLO, "-draw", "sheets", "-steps", "1"])
+    say(list(run.files) == ["sheets/sheet-1.png"], f"{c} -draw: {run.text}")
+    for option, value in ("-batch", "2"), ("-json", "j"):
+        run = Run(["bench", "data", B, YOLO, "-draw", "sheets", option, value])
+        say(run.status and f"{option} and -draw exclude each other" in run.text, f"{c} {option} -draw: {run.text}")
     c = "detector map"
     changes("detector valid", "-out", "name")
     changes("detector test", "-out", "name")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # anchors.sh - `detector calc_anchors`: the mean IoU it prints, by an independent count; the same again;
-# what cannot be fitted; the picture. And the chart that `detector train -map` draws.
+# what cannot be fitted; the picture. The chart that `detector train -map` draws, and sheets of training pictures.
 . "$(dirname "$0")/../lib/lib.sh"
 mkdir "$T/set"
 need "the test's pictures" python3 tests/lib/make_boxes.py "$T/set"
@@ -47,4 +47,19 @@ sys.exit(not (d[:8] == b'\x89PNG\r\n\x1a\n' and int.from_bytes(d[16:20], 'big') 
 else
     skip "the chart" "gnuplot is not here"
 fi
+
+sed 's/^max_batches=.*/&\nmosaic=1\nblur=1\ngaussian_noise=10/' tests/lib/tiny-yolo.cfg >"$T/era.cfg"
+check "sheets of training pictures" "$MP" bench data "$D" "$T/era.cfg" -draw "$T/s" -steps 2 >"$T/log" 2>&1
+check "two of them, of 4 x 4 pictures" python3 -c "
+import os, re, sys
+text = open('tests/lib/tiny-yolo.cfg').read()
+w, h = (int(re.search(r'^%s=(\d+)' % k, text, re.M)[1]) for k in ('width', 'height'))
+d = open('$T/s/sheet-2.png', 'rb').read()
+sys.exit(not (sorted(os.listdir('$T/s')) == ['sheet-1.png', 'sheet-2.png'] and int.from_bytes(d[16:20], 'big') == 4 * w
+              and int.from_bytes(d[20:24], 'big') == 4 * h and d != open('$T/s/sheet-1.png', 'rb').read()))"
+check "the same from one seed" sh -c "'$MP' bench data '$D' '$T/era.cfg' -draw '$T/r' -steps 1 >'$T/log' 2>&1 && cmp '$T/r/sheet-1.png' '$T/s/sheet-1.png'"
+check "others from another" sh -c "'$MP' bench data '$D' '$T/era.cfg' -draw '$T/q' -steps 1 -seed 2 >'$T/log' 2>&1 && ! cmp -s '$T/q/sheet-1.png' '$T/s/sheet-1.png'"
+"$MP" bench data "$D" tests/lib/tiny-plain.cfg -draw "$T/none" >"$T/out" 2>"$T/err"
+check "a classifier has none" sh -c "[ $? = 1 ] && grep -q 'no detector' '$T/err' && [ ! -e '$T/none' ]"
+
 finish
