@@ -153,6 +153,15 @@ endif
 test: tests cuda
 	@scripts/run_tests.sh
 
+# Style, lengths, and what clang-tidy finds: clang-format-19 and clang-tidy-19. `format` sets the style.
+lint:
+	@tests/lib/lint.sh
+# Planted bugs, each of which must turn the test red that its patch names.
+mutants: tests
+	@tests/mutants/mutants.sh
+format:
+	clang-format-19 -i $$(find src tests -name '*.[ch]' -o -name '*.cu' -o -name '*.inc')
+
 # Each room may include only itself and the rooms above it.
 layers:
 	@scripts/check_layers.sh
@@ -167,6 +176,9 @@ help:
 	@echo "make            build/metaperturb, what it loads, and build/libmetaperturb.so"
 	@echo "make tests      the test programs"
 	@echo "make test       the same, and runs all tests; scripts/test.sh installs what is missing before"
+	@echo "make lint       style, lengths and what is prone to bugs: clang-format-19, clang-tidy-19"
+	@echo "make mutants    planted bugs (tests/mutants/*.patch) must turn the tests red that they name"
+	@echo "make format     the style, set: clang-format-19"
 	@echo "make layers     check that no room includes one below it"
 	@echo "make asan, tsan C and end-to-end tests with AddressSanitizer and UBSan, or ThreadSanitizer"
 	@echo "make fuzz       every reader of files against bytes that nobody wrote, FUZZ_SECONDS each"
@@ -174,5 +186,5 @@ help:
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests cuda test layers asan tsan fuzz fuzz_targets clean help FORCE
+.PHONY: all tests cuda test lint mutants format layers asan tsan fuzz fuzz_targets clean help FORCE
 .SECONDARY:

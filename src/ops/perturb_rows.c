@@ -44,7 +44,7 @@ INLINE void conv_row(float *restrict out, rows_window v, size_t w, size_t c, con
     for (size_t x = 0; base && x < w; x++)
         for (size_t i = x * c; i < (x + 1) * c; i++) out[i] = filled ? out[i] + base[x] : base[x];
     filled |= base != NULL;
-    if (filled) {
+    if (filled) { // NOLINT(bugprone-branch-clone): it does not see += and = below the pragma
         SIMD for (size_t i = 0; i < n; i++) out[i] += TAPS(k, v, i, c);
     } else {
         SIMD for (size_t i = 0; i < n; i++) out[i] = TAPS(k, v, i, c);

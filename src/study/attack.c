@@ -238,7 +238,7 @@ static void descend(attack *t, network *net, const pgd *how, int first, int n) {
     float step = (float)(how->eps * (t->a->step > 0 ? t->a->step : usual > least ? usual : least));
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
-        rng_stream r = rng_open(rng_key(t->a->c.seed, RNG_TEST, (uint64_t)(first + i), 1));
+        rng_stream r = rng_open(rng_key(t->a->c.seed, RNG_TEST, (uint64_t)first + (uint64_t)i, 1));
         ball_random(t->norm, t->delta + (size_t)i * d, t->X + (size_t)i * d, d, (float)how->eps,
                     &r);
         t->most[i] = -1;

@@ -233,7 +233,7 @@ static engine *build(graph *g, int training) {
         if (t->kind == BN) t->bn = 1, t->act = ACT_LINEAR;
         if (t->kind == CONV || t->kind == FC) t->c = t->n;
         if (t->kind == BN) t->c = a->c;
-        if (t->kind == CONV) fill_params(t, (size_t)(a->c / t->groups * t->size * t->size));
+        if (t->kind == CONV) fill_params(t, (size_t)(a->c / t->groups) * (size_t)(t->size * t->size));
         if (t->kind == FC) fill_params(t, per_image(a));
         if (t->kind == BN) fill_params(t, 1);
         add_node(e, t);

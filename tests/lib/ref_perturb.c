@@ -87,9 +87,9 @@ static void statistics(double *m, double *v, const double *f, const ref_perturb_
 void ref_perturb(double *out, const double *x, const double phi[PHI_LEN], const ref_perturb_args *a,
                  double *mean, double *var) {
     int area = a->h * a->w, image = a->c * area;
-    double *f = calloc((size_t)(a->n * a->c * 4), sizeof *f),
-           *m = calloc((size_t)(a->c * 4), sizeof *m);
-    double *v = calloc((size_t)(a->c * 4), sizeof *v), *r = malloc(sizeof *r * (size_t)image),
+    double *f = calloc((size_t)a->n * (size_t)a->c * 4, sizeof *f),
+           *m = calloc((size_t)a->c * 4, sizeof *m);
+    double *v = calloc((size_t)a->c * 4, sizeof *v), *r = malloc(sizeof *r * (size_t)image),
            *al = malloc(sizeof *al * (size_t)image);
     features(f, x, phi, a);
     if (a->batch_stats)
@@ -106,7 +106,7 @@ void ref_perturb(double *out, const double *x, const double phi[PHI_LEN], const 
                 u += phi[PHI_W + k] * m[c * 4 + k] + phi[PHI_W + 4 + k] * v[c * 4 + k];
             double s = a->scale ? 1 / (1 + exp(-u)) : 1;
             for (int i = 0; i < area; i++) {
-                size_t at = (size_t)(b * image + c * area + i);
+                size_t at = (size_t)b * (size_t)image + (size_t)(c * area + i);
                 double z = noise(al[c * area + i], a, at), y = x[at] * (1 + a->t * (s * z - 1));
                 y = y < a->clip ? y : a->clip;
                 if (a->two_sided && y < -a->clip) y = -a->clip;

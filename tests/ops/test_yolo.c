@@ -207,7 +207,7 @@ static void layouts_and_threads(void) {
     int threads = omp_get_max_threads();
     for (int k = 0; k < 24; k++) {
         trial t = make(&s, k);
-        size_t all = (size_t)(t.h.n * yolo_per(&t.h)), cells = yolo_cells(&t.h), differ = 0;
+        size_t all = (size_t)t.h.n * (size_t)yolo_per(&t.h), cells = yolo_cells(&t.h), differ = 0;
         float *turned = malloc(t.n * sizeof *turned), *out = malloc(t.n * sizeof *out),
               *delta = malloc(t.n * sizeof *delta);
         yolo_figures f = run(&t), g;

@@ -6,7 +6,7 @@
  *
  * The kernel stops each such call and asks (seccomp's user notification), whichever thread makes it
  * and whichever library. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE // NOLINT(bugprone-reserved-identifier): how glibc is asked for more
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
