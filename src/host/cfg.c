@@ -459,9 +459,12 @@ static void put_section(FILE *f, const cfg_section *s) {
     for (int i = 0; i < s->n; i++) {
         const cfg_key *key = cfg_key_find(k, s->options[i].key);
         if (!key || key->owner != CFG_HOST) continue;
-        /* Of rates that the host does not know we make the rate ourselves (rate.c). */
-        int ours = !strcmp(key->name, "policy") && rate_is_ours(s->options[i].val);
-        fprintf(f, "%s=%s\n", s->options[i].key, ours ? "constant" : s->options[i].val);
+        const char *val = s->options[i].val;
+        /* Of rates that the host does not know we make the rate ourselves (rate.c). Of an activation
+         * that it does not know it sees none: the engine computes it. */
+        if (!strcmp(key->name, "policy") && rate_is_ours(val)) val = "constant";
+        if (!strcmp(key->name, "activation") && !cfg_word_is_host(val)) val = "linear";
+        fprintf(f, "%s=%s\n", s->options[i].key, val);
     }
 }
 
@@ -486,3 +489,14 @@ static char *to_text(const cfg_file *c, void (*put)(FILE *f, const cfg_section *
 
 char *cfg_for_host(const cfg_file *c) { return to_text(c, put_section); }
 char *cfg_text(const cfg_file *c) { return to_text(c, put_whole); }
+
+int cfg_check_host(const cfg_file *c, char *err) {
+    for (int i = 1; i < c->n; i++) {
+        const char *a = cfg_get(c, i, "activation");
+        if (a && !cfg_word_is_host(a))
+            return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
+                            "[%s] activation=%s: the host alone does not know it",
+                            c->sections[i].type, a);
+    }
+    return 0;
+}

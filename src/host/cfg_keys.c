@@ -60,6 +60,7 @@ static int among(const char *const *list, const char *s) {
 }
 
 int cfg_kind_is_fork(const char *name) { return among(cfg_fork_sections, name); }
+int cfg_word_is_host(const char *word) { return among(cfg_host_activations, word); }
 int cfg_word_is_fork(const char *word) { return among(cfg_fork_words, word); }
 
 /* ---- sentences ---- */

@@ -46,7 +46,8 @@ typedef struct {
 extern const char *const cfg_noises[]; /* the words of noise=, by perturb_kind; ends with NULL */
 
 extern const cfg_kind cfg_kinds[CFG_S_COUNT];
-extern const cfg_key cfg_layer_keys[]; /* of every layer of the host */
+extern const cfg_key cfg_layer_keys[];           /* of every layer of the host */
+extern const char *const cfg_host_activations[]; /* that the host knows; ends with NULL */
 extern const char *const cfg_fork_words[], *const cfg_fork_sections[]; /* end with NULL */
 const cfg_kind *cfg_kind_find(const char *name); /* name or alias; NULL: none */
 /* The kind of a section of a checked cfg; its activation, with the default; NULL: it has none. */
@@ -59,7 +60,8 @@ const cfg_key *cfg_key_at(const cfg_kind *k,
 const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
 int cfg_key_is_idle(const cfg_key *k); /* nothing comes of it here, or it is refused */
 void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o);
-int cfg_kind_is_fork(const char *name); /* a section that only another Darknet has */
+int cfg_kind_is_fork(const char *name);       /* a section that only another Darknet has */
+int cfg_word_is_host(const char *activation); /* the host knows it */
 int cfg_word_is_fork(const char *word); /* an activation or policy that only another Darknet has */
 
 /* "FILE:LINE: text" into err; always -1. Long paths lose their front, never the text. */

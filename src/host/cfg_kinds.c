@@ -31,9 +31,14 @@ without effect on what comes out here: why. Its training alone: unless it has th
 #define MODEL(n, same) {n, CFG_STR, CFG_FORK_MODEL, 0, same, 0, NULL}
 #define END {NULL, 0, 0, 0, 0, 0, NULL}
 
-static const char *const activations[] = {"linear", "relu",  "leaky",   "logistic", "tanh",
-                                          "elu",    "selu",  "loggy",   "relie",    "ramp",
-                                          "plse",   "stair", "hardtan", "lhtan",    NULL};
+/* Those of the host, which its own code can run; and with those of the fork, for layers that the
+ * engine runs. */
+#define HOST_ACTIVATIONS                                                                    \
+    "linear", "relu", "leaky", "logistic", "tanh", "elu", "selu", "loggy", "relie", "ramp", \
+        "plse", "stair", "hardtan", "lhtan"
+const char *const cfg_host_activations[] = {HOST_ACTIVATIONS, NULL};
+static const char *const activations[] = {HOST_ACTIVATIONS, "mish", "swish",    "silu", "hard_mish",
+                                          "relu6",          "gelu", "revleaky", NULL};
 static const char *const epsilons[] = {"darknet", "alexeyab", NULL};
 static const char *const policies[] = {"constant", "step",   "steps", "exp",    "poly",
                                        "sigmoid",  "random", "sgdr",  "cosine", NULL};
@@ -41,13 +46,7 @@ static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wga
 static const char *const iou_losses[] = {"mse", "iou", "giou", "diou", "ciou", NULL};
 static const char *const nms_kinds[] = {"default", "greedynms", "diounms", NULL};
 const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
-const char *const cfg_fork_words[] = {"mish",
-                                      "swish",
-                                      "hard_mish",
-                                      "relu6",
-                                      "gelu",
-                                      "revleaky",
-                                      "norm_chan",
+const char *const cfg_fork_words[] = {"norm_chan",
                                       "norm_chan_softmax",
                                       "norm_chan_softmax_maxval",
                                       "normalize_channels",
@@ -69,6 +68,7 @@ const char *const cfg_fork_sections[] = {"scale_channels",
                                          NULL};
 
 #define ACTIVATION WORD("activation", activations)
+#define HOST_ACTIVATION WORD("activation", cfg_host_activations)
 
 static const cfg_key cfg_keys_net[] = {
     INT("batch", 1, 1e6),
@@ -200,15 +200,12 @@ static const cfg_key cfg_keys_convolutional[] = {INT("filters", 1, 1e6),
                                                  END};
 static const cfg_key cfg_keys_deconvolutional[] = {
     INT("filters", 1, 1e6),  INT("size", 1, 1024), INT("stride", 1, 1024),  INT("pad", 0, 1024),
-    INT("padding", 0, 1024), ACTIVATION,           FLAG("batch_normalize"), END};
+    INT("padding", 0, 1024), HOST_ACTIVATION,      FLAG("batch_normalize"), END};
 static const cfg_key cfg_keys_connected[] = {INT("output", 1, 1e8), ACTIVATION,
                                              FLAG("batch_normalize"), END};
-static const cfg_key cfg_keys_local[] = {INT("filters", 1, 1e6),
-                                         INT("size", 1, 1024),
-                                         INT("stride", 1, 1024),
-                                         FLAG("pad"),
-                                         ACTIVATION,
-                                         END};
+static const cfg_key cfg_keys_local[] = {INT("filters", 1, 1e6), INT("size", 1, 1024),
+                                         INT("stride", 1, 1024), FLAG("pad"),
+                                         HOST_ACTIVATION,        END};
 static const cfg_key cfg_keys_maxpool[] = {
     INT("size", 1, 65535),    INT("stride", 1, 65535),
     INT("padding", 0, 65535), MODEL("stride_x", NAN),
@@ -343,7 +340,7 @@ static const cfg_key cfg_keys_detection[] = {INT("classes", 1, 1e6),
 static const cfg_key cfg_keys_iseg[] = {INT("classes", 1, 1e6), INT("ids", 1, 1e6), END};
 static const cfg_key cfg_keys_rnn[] = {
     INT("output", 1, 1e8),
-    ACTIVATION,
+    HOST_ACTIVATION,
     FLAG("batch_normalize"),
     FLAG("shortcut"),
     FORK("hidden", "an [rnn] here has as many hidden units as output="),
@@ -354,7 +351,7 @@ static const cfg_key cfg_keys_gru[] = {INT("output", 1, 1e8), FLAG("batch_normal
 static const cfg_key cfg_keys_lstm[] = {INT("output", 1, 1e8), FLAG("batch_normalize"), END};
 static const cfg_key cfg_keys_crnn[] = {INT("output_filters", 1, 1e6),
                                         INT("hidden_filters", 1, 1e6),
-                                        ACTIVATION,
+                                        HOST_ACTIVATION,
                                         FLAG("batch_normalize"),
                                         FLAG("shortcut"),
                                         MODEL("output", NAN),

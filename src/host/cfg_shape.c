@@ -19,6 +19,9 @@ int cfg_shape_convolutional(cfg_walk *x) {
     if (cfg_output(x, (x->in.w + 2 * pad - size) / stride + 1,
                    (x->in.h + 2 * pad - size) / stride + 1, n))
         return -1;
+    if (cfg_num(x, "xnor", 0) && !cfg_word_is_host(cfg_activation(x->c, x->sec)))
+        return FAIL("activation", "%s",
+                    "xnor=1 is run by the host, which does not know this activation; remove xnor=");
     if (cfg_num(x, "numload", 0) > n)
         return FAIL("numload", "numload=%lld is more than filters=%lld", cfg_num(x, "numload", 0),
                     n);
@@ -58,7 +61,7 @@ int cfg_shape_connected(cfg_walk *x) {
     long long n = cfg_num(x, "output", 1);
     if (cfg_output(x, 1, 1, n)) return -1;
     return cfg_add_floats(x, cfg_connected_floats((double)x->in.outputs, (double)n,
-                                              (int)cfg_num(x, "batch_normalize", 0)));
+                                                  (int)cfg_num(x, "batch_normalize", 0)));
 }
 
 int cfg_shape_maxpool(cfg_walk *x) {

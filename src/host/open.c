@@ -30,6 +30,7 @@ network *host_open_alone(const cfg_file *c, const char *weights, char *err) {
     if (cfg_yolo_dialect(c))
         return fail_null(err, "%s: the host alone does not know the AlexeyAB fork's keys of [yolo]",
                          c->path);
+    if (cfg_check_host(c, err)) return NULL;
     if (weights && access(weights, R_OK))
         return fail_null(err, "%s: cannot be read: %s", weights, strerror(errno));
     network *net = host_parse(c, 1, 1, err);

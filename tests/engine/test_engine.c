@@ -58,6 +58,12 @@ static double act(double x, act_kind a) {
     case ACT_LEAKY: return x > 0 ? x : .1 * x;
     case ACT_ELU: return x >= 0 ? x : exp(x) - 1;
     case ACT_LOGGY: return 2 / (1 + exp(-x)) - 1;
+    case ACT_MISH: return x * tanh(log1p(exp(x)));
+    case ACT_SWISH: return x / (1 + exp(-x));
+    case ACT_HARD_MISH: return x > 0 ? x : x > -2 ? x * x / 2 + x : 0;
+    case ACT_RELU6: return x > 0 ? (x < 6 ? x : 6) : 0;
+    case ACT_GELU: return .5 * x * (1 + tanh(.797885 * x + .035677 * x * x * x));
+    case ACT_REVLEAKY: return x > 0 ? x : .1 * x;
     case ACT_HARDTAN: return x < -1 ? -1 : x > 1 ? 1 : x;
     default: return x;
     }
@@ -360,6 +366,7 @@ static void check_graph(graph g, int batch_stats, double tol) {
     drop(&g, e);
 }
 #include "test_engine_cases.h"
+#include "test_engine_fork.h"
 #include "test_engine_nodes.h"
 
 /* On every thread, whichever compiler built the host's library. */
@@ -381,6 +388,7 @@ int main(void) {
     test_others();
     test_deltas();
     test_sums();
+    test_input_activations();
     test_modes();
     test_fold();
     test_far_mean();

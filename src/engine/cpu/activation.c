@@ -6,7 +6,7 @@ static void forward(engine *e, node *n, const engine_mode *m) {
 }
 
 static void backward(engine *e, node *n, const engine_mode *m) {
-    engine_cpu_delta_act(e, n, n->d.activation);
+    engine_cpu_delta_act(e, n, n->d.activation, e->nodes[n->in[0]].y.p);
     engine_delta_pass(e, n, n->in[0]);
 }
 

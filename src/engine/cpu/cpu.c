@@ -90,21 +90,26 @@ void engine_cpu_act(float *y, const float *x, size_t n, act_kind a) {
     }
 }
 
-void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n, act_kind a) {
+void engine_cpu_act_back(float *dx, const float *dy, const float *x, const float *y, size_t n,
+                         act_kind a) {
     if (a == ACT_LINEAR && dx == dy) return;
 #pragma omp parallel if (n > GRAIN)
     {
         size_t from, to;
         engine_cpu_share(n, GRAIN, &from, &to);
-        act_backward(dx + from, dy + from, NULL, y + from, to - from, a);
+        act_backward(dx + from, dy + from, x ? x + from : NULL, y + from, to - from, a);
     }
 }
 
-void engine_cpu_delta_act(engine *e, node *n, act_kind a) {
+void engine_cpu_keep_input(engine *e, node *n, buffer *b, act_kind a) {
+    if (e->training && act_needs_input(a)) engine_need(e, b, shape_len(n->s));
+}
+
+void engine_cpu_delta_act(engine *e, node *n, act_kind a, const float *x) {
     if (a == ACT_LINEAR) return;
     const float *from;
     float *to = engine_delta_change(e, n, &from);
-    engine_cpu_act_back(to, from, n->y.p, shape_len(n->s), a);
+    engine_cpu_act_back(to, from, x, n->y.p, shape_len(n->s), a);
 }
 
 /* to[j*to_step + i] = from[i*from_step + j], i < ni, j < nj: both sides touch whole lines within a

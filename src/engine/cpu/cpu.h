@@ -27,10 +27,13 @@ static inline size_t engine_pixel(shape4 s, int b, int y, int x) {
 void engine_cpu_add(float *y, const float *x, size_t n);             /* (+=) y += x */
 void engine_cpu_copy(float *y, const float *x, size_t n, int add);   /* (=) or (+=) */
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a); /* y may be x */
-void engine_cpu_act_back(float *dx, const float *dy, const float *y, size_t n,
-                         act_kind a); /* dx may be dy */
-/* n's delta from that of its output to that before the activation. */
-void engine_cpu_delta_act(engine *e, node *n, act_kind a);
+/* dx may be dy; x: NULL where act_needs_input says 0. */
+void engine_cpu_act_back(float *dx, const float *dy, const float *x, const float *y, size_t n,
+                         act_kind a);
+/* n's delta from that of its output to that before the activation, which had x; NULL: see above. */
+void engine_cpu_delta_act(engine *e, node *n, act_kind a, const float *x);
+/* Room for what an activation that needs it had, while training; else nothing is taken. */
+void engine_cpu_keep_input(engine *e, node *n, buffer *b, act_kind a);
 
 /* Batch norm and activation over the last axis of (rows, c). stat: NORM_STAT*c floats, kept for
  * backward. */
@@ -38,8 +41,12 @@ enum { NORM_STAT = 3 };
 void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c,
                      const engine_params *p, act_kind a, int batch, float *stat);
 /* dx from dy, which may be the same place. An activation without a slope has been taken off dy
- * already. */
+ * already, by the function after it: dz from dy with the input z of the activation computed again.
+ */
 void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x, size_t rows, int c,
                           const engine_params *p, act_kind a, int batch, int theta_grads,
                           const float *stat);
+void engine_cpu_norm_delta_act(engine *e, float *dz, const float *dy, const float *x,
+                               const float *y, size_t rows, int c, const engine_params *p,
+                               act_kind a, const float *stat);
 #endif

@@ -33,10 +33,10 @@ static int eltwise_of(act_kind a, dnnl_alg_kind_t *alg, float *alpha, float *bet
         dnnl_alg_kind_t alg;
         float alpha, beta;
     } rows[ACT_COUNT] = {
-        [ACT_LOGISTIC] = {dnnl_eltwise_logistic, 0, 0},
-        [ACT_TANH] = {dnnl_eltwise_tanh, 0, 0},
-        [ACT_ELU] = {dnnl_eltwise_elu, 1, 0},
-        [ACT_HARDTAN] = {dnnl_eltwise_clip, -1, 1},
+        [ACT_LOGISTIC] = {dnnl_eltwise_logistic, 0, 0}, [ACT_TANH] = {dnnl_eltwise_tanh, 0, 0},
+        [ACT_ELU] = {dnnl_eltwise_elu, 1, 0},           [ACT_HARDTAN] = {dnnl_eltwise_clip, -1, 1},
+        [ACT_RELU6] = {dnnl_eltwise_clip, 0, 6},        [ACT_MISH] = {dnnl_eltwise_mish, 0, 0},
+        [ACT_SWISH] = {dnnl_eltwise_swish, 1, 0},       [ACT_GELU] = {dnnl_eltwise_gelu_tanh, 0, 0},
     };
     *alg = rows[a].alg;
     *alpha = rows[a].alpha;

@@ -56,15 +56,17 @@ static void make_bwd_weights(const node *n, linear *l) {
     engine_dnn_reorder(&l->collect, l->plain, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS));
 }
 
-/* The activation that the primitive itself can do; the rest is left to a pass of ours. */
-static act_kind inside(const node *n) {
+/* The activation that the primitive itself can do; the rest is left to a pass of ours. While
+ * training, so is one whose gradient needs what it had. */
+static act_kind inside(const engine *e, const node *n) {
     act_kind a = n->d.activation;
-    return engine_dnn_has(a) ? a : ACT_LINEAR;
+    return engine_dnn_has(a) && !(e->training && act_needs_input(a)) ? a : ACT_LINEAR;
 }
 
 static void make_plain(engine *e, node *n, linear *l) {
     int bn = n->d.batch_norm;
-    make_forward(n, l, &l->fwd, !bn, bn ? ACT_LINEAR : inside(n));
+    make_forward(n, l, &l->fwd, !bn, bn ? ACT_LINEAR : inside(e, n));
+    if (!bn) engine_cpu_keep_input(e, n, &l->raw, n->d.activation);
     if (!bn) return;
     engine_need(e, &l->raw, shape_len(n->s));
     engine_need(e, &l->stat, NORM_STAT * (size_t)n->s.c);
@@ -80,7 +82,7 @@ void engine_cpu_linear_plan(engine *e, node *n, linear_layouts *describe) {
     n->state = l;
     /* What this plan will surely run; anything else is made when first asked for. */
     if (!e->training && n->d.batch_norm)
-        make_forward(n, l, &l->folded, 1, inside(n));
+        make_forward(n, l, &l->folded, 1, inside(e, n));
     else
         make_plain(e, n, l);
     if (!e->training) return;
@@ -136,13 +138,17 @@ void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m) {
     const engine_op *d = &n->d;
     const float *x = e->nodes[n->in[0]].y.p;
     size_t len = shape_len(n->s);
+    const float *z;
     if (d->batch_norm && !m->keep && !m->bn_batch) {
-        if (!l->folded.p) make_forward(n, l, &l->folded, 1, inside(n));
+        if (!l->folded.p) make_forward(n, l, &l->folded, 1, inside(e, n));
         fold(e, n, l);
         run_forward(e, &l->folded, &l->w_folded, l, l->fold_w.p, l->fold_b.p, x, n->y.p);
+        z = n->y.p;
     } else {
         if (!l->fwd.p) make_plain(e, n, l);
-        float *y = d->batch_norm ? l->raw.p : n->y.p;
+        /* raw: for batch norm, or for an activation whose gradient needs what it had. */
+        float *y = l->raw.p ? l->raw.p : n->y.p;
+        z = y;
         /* The rolling statistics move now, with or without an optimizer step after it. */
         if (m->bn_batch) l->fold_version = l->w_folded.version = 0;
         run_forward(e, &l->fwd, &l->w_fwd, l, d->p.weights, d->batch_norm ? NULL : d->p.biases, x,
@@ -153,7 +159,7 @@ void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m) {
             return;
         }
     }
-    if (inside(n) != d->activation) engine_cpu_act(n->y.p, n->y.p, len, d->activation);
+    if (inside(e, n) != d->activation) engine_cpu_act(n->y.p, z, len, d->activation);
 }
 
 static void weight_gradients(engine *e, const node *n, linear *l, const float *x) {
@@ -188,11 +194,15 @@ void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m) {
     linear *l = n->state;
     const engine_op *d = &n->d;
     float slope;
-    if (!d->batch_norm || !act_slope(d->activation, &slope))
-        engine_cpu_delta_act(e, n, d->activation);
+    if (!d->batch_norm) engine_cpu_delta_act(e, n, d->activation, l->raw.p);
     if (d->batch_norm) {
         const float *dy;
         float *dx = engine_delta_change(e, n, &dy);
+        if (!act_slope(d->activation, &slope)) {
+            engine_cpu_norm_delta_act(e, dx, dy, l->raw.p, n->y.p, shape_len(n->s) / (size_t)n->s.c,
+                                      n->s.c, &d->p, d->activation, l->stat.p);
+            dy = dx;
+        }
         engine_cpu_norm_back(e, dx, dy, l->raw.p, shape_len(n->s) / (size_t)n->s.c, n->s.c, &d->p,
                              d->activation, m->bn_batch, m->theta_grads, l->stat.p);
     }

@@ -167,18 +167,25 @@ static void all_sums(norm *n, const float *x, const float *d) {
     }
 }
 
-static void apply(const norm *n, float *y, const float *x) {
+/* An activation without a slope follows where the lines still are in the cache. */
+static void apply(const norm *n, float *y, const float *x, act_kind act) {
     size_t w = (size_t)n->wide, end = n->lines * w;
 #pragma omp parallel if (n->lines > GRAIN_LINES)
     {
         size_t from, to;
         engine_cpu_share(n->lines, GRAIN_LINES, &from, &to);
-        if (to > from) apply_lines(y + from * w, x + from * w, n, to - from);
+        size_t step = act == ACT_LINEAR ? to - from : LINES;
+        for (size_t at = from; at < to; at += step) {
+            size_t lines = to - at < step ? to - at : step;
+            apply_lines(y + at * w, x + at * w, n, lines);
+            if (act != ACT_LINEAR) act_forward(y + at * w, y + at * w, lines * w, act);
+        }
     }
     if (!n->rest) return;
     memcpy(n->tx, n->m, w * sizeof *n->tx);
     memcpy(n->tx, x + end, n->rest * sizeof *n->tx);
     apply_lines(n->td, n->tx, n, 1);
+    if (act != ACT_LINEAR) act_forward(n->td, n->td, w, act);
     memcpy(y + end, n->td, n->rest * sizeof *y);
 }
 
@@ -257,8 +264,7 @@ void engine_cpu_norm(engine *e, float *y, const float *x, size_t rows, int c,
     else
         rolling_stat(c, p, stat);
     fill_coefficients(&n, stat, p);
-    apply(&n, y, x);
-    if (!fused) engine_cpu_act(y, y, rows * (size_t)c, act);
+    apply(&n, y, x, fused ? ACT_LINEAR : act);
 }
 
 void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x, size_t rows, int c,
@@ -285,4 +291,41 @@ void engine_cpu_norm_back(engine *e, float *dx, const float *dy, const float *x,
     repeat(n.q, &n);
     repeat(n.k, &n);
     apply_back(&n, dx, dy, x);
+}
+
+/* dz = dy times the slope at z, a few lines at a time. */
+static void slopes_at(const norm *n, float *dz, const float *dy, const float *x, const float *y,
+                      float *z, size_t lines, act_kind act) {
+    size_t w = (size_t)n->wide;
+    apply_lines(z, x, n, lines);
+    act_backward(dz, dy, z, y, lines * w, act);
+}
+
+void engine_cpu_norm_delta_act(engine *e, float *dz, const float *dy, const float *x,
+                               const float *y, size_t rows, int c, const engine_params *p,
+                               act_kind act, const float *stat) {
+    norm n = open_norm(e, rows, c);
+    if (!act_needs_input(act)) {
+        engine_cpu_act_back(dz, dy, NULL, y, rows * (size_t)c, act);
+        return;
+    }
+    size_t w = (size_t)n.wide, step = w < 1024 ? 1024 / w : 1, end = n.lines * w;
+    float *room = engine_need(e, &e->delta_tmp, step * w * (size_t)n.threads);
+    n.slope = 1;
+    fill_coefficients(&n, stat, p);
+#pragma omp parallel num_threads(n.threads) if (n.lines > GRAIN_LINES)
+    {
+        size_t from, to;
+        float *z = room + step * w * (size_t)omp_get_thread_num();
+        engine_cpu_share(n.lines, GRAIN_LINES, &from, &to);
+        for (size_t at = from * w; at < to * w; at += step * w) {
+            size_t lines = to * w - at < step * w ? (to * w - at) / w : step;
+            slopes_at(&n, dz + at, dy + at, x + at, y + at, z, lines, act);
+        }
+    }
+    if (!n.rest) return;
+    memcpy(n.tx, n.m, w * sizeof *n.tx);
+    memcpy(n.tx, x + end, n.rest * sizeof *n.tx);
+    apply_lines(room, n.tx, &n, 1);
+    act_backward(dz + end, dy + end, room, y + end, n.rest, act);
 }

@@ -28,19 +28,21 @@ perturb_args engine_perturb_args(const node *n, const engine_mode *m) {
 }
 
 typedef struct {
-    buffer tape;
+    buffer tape, z; /* z: what the activation had, where its gradient needs that */
 } perturb;
 
 static void plan(engine *e, node *n) {
     perturb *p = calloc(1, sizeof *p);
     if (!p) engine_die("out of memory for node %d", n->id);
     if (e->training) engine_need(e, &p->tape, perturb_tape_len(n->s));
+    engine_cpu_keep_input(e, n, &p->z, n->d.perturb.activation);
     n->state = p;
 }
 
 static void release(engine *e, node *n) {
     perturb *p = n->state;
     engine_drop(e, &p->tape);
+    engine_drop(e, &p->z);
     free(p);
 }
 
@@ -52,10 +54,11 @@ static void forward(engine *e, node *n, const engine_mode *m) {
     const engine_perturb *d = &n->d.perturb;
     perturb *p = n->state;
     perturb_args a = engine_perturb_args(n, m);
-    perturb_forward(n->y.p, m->keep ? p->tape.p : NULL, d->running_mean, d->running_var,
+    float *z = m->keep && p->z.p ? p->z.p : n->y.p;
+    perturb_forward(z, m->keep ? p->tape.p : NULL, d->running_mean, d->running_var,
                     e->nodes[n->in[0]].y.p, d->phi, &a, scratch(e, n));
     if (!act_slope(d->activation, &a.slope))
-        engine_cpu_act(n->y.p, n->y.p, shape_len(n->s), d->activation);
+        engine_cpu_act(n->y.p, z, shape_len(n->s), d->activation);
 }
 
 static void backward(engine *e, node *n, const engine_mode *m) {
@@ -63,7 +66,7 @@ static void backward(engine *e, node *n, const engine_mode *m) {
     const perturb *p = n->state;
     perturb_args a = engine_perturb_args(n, m);
     int add = 0;
-    if (!act_slope(d->activation, &a.slope)) engine_cpu_delta_act(e, n, d->activation);
+    if (!act_slope(d->activation, &a.slope)) engine_cpu_delta_act(e, n, d->activation, p->z.p);
     float *dx = engine_delta_of(e, n->in[0], &add);
     double *dphi = m->phi_grads ? d->dphi : NULL;
     if (!dx && !dphi) return;

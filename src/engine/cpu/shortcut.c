@@ -1,5 +1,6 @@
 /* shortcut.c - alpha of one map and beta of another, where they meet. */
 #include "engine/cpu/cpu.h"
+#include <stdlib.h>
 
 enum { GRAIN = 4096 };
 
@@ -83,24 +84,38 @@ static int shape(const engine *e, node *n, char *err) {
 static int same(shape4 a, shape4 b) { return a.h == b.h && a.w == b.w && a.c == b.c; }
 static int plain(float factor) { return !(factor < 1 || factor > 1); }
 
+/* State: what an activation had, where its gradient needs that. */
+static void plan(engine *e, node *n) {
+    buffer *z = calloc(1, sizeof *z);
+    if (!z) engine_die("out of memory for node %d", n->id);
+    engine_cpu_keep_input(e, n, z, n->d.activation);
+    n->state = z;
+}
+
+static void release(engine *e, node *n) {
+    engine_drop(e, n->state);
+    free(n->state);
+}
+
 static void forward(engine *e, node *n, const engine_mode *m) {
     node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
     size_t len = shape_len(n->s);
-    float slope, alpha = n->d.alpha, beta = n->d.beta;
+    const buffer *kept = n->state;
+    float slope, alpha = n->d.alpha, beta = n->d.beta, *z = kept->p && m->keep ? kept->p : n->y.p;
     int fused = act_slope(n->d.activation, &slope);
     if (same(in->s, from->s) && plain(alpha) && plain(beta)) {
 #pragma omp parallel if (len > GRAIN)
         {
             size_t a, b;
             engine_cpu_share(len, GRAIN, &a, &b);
-            add_act(n->y.p + a, in->y.p + a, from->y.p + a, b - a, slope);
+            add_act(z + a, in->y.p + a, from->y.p + a, b - a, slope);
         }
-        if (!fused) engine_cpu_act(n->y.p, n->y.p, len, n->d.activation);
+        if (!fused) engine_cpu_act(n->y.p, z, len, n->d.activation);
         return;
     }
-    engine_cpu_copy(n->y.p, in->y.p, len, 0);
-    add_meeting(n->y.p, n->s, from->y.p, from->s, 0, alpha, beta);
-    engine_cpu_act(n->y.p, n->y.p, len, n->d.activation);
+    engine_cpu_copy(z, in->y.p, len, 0);
+    add_meeting(z, n->s, from->y.p, from->s, 0, alpha, beta);
+    engine_cpu_act(n->y.p, z, len, n->d.activation);
 }
 
 static void pass_to_input(engine *e, node *n, shape4 from) {
@@ -116,7 +131,8 @@ static void pass_to_input(engine *e, node *n, shape4 from) {
 static void backward(engine *e, node *n, const engine_mode *m) {
     const node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
     int add_from = 0;
-    engine_cpu_delta_act(e, n, n->d.activation);
+    const buffer *z = n->state;
+    engine_cpu_delta_act(e, n, n->d.activation, z->p);
     pass_to_input(e, n, from->s);
     if (same(in->s, from->s) && plain(n->d.beta)) {
         engine_delta_pass(e, n, n->in[1]);
@@ -128,4 +144,5 @@ static void backward(engine *e, node *n, const engine_mode *m) {
     add_meeting(n->delta->b.p, n->s, db, from->s, 1, 1, n->d.beta);
 }
 
-const node_ops engine_cpu_shortcut = {.shape = shape, .forward = forward, .backward = backward};
+const node_ops engine_cpu_shortcut = {
+    .shape = shape, .plan = plan, .forward = forward, .backward = backward, .free = release};

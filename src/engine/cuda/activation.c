@@ -7,7 +7,7 @@ static void forward(engine *e, node *n, const engine_mode *m) {
 }
 
 static void backward(engine *e, node *n, const engine_mode *m) {
-    engine_cuda_delta_act(e, n, n->d.activation);
+    engine_cuda_delta_act(e, n, n->d.activation, engine_input(e, n));
     engine_delta_pass(e, n, n->in[0]);
 }
 

@@ -60,7 +60,7 @@ static void backward(engine *e, node *n, const engine_mode *m) {
     int outputs = n->s.c, batch = n->s.n, add = 0;
     float slope;
     if (!d->batch_norm || !act_slope(d->activation, &slope))
-        engine_cuda_delta_act(e, n, d->activation);
+        engine_cuda_delta_act(e, n, d->activation, NULL);
     if (d->batch_norm) {
         const float *dy;
         float *dx = engine_delta_change(e, n, &dy);

@@ -16,12 +16,15 @@ void engine_cuda_each(engine *e, cuda_loop which, size_t n, const cuda_job *job)
     if (why) engine_cuda_die("a kernel", why);
 }
 
-void engine_cuda_delta_act(engine *e, node *n, act_kind a) {
+void engine_cuda_delta_act(engine *e, node *n, act_kind a, const float *x) {
     if (a == ACT_LINEAR) return;
+    if (!x && act_needs_input(a))
+        engine_die("node %d: a GPU cannot train activation=%s in this kind of layer; -nogpu can",
+                   n->id, act_name(a));
     const float *from;
     float *to = engine_delta_change(e, n, &from);
     engine_cuda_each(e, RUN_act_back, shape_len(n->s),
-                     &(cuda_job){.dx = to, .dy = from, .y = n->y.p, .act = a});
+                     &(cuda_job){.dx = to, .dy = from, .x = x, .y = n->y.p, .act = a});
 }
 
 enum { BLAS_WORK = 8 << 20 };

@@ -141,8 +141,9 @@ void engine_cuda_copy(engine *e, float *y, const float *x, size_t floats, int ad
 const float *engine_cuda_output(engine *e, node *n);
 double engine_cuda_loss(engine *e, node *n);
 
-/* n's delta from that of its output to that before the activation. */
-void engine_cuda_delta_act(engine *e, node *n, act_kind a);
+/* n's delta from that of its output to that before the activation, which had x. NULL: it was not
+ * kept, and a gradient that needs it ends the process with a sentence. */
+void engine_cuda_delta_act(engine *e, node *n, act_kind a, const float *x);
 /* As engine_cpu_norm; stat: NORM_ROWS*c floats on the device, kept for backward. */
 void engine_cuda_norm(engine *e, float *y, const float *x, size_t rows, int c,
                       const engine_params *p, act_kind a, int batch, float *stat);

@@ -62,7 +62,7 @@ static void backward(engine *e, node *n, const engine_mode *m) {
     const perturb *p = n->state;
     perturb_args a = args_of(e, n, m);
     int add = 0;
-    if (!act_slope(d->activation, &a.slope)) engine_cuda_delta_act(e, n, d->activation);
+    if (!act_slope(d->activation, &a.slope)) engine_cuda_delta_act(e, n, d->activation, NULL);
     float *dx = engine_delta_of(e, n->in[0], &add);
     double *dphi = m->phi_grads ? engine_cuda_twin(e, d->dphi, PHI_LEN * sizeof *dphi, NULL, 1)
                                 : NULL;

@@ -37,7 +37,7 @@ static void pass_to_input(engine *e, node *n, shape4 from) {
 
 static void backward(engine *e, node *n, const engine_mode *m) {
     const node *in = &e->nodes[n->in[0]], *from = &e->nodes[n->in[1]];
-    engine_cuda_delta_act(e, n, n->d.activation);
+    engine_cuda_delta_act(e, n, n->d.activation, NULL);
     pass_to_input(e, n, from->s);
     if (same(in->s, from->s) && plain(n->d.beta)) {
         engine_delta_pass(e, n, n->in[1]);

@@ -1,0 +1,119 @@
+/* test_fork_layers.c - cfgs of AlexeyAB's fork, read and run through the host: every layer's output
+ * against what the fork computed (../shared/golden_alexeyab/B_layers), and what must be refused. */
+#include "fork_vectors.h"
+#include "host/net.h"
+#include "engine/mode.h"
+#include <math.h>
+
+enum { MOST_LAYERS = 200 };
+#define TOL 2e-5
+
+/* Layers of one net in manifest.tsv: where their outputs lie in the file. */
+typedef struct {
+    size_t at[MOST_LAYERS], n[MOST_LAYERS];
+    int layers;
+} places;
+
+static places find(const char *net) {
+    places p = {.layers = 0};
+    char *text = fork_text("B_layers/manifest.tsv"), *at = text, *f[16];
+    while (fork_row(&at, f, 16) >= 9) {
+        if (strcmp(f[0], net) || p.layers == MOST_LAYERS) continue;
+        p.at[p.layers] = (size_t)atoll(f[7]);
+        p.n[p.layers++] = (size_t)atoll(f[8]);
+    }
+    free(text);
+    return p;
+}
+
+/* |a - b| / max(1, |b|), the largest. */
+static double apart(const float *a, const float *b, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - b[i]) / fmax(1, fabs((double)b[i]));
+        if (!(d <= most)) most = d;
+    }
+    return most;
+}
+
+static const char *file(const char *net, const char *end) {
+    static char name[2][128];
+    static int turn;
+    turn = !turn;
+    snprintf(name[turn], sizeof name[turn], "B_layers/%s.%s", net, end);
+    return name[turn];
+}
+
+/* keep: through the plain product and our own passes, as training has it; else folded. */
+static void compare(network *net, const char *name, int keep) {
+    places p = find(name);
+    host_net *h = host_of(net);
+    engine_mode m = mode_one_pass(1);
+    float *want = fork_floats(file(name, "out.bin"), 0, NULL),
+          *x = fork_floats(file(name, "input.bin"), 0, NULL);
+    CHECK(p.layers == net->n, "%s: %d layers, %d in the manifest", name, net->n, p.layers);
+    m.keep = keep;
+    host_set_mode(h, &m);
+    network_predict(net, x);
+    for (int i = 0; i < net->n && i < p.layers; i++) {
+        float *got = calloc(p.n[i] + 1, sizeof *got);
+        shape4 s = engine_shape(host_engine(h), host_node(h, i));
+        CHECK(shape_len(s) == p.n[i], "%s layer %d: %zu numbers, not %zu", name, i, shape_len(s),
+              p.n[i]);
+        if (shape_len(s) == p.n[i]) {
+            engine_export(host_engine(h), host_node(h, i), got);
+            double d = apart(got, want + p.at[i], p.n[i]);
+            CHECK(d <= TOL, "%s layer %d (keep %d): off by %g", name, i, keep, d);
+        }
+        free(got);
+    }
+    free(want), free(x);
+}
+
+static void one_net(const char *name) {
+    char err[ERR_LEN], path[4096];
+    snprintf(path, sizeof path, "%s", fork_path(file(name, "cfg")));
+    cfg_file *c = cfg_read(path, err);
+    CHECK(c, "%s", err);
+    network *net = c ? host_open(c, 1, err) : NULL;
+    if (c) CHECK(net, "%s", err);
+    if (net) {
+        CHECK(host_load(net, fork_path(file(name, "weights")), 0, err) == 0, "%s", err);
+        compare(net, name, 0);
+        compare(net, name, 1);
+        host_close(net);
+    }
+    cfg_free(c);
+}
+
+static void refused(const char *text, const char *word) {
+    char err[ERR_LEN] = "";
+    cfg_file *c = cfg_read_text("t.cfg", text, err);
+    CHECK(!c && strstr(err, word), "\"%s\" does not say \"%s\"", err, word);
+    cfg_free(c);
+}
+
+/* The host gets a stand-in, so its own code must not be asked. */
+static void test_alone(const char *text, const char *word) {
+    char err[ERR_LEN] = "";
+    cfg_file *c = cfg_read_text("t.cfg", text, err);
+    CHECK(c, "%s", err);
+    network *net = c ? host_open_alone(c, NULL, err) : NULL;
+    CHECK(!net && strstr(err, word), "\"%s\" does not say \"%s\"", err, word);
+    cfg_free(c);
+}
+
+#define NET "[net]\nwidth=8\nheight=8\nchannels=3\n"
+
+int main(void) {
+    static const char *const nets[] = {"csp_mish_shaped", "shortcut_plain", "batchnorm_layer",
+                                       "connected", "dropout_off"};
+    refused(NET "[local]\nfilters=2\nsize=3\nactivation=mish\n", "mish");
+    refused(NET "[convolutional]\nfilters=2\nxnor=1\nactivation=mish\n", "xnor=1");
+    test_alone(NET "[convolutional]\nfilters=2\nactivation=mish\n", "the host alone");
+    if (fork_there("B_layers"))
+        for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net(nets[i]);
+    else
+        SKIP("no %s", fork_path("B_layers"));
+    return t_done("test_fork_layers");
+}
