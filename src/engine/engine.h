@@ -84,7 +84,8 @@ void engine_free(engine *e);
     ROW(ACTIVATION, activation) \
     ROW(BATCHNORM, batchnorm)   \
     ROW(PERTURB, perturb)       \
-    ROW(SOFTMAX, softmax)
+    ROW(SOFTMAX, softmax)       \
+    ROW(SCALE_CHANNELS, scale_channels)
 
 #define ENGINE_NODE_ID(KIND, name) NODE_##KIND,
 typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS } node_kind;
@@ -101,9 +102,9 @@ typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS
  *   shortcut         in two nodes: activation(alpha * first + beta * second). Where shapes differ,
  *                    as Darknet does: min of the channels, strided sampling or spreading, and where
  *                    the two do not meet activation(first)
- *   route            nothing: it joins the channels of its inputs
- *   upsample         stride (nearest), scale
- *   dropout          probability
+ *   route            groups, block: it joins the channels of its inputs, or of each (groups > 1)
+ * the block-th of so many equal parts scale_channels   in two nodes, factors and a map:
+ * activation(their product) upsample         stride (nearest), scale dropout          probability
  *   dropblock        probability; block: squares of so many pixels, or, where block_rel > 0, of
  *                    that share of the map's shorter side
  *   activation       activation
@@ -128,6 +129,8 @@ void engine_set_foreign(engine *e, int node, int h, int w, int c);
 
 shape4 engine_shape(const engine *e, int node); /* n is the current batch */
 int engine_nodes(const engine *e);
+/* The nodes that a node reads: their number. */
+int engine_inputs(const engine *e, int node, const int **ins);
 
 /* Allocate (again) for `batch` images and input size h x w; parameters, running statistics are
  * untouched. training = 0 allocates nothing that only backward needs. Cheap when nothing has

@@ -114,6 +114,12 @@ shape4 engine_shape(const engine *e, int i) {
 
 int engine_nodes(const engine *e) { return e->n; }
 
+int engine_inputs(const engine *e, int i, const int **ins) {
+    assert(i >= 0 && i < e->n);
+    *ins = e->nodes[i].in;
+    return e->nodes[i].n_in;
+}
+
 static int set_shape(const engine *e, node *n, shape4 input, char *err) {
     const node_ops *ops = engine_cpu.node[n->kind];
     if (n->kind == NODE_FOREIGN)

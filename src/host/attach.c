@@ -55,12 +55,10 @@ static void mark_borders(host_net *h, network *net) {
         if (h->layers[i].stock && i > 0) h->layers[i - 1].reads_host = 1;
     }
     for (int i = 0; i < net->n; i++) {
-        const layer *l = &net->layers[i];
         if (h->layers[i].stock) continue;
-        if (l->type == SHORTCUT) h->layers[l->index].feeds_engine = 1;
-        if (l->type == ROUTE)
-            for (int k = 0; k < l->n; k++) h->layers[l->input_layers[k]].feeds_engine = 1;
-        if (l->type != ROUTE && i > 0) h->layers[i - 1].feeds_engine = 1;
+        const int *ins, n = engine_inputs(h->e, h->layers[i].node, &ins);
+        for (int k = 0; k < n; k++)
+            if (ins[k] > 0) h->layers[ins[k] - 1].feeds_engine = 1;
     }
 }
 

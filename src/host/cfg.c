@@ -447,38 +447,40 @@ static int rate_is_ours(const char *policy) {
     return !strcmp(policy, "sgdr") || !strcmp(policy, "cosine");
 }
 
-static void put_section(FILE *f, const cfg_section *s) {
-    const cfg_kind *k = cfg_kind_find(s->type);
+static void put_section(FILE *f, const cfg_file *c, int i) {
+    const cfg_section *s = &c->sections[i];
+    const cfg_kind *k = cfg_kind_at(c, i);
     if (k->id == CFG_S_META_SHARED) return;
     /* Same shape, no weights, resizable, and its stock backward adds to the previous delta. */
-    if (k->id == CFG_S_PERTURB) {
+    if (k->id == CFG_S_PERTURB || cfg_stands_in(c, i)) {
         fputs("[upsample]\nstride=1\n", f);
         return;
     }
     fprintf(f, "[%s]\n", s->type);
-    for (int i = 0; i < s->n; i++) {
-        const cfg_key *key = cfg_key_find(k, s->options[i].key);
+    for (int j = 0; j < s->n; j++) {
+        const cfg_key *key = cfg_key_find(k, s->options[j].key);
         if (!key || key->owner != CFG_HOST) continue;
-        const char *val = s->options[i].val;
-        /* Of rates that the host does not know we make the rate ourselves (rate.c). Of an activation
-         * that it does not know it sees none: the engine computes it. */
+        const char *val = s->options[j].val;
+        /* Of rates that the host does not know we make the rate ourselves (rate.c). Of an
+         * activation that it does not know it sees none: the engine computes it. */
         if (!strcmp(key->name, "policy") && rate_is_ours(val)) val = "constant";
         if (!strcmp(key->name, "activation") && !cfg_word_is_host(val)) val = "linear";
-        fprintf(f, "%s=%s\n", s->options[i].key, val);
+        fprintf(f, "%s=%s\n", s->options[j].key, val);
     }
 }
 
-static void put_whole(FILE *f, const cfg_section *s) {
+static void put_whole(FILE *f, const cfg_file *c, int k) {
+    const cfg_section *s = &c->sections[k];
     fprintf(f, "[%s]\n", s->type);
     for (int i = 0; i < s->n; i++) fprintf(f, "%s=%s\n", s->options[i].key, s->options[i].val);
 }
 
-static char *to_text(const cfg_file *c, void (*put)(FILE *f, const cfg_section *s)) {
+static char *to_text(const cfg_file *c, void (*put)(FILE *f, const cfg_file *c, int section)) {
     char *text = NULL;
     size_t len;
     FILE *f = open_memstream(&text, &len);
     if (!f) return NULL;
-    for (int i = 0; i < c->n; i++) put(f, &c->sections[i]);
+    for (int i = 0; i < c->n; i++) put(f, c, i);
     int bad = ferror(f);
     if (fclose(f) || bad) {
         free(text);
@@ -493,6 +495,10 @@ char *cfg_text(const cfg_file *c) { return to_text(c, put_whole); }
 int cfg_check_host(const cfg_file *c, char *err) {
     for (int i = 1; i < c->n; i++) {
         const char *a = cfg_get(c, i, "activation");
+        if (cfg_stands_in(c, i))
+            return cfg_fail(err, c, c->sections[i].line, "[%s]: the host alone cannot run it%s",
+                            c->sections[i].type,
+                            cfg_kind_at(c, i)->id == CFG_S_ROUTE ? " with groups=" : "");
         if (a && !cfg_word_is_host(a))
             return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
                             "[%s] activation=%s: the host alone does not know it",

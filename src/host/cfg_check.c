@@ -109,8 +109,7 @@ static cfg_shape guess(const cfg_walk *x) {
 
 static int next_section(cfg_walk *x) {
     cfg_section_id id = cfg_kind_at(x->c, x->sec)->id;
-    int joins = id == CFG_S_ROUTE || id == CFG_S_SHORTCUT,
-        suspect = x->in.guess || (joins && x->guesses);
+    int joins = cfg_reads(x->c, x->sec) != NULL, suspect = x->in.guess || (joins && x->guesses);
     int is_layer = id != CFG_S_META_SHARED && id != CFG_S_NET;
     x->outside = 0;
     x->own = 0;

@@ -262,9 +262,8 @@ char *cfg_edit_text(cfg_edit *e, char *err) {
     size_t len, at = 0;
     for (int i = 1; i < e->cfg->n; i++) {
         if (e->dropped[i]) continue;
-        cfg_section_id id = cfg_kind_find(e->cfg->sections[i].type)->id;
-        if (id == CFG_S_ROUTE) renumber(e, i, "layers");
-        if (id == CFG_S_SHORTCUT) renumber(e, i, "from");
+        const char *key = cfg_reads(e->cfg, i);
+        if (key) renumber(e, i, key);
     }
     FILE *f = e->failed ? NULL : open_memstream(&out, &len);
     if (f) {

@@ -28,6 +28,24 @@ const char *cfg_activation(const cfg_file *c, int section) {
     return def && given ? given : def;
 }
 
+const char *cfg_reads(const cfg_file *c, int section) {
+    static const char *const keys[] = {"from", "layers"};
+    for (int i = 0; i < 2; i++)
+        if (cfg_key_find(cfg_kind_at(c, section), keys[i])) return keys[i];
+    return NULL;
+}
+
+int cfg_stands_in(const cfg_file *c, int section) {
+    const cfg_kind *k = cfg_kind_at(c, section);
+    if (k->flags & KIND_STAND_IN) return 1;
+    return k->id == CFG_S_ROUTE && cfg_get_num(c, section, "groups", 1) > 1;
+}
+
+int cfg_host_upsample(const cfg_file *c, int section) {
+    cfg_section_id id = cfg_kind_at(c, section)->id;
+    return id == CFG_S_UPSAMPLE || id == CFG_S_PERTURB || cfg_stands_in(c, section);
+}
+
 int cfg_section_of(const cfg_file *c, int layer) {
     for (int i = 0; i < c->n; i++)
         if (!(cfg_kind_at(c, i)->flags & KIND_NO_LAYER) && layer-- == 0) return i;

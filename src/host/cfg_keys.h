@@ -53,6 +53,12 @@ const cfg_kind *cfg_kind_find(const char *name); /* name or alias; NULL: none */
 /* The kind of a section of a checked cfg; its activation, with the default; NULL: it has none. */
 const cfg_kind *cfg_kind_at(const cfg_file *c, int section);
 const char *cfg_activation(const cfg_file *c, int section);
+/* The key by which a section names other layers that it reads, from= or layers=; NULL: none. */
+const char *cfg_reads(const cfg_file *c, int section);
+/* The host is given an [upsample] instead, which becomes a layer of the same shape. / An [upsample]
+ * for whatever reason. */
+int cfg_stands_in(const cfg_file *c, int section);
+int cfg_host_upsample(const cfg_file *c, int section);
 /* The section of a layer, as the host counts layers; 0: there is none. */
 int cfg_section_of(const cfg_file *c, int layer);
 const cfg_key *cfg_key_at(const cfg_kind *k,

@@ -29,6 +29,8 @@ without effect on what comes out here: why. Its training alone: unless it has th
 #define ON_GPU(n, same) {n, CFG_STR, CFG_FORK_TRAIN, CFG_GPU, same, 0, NULL}
 #define COMMAND(n, same) {n, CFG_STR, CFG_FORK_TRAIN, CFG_COMMAND, same, 0, NULL}
 #define MODEL(n, same) {n, CFG_STR, CFG_FORK_MODEL, 0, same, 0, NULL}
+/* Of the fork, and done by the engine. */
+#define OWN_INT(n, lo, hi) {n, CFG_INT, CFG_OURS, 0, lo, hi, NULL}
 #define END {NULL, 0, 0, 0, 0, 0, NULL}
 
 /* Those of the host, which its own code can run; and with those of the fork, for layers that the
@@ -53,19 +55,9 @@ const char *const cfg_fork_words[] = {"norm_chan",
                                       "normalize_channels_softmax",
                                       "normalize_channels_softmax_maxval",
                                       NULL};
-const char *const cfg_fork_sections[] = {"scale_channels",
-                                         "sam",
-                                         "Gaussian_yolo",
-                                         "conv_lstm",
-                                         "history",
-                                         "local_avg",
-                                         "local_avgpool",
-                                         "reorg3d",
-                                         "contrastive",
-                                         "empty",
-                                         "silence",
-                                         "implicit",
-                                         NULL};
+const char *const cfg_fork_sections[] = {"Gaussian_yolo", "conv_lstm", "history",     "local_avg",
+                                         "local_avgpool", "reorg3d",   "contrastive", "empty",
+                                         "silence",       "implicit",  NULL};
 
 #define ACTIVATION WORD("activation", activations)
 #define HOST_ACTIVATION WORD("activation", cfg_host_activations)
@@ -220,8 +212,11 @@ static const cfg_key cfg_keys_shortcut[] = {INT("from", -1e6, 1e6),
                                             MODEL("weights_normalization", NAN),
                                             MODEL("weights_normalizion", NAN),
                                             END};
-static const cfg_key cfg_keys_route[] = {INTS("layers", -1e6, 1e6), MODEL("groups", 1),
-                                         MODEL("group_id", 0), END};
+static const cfg_key cfg_keys_route[] = {INTS("layers", -1e6, 1e6), OWN_INT("groups", 1, 1e6),
+                                         OWN_INT("group_id", 0, 1e6), END};
+static const cfg_key cfg_keys_scale_channels[] = {INT("from", -1e6, 1e6), OWN_INT("scale_wh", 0, 1),
+                                                  ACTIVATION, END};
+static const cfg_key cfg_keys_sam[] = {INT("from", -1e6, 1e6), ACTIVATION, END};
 static const cfg_key cfg_keys_upsample[] = {INT("stride", -1024, 1024),
                                             FLT("scale", -HUGE_F, HUGE_F), END};
 static const cfg_key cfg_keys_reorg[] = {INT("stride", 1, 1024), FLAG("reverse"), FLAG("flatten"),

@@ -111,6 +111,7 @@ int cfg_shape_route(cfg_walk *x) {
     double *at = malloc((size_t)n * sizeof *at);
     if (!at) return FAIL("layers", "%s", "no memory to check the list");
     cfg_list(list, at, n);
+    long long groups = cfg_num(x, "groups", 1), id = cfg_num(x, "group_id", 0);
     cfg_shape sum = {.picture = 1};
     int bad = 0;
     for (int i = 0; i < n && !bad; i++) {
@@ -123,13 +124,43 @@ int cfg_shape_route(cfg_walk *x) {
                 "layers",
                 "layer %d is %lld x %lld but the first is %lld x %lld: they cannot be joined", from,
                 f->w, f->h, sum.w, sum.h);
+        if (!bad && f->c % groups)
+            bad = FAIL("groups", "groups=%lld does not divide the %lld channels of layer %d",
+                       groups, f->c, from);
         sum.picture &= f->picture;
-        sum.c += f->c;
+        sum.c += f->c / groups;
     }
     free(at);
     if (bad) return -1;
+    if (id >= groups) return FAIL("group_id", "group_id=%lld is not below groups=%lld", id, groups);
+    if (groups > 1 && !sum.picture)
+        return FAIL("groups", "%s", "groups= needs layers that give pictures");
     return sum.picture ? cfg_output(x, sum.w, sum.h, sum.c) : cfg_flat(x, sum.w * sum.h * sum.c);
 }
+
+/* Factors in the layer before, a map in from=, whose shape the output has. */
+static int product(cfg_walk *x, int all, int wh) {
+    int from = 0;
+    if (!cfg_get(x->c, x->sec, "from"))
+        return FAIL(NULL, "%s", "from= is missing: which layer shall be multiplied?");
+    if (referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
+    const cfg_shape *f = &x->shapes[from], *in = &x->in;
+    int same_c = in->c == f->c, same_wh = in->w == f->w && in->h == f->h;
+    int fits = all  ? same_c && same_wh
+               : wh ? in->c == 1 && same_wh
+                    : same_c && in->w == 1 && in->h == 1;
+    if (!fits)
+        return FAIL("from",
+                    "the layer before is %lld x %lld x %lld, layer %d is %lld x %lld x %lld: %s",
+                    in->w, in->h, in->c, from, f->w, f->h, f->c,
+                    all  ? "they must have the same shape"
+                    : wh ? "with scale_wh=1 the first must have one channel and the second's size"
+                         : "the first must be 1 x 1 with as many channels as the second");
+    return cfg_output(x, f->w, f->h, f->c);
+}
+
+int cfg_shape_scale_channels(cfg_walk *x) { return product(x, 0, cfg_num(x, "scale_wh", 0) != 0); }
+int cfg_shape_sam(cfg_walk *x) { return product(x, 1, 0); }
 
 int cfg_shape_upsample(cfg_walk *x) {
     long long s = cfg_num(x, "stride", 2);

@@ -23,6 +23,7 @@ CATCH void load_weights(network *net, char *path);
 CATCH void load_weights_upto(network *net, char *path, int start, int cutoff);
 CATCH void save_weights(network *net, char *path);
 CATCH void save_weights_upto(network *net, char *path, int cutoff);
+CATCH layer make_upsample_layer(int batch, int w, int h, int c, int stride);
 CATCH int resize_network(network *net, int w, int h);
 CATCH void free_layer(layer l);
 CATCH void file_error(char *s);
@@ -33,6 +34,7 @@ static _Thread_local struct {
     const cfg_file *cfg;
     cfg_file *mine;    /* read here, for a program that knows nothing of us; else NULL */
     int translated;    /* the host is given our text, and need not be caught at read_cfg */
+    int upsamples;     /* [upsample] sections that the host has made layers of */
     int failed, alone; /* alone: the network stays the host's */
     char err[ERR_LEN];
 } pending;
@@ -95,6 +97,7 @@ int host_memory_file(const void *p, size_t n, char path[64]) {
 
 static int translate(const cfg_file *c, char path[64]) {
     char *text = cfg_for_host(c);
+    pending.upsamples = 0;
     int fd = text ? host_memory_file(text, strlen(text), path) : -1;
     if (fd < 0) {
         char err[ERR_LEN];
@@ -217,6 +220,31 @@ void save_weights_upto(network *net, char *path, int cutoff) {
     else if (cutoff < net->n ? host_save_upto(net, path, cutoff, err)
                              : host_save(net, path, 0, err))
         die(err);
+}
+
+/* The shape of layer i; where it cannot be known there is nothing to go on with. */
+static void take_shape(layer *l, const cfg_file *c, int i) {
+    int w, h, ch;
+    if (cfg_layer_shape(c, i, &w, &h, &ch)) die("metaperturb: a layer has no shape");
+    host_reshape(l, w, h, ch);
+}
+
+/* Stand-ins for what the host does not know are [upsample] stride=1 to it: here they get their
+ * shape, before the next layer is made. */
+layer make_upsample_layer(int batch, int w, int h, int c, int stride) {
+    REAL(make_upsample_layer)
+    layer l = fn(batch, w, h, c, stride);
+    const cfg_file *f = pending.cfg;
+    int at = 0, layer_of = -1;
+    for (int i = 1; f && i < f->n; i++) {
+        if (cfg_kind_at(f, i)->flags & KIND_NO_LAYER) continue;
+        layer_of++;
+        if (!cfg_host_upsample(f, i) || at++ < pending.upsamples) continue;
+        pending.upsamples++;
+        if (cfg_stands_in(f, i)) take_shape(&l, f, layer_of);
+        break;
+    }
+    return l;
 }
 
 int resize_network(network *net, int w, int h) {

@@ -65,13 +65,31 @@ static int add_shortcut(const host_place *p) {
         &(engine_op){.alpha = p->l->alpha, .beta = p->l->beta, .activation = act_of(p)});
 }
 
+/* The layers that from= or layers= names, into ins[]; their number. */
+static int named(const host_place *p, int *ins, int most) {
+    double at[most + 1];
+    const char *list = cfg_get(p->c, p->section, cfg_reads(p->c, p->section));
+    int n = list ? cfg_list(list, at, most) : 0;
+    for (int k = 0; k < n && k < most; k++)
+        ins[k] = host_node(p->h, (int)at[k] < 0 ? p->i + (int)at[k] : (int)at[k]);
+    return n;
+}
+
 static int add_route(const host_place *p) {
-    int n = p->l->n, *ins = malloc(sizeof(int) * (size_t)n);
+    int n = named(p, NULL, 0), *ins = malloc(sizeof(int) * (size_t)n);
     if (!ins) return -1;
-    for (int k = 0; k < n; k++) ins[k] = host_node(p->h, p->l->input_layers[k]);
-    int node = engine_add(p->h->e, NODE_ROUTE, ins, n, &(engine_op){0});
+    named(p, ins, n);
+    int node = engine_add(p->h->e, NODE_ROUTE, ins, n,
+                          &(engine_op){.groups = (int)cfg_get_num(p->c, p->section, "groups", 1),
+                                       .block = (int)cfg_get_num(p->c, p->section, "group_id", 0)});
     free(ins);
     return node;
+}
+
+static int add_scale_channels(const host_place *p) {
+    int ins[2] = {p->in};
+    named(p, ins + 1, 1);
+    return engine_add(p->h->e, NODE_SCALE_CHANNELS, ins, 2, &(engine_op){.activation = act_of(p)});
 }
 
 static int add_upsample(const host_place *p) {
@@ -169,8 +187,24 @@ HOST_RESIZES(upsample, resize_upsample_layer)
 HOST_RESIZES(reorg, resize_reorg_layer)
 HOST_RESIZES(normalization, resize_normalization_layer)
 
+/* The layer before a node of the engine; all layers have one node. */
+static const layer *layer_of(const network *net, int node) { return &net->layers[node - 1]; }
+
 static int resize_route(network *net, int i, int w, int h, int really) {
-    if (really) resize_route_layer(&net->layers[i], net);
+    layer *l = &net->layers[i];
+    const int *ins;
+    (void)engine_inputs(host_of(net)->e, host_node(host_of(net), i), &ins);
+    const layer *first = layer_of(net, ins[0]);
+    if (really && l->type == ROUTE) resize_route_layer(l, net);
+    if (really && l->type != ROUTE) host_reshape(l, first->out_w, first->out_h, l->out_c);
+    return 0;
+}
+
+static int resize_as_from(network *net, int i, int w, int h, int really) {
+    const int *ins;
+    (void)engine_inputs(host_of(net)->e, host_node(host_of(net), i), &ins);
+    const layer *from = layer_of(net, ins[1]);
+    if (really) host_reshape(&net->layers[i], from->out_w, from->out_h, from->out_c);
     return 0;
 }
 
@@ -222,4 +256,12 @@ const char *host_layer_name(const cfg_file *c, int layer, int batch_norm) {
     const cfg_kind *k = cfg_kind_at(c, cfg_section_of(c, layer));
     if (!(k->flags & KIND_NAMED)) return "other layers";
     return k->id == CFG_S_CONVOLUTIONAL && batch_norm ? "convolutional with batch norm" : k->name;
+}
+
+int host_reads(const network *net, int i, int at) {
+    const host_net *h = host_of(net);
+    const int *ins, n = engine_inputs(h->e, h->layers[i].node, &ins);
+    for (int k = h->layers[i].kind == &kinds[CFG_S_ROUTE] ? 0 : 1; k < n; k++)
+        if (ins[k] == h->layers[at].node) return 1;
+    return 0;
 }

@@ -22,6 +22,7 @@ enum {
     KIND_OURS = 8,    /* the engine runs it, but for cases of its own (attach) */
     KIND_RECURRENT = 16,
     KIND_HEAD = 32, /* outputs and losses: they are not perturbed */
+    KIND_STAND_IN = 128, /* the host is given an [upsample] of its shape (cfg_stands_in) */
     KIND_NAMED = 64 /* `bench` shows its share of the time; else it is among the other layers */
 };
 
@@ -83,6 +84,10 @@ enum {
         NULL, lstm, NULL, NULL, NULL)                                                             \
     ROW(CRNN, crnn, NULL, KIND_LAYER | KIND_PICTURE | KIND_RECURRENT,                             \
         NULL, crnn, NULL, NULL, NULL)                                                             \
+    ROW(SCALE_CHANNELS, scale_channels, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,\
+        "linear", scale_channels, add_scale_channels, resize_as_from, NULL)                       \
+    ROW(SAM, sam, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,                    \
+        "linear", sam, add_scale_channels, resize_as_from, NULL)                                  \
     ROW(PERTURB, perturb, NULL, KIND_PICTURE | KIND_OURS | KIND_NAMED,                            \
         NULL, perturb, add_perturb, resize_upsample, NULL)                                        \
     ROW(META_SHARED, meta_shared, NULL, KIND_NO_LAYER,                                            \

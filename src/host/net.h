@@ -30,6 +30,8 @@ network *host_open_alone(const cfg_file *c, const char *weights, char *err);
 host_net *host_of(const network *net);
 engine *host_engine(host_net *h);
 int host_node(const host_net *h, int layer); /* engine node of a layer; of -1: the input */
+/* 1: layer i names layer `at` as one that it reads, by from= or layers=. */
+int host_reads(const network *net, int i, int at);
 /* Of the layer's kind, as `bench` sums up its time. */
 const char *host_layer_name(const cfg_file *c, int layer, int batch_norm);
 

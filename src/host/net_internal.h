@@ -90,6 +90,8 @@ typedef struct host_kind {
 } host_kind;
 const host_kind *host_kind_of(const cfg_file *c, int section);
 
+/* A stand-in gets this output. */
+void host_reshape(layer *l, int w, int h, int c);
 /* The host goes on running it. */
 int host_add_foreign(const host_place *p);
 /* Shape of a layer's output as the host sees it; types without a picture give a vector. */

@@ -45,3 +45,17 @@ int host_resize(network *net, int w, int h, char *err) {
     host_tell_shapes(hn, net);
     return 0;
 }
+
+void host_reshape(layer *l, int w, int h, int c) {
+    l->out_w = w;
+    l->out_h = h;
+    l->out_c = c;
+    l->outputs = w * h * c;
+    free(l->output);
+    free(l->delta);
+    l->output = calloc((size_t)l->outputs * (size_t)l->batch, sizeof(float));
+    l->delta = calloc((size_t)l->outputs * (size_t)l->batch, sizeof(float));
+    if (l->output && l->delta) return;
+    fprintf(stderr, "metaperturb: not enough memory for a layer of %d x %d x %d\n", w, h, c);
+    exit(1);
+}

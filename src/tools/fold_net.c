@@ -17,12 +17,8 @@ static int type_is(const cfg_file *c, int section, const char *type) {
 
 /* Is the layer read by a [route] or [shortcut], not by the next layer alone? */
 static int read_elsewhere(const network *net, int at) {
-    for (int i = 0; i < net->n; i++) {
-        const layer *l = &net->layers[i];
-        if (l->type == SHORTCUT && l->index == at) return 1;
-        for (int k = 0; l->type == ROUTE && k < l->n; k++)
-            if (l->input_layers[k] == at) return 1;
-    }
+    for (int i = 0; i < net->n; i++)
+        if (host_reads(net, i, at)) return 1;
     return 0;
 }
 

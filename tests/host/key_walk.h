@@ -70,6 +70,9 @@ static const struct {
         {CFG_S_CRNN,
          "[net]\nbatch=2\ntime_steps=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\n"
          "[convolutional]\nfilters=4\nsize=9\npad=1\nactivation=leaky\n[crnn]\noutput_filters=4\nhidden_filters=4\nactivation=leaky\n" TOP},
+    [CFG_S_SCALE_CHANNELS] = {CFG_S_SCALE_CHANNELS,
+                              NET CONV "[avgpool]\n[scale_channels]\nfrom=-2\n" HEAD},
+    [CFG_S_SAM] = {CFG_S_SAM, NET CONV CONV "[sam]\nfrom=-2\n" HEAD},
     [CFG_S_PERTURB] = {CFG_S_PERTURB, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
                                           "[perturb]\nactivation=leaky\n" HEAD},
     [CFG_S_META_SHARED] = {CFG_S_META_SHARED, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
@@ -114,6 +117,8 @@ typedef struct {
     "the host ignores adam=1 on a CPU (tests/ops/test_ops.c holds ours against doubles)"
 #define FORK_HEAD \
     "not a key of the host (tests/host/test_yolo_own.c holds it against the fork's vectors)"
+#define FORK_LAYER \
+    "the host has no such layer (tests/host/test_fork_layers.c holds it against the fork's vectors)"
 #define GPU_ONLY "the host heeds it on a GPU alone"
 #define NOT_USED "the host reads it and does nothing with it"
 #define A_FILE "names a file; what the host does with it, tests/host/test_heads.c and cli.sh see"
@@ -121,6 +126,11 @@ typedef struct {
 /* The first that fits counts: section (NULL: any) and key. A flag without a row of its own goes
  * from 0 to 1. */
 static const row rows[] = {
+    {"scale_channels", "from", NULL, "0", NULL, LISTED, FORK_LAYER},
+    {"scale_channels", "scale_wh", NULL, "1", NULL, LISTED, FORK_LAYER},
+    {"scale_channels", "activation", NULL, "leaky", NULL, LISTED, FORK_LAYER},
+    {"sam", "from", NULL, "0", NULL, LISTED, FORK_LAYER},
+    {"sam", "activation", NULL, "leaky", NULL, LISTED, FORK_LAYER},
     /* [net] */
     {"net", "batch", "2", "4", NULL, SAME, NULL},
     {"net", "subdivisions", "1", "2", NULL, SAME, NULL},
@@ -214,6 +224,8 @@ static const row rows[] = {
     {"shortcut", "alpha", "1", ".4", NULL, SAME, NULL},
     {"shortcut", "beta", "1", "-.7", NULL, SAME, NULL},
     {"route", "layers", "-1", "-1,-2", NULL, SAME, NULL},
+    {"route", "groups", NULL, "2", NULL, LISTED, FORK_LAYER},
+    {"route", "group_id", NULL, "1", NULL, LISTED, FORK_LAYER},
     {"upsample", "scale", "1", ".3", NULL, SAME, NULL},
     {"reorg", "extra", "0", "7", NULL, SAME, NULL},
     {"crop", "crop_height", "6", "8", NULL, SAME, NULL},

@@ -133,7 +133,7 @@ static const refusal refusals[] = {
     {NET "[convolutional]\nfilters=4\ngroups=2\n", 7, "groups=2 must divide the 3 input channels",
      ""},
     {NET "[convolutional]\ndilation=2\n", 6, "dilation=2", "AlexeyAB"},
-    {NET CONV "[route]\nlayers=0\ngroups=2\n", 11, "groups=2", "AlexeyAB"},
+    {NET CONV "[route]\nlayers=0\ngroups=2\ngroup_id=2\n", 12, "group_id=2", "groups=2"},
     {NET "[maxpool]\nsize=12\npadding=2\n", 6, "larger than its input", "10 x 10"},
     {NET "[local]\nsize=9\n", 6, "size=9 is larger", ""},
     {NET "[deconvolutional]\npadding=8\n", 5, "gives a picture of -8 x -8 x 1", "too small"},

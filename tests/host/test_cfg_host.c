@@ -143,7 +143,7 @@ static void test_keys(void) {
     for (int id = 1; id < CFG_S_COUNT; id++) {
         const cfg_kind *k = &cfg_kinds[id];
         const cfg_key *key;
-        if (!(k->flags & KIND_LAYER)) continue;
+        if (!(k->flags & KIND_LAYER) || k->flags & KIND_STAND_IN) continue;
         int filters = id == CFG_S_YOLO ? 6 : id == CFG_S_ISEG ? 2 : 3, keys = 0;
         FILE *f = fopen(file, "w");
         if (!f) exit(1);

@@ -161,6 +161,28 @@ LOOP(upsample_back) {
     b->dx[i] = v;
 }
 
+/* A map (x2) times factors (x, of the shape `in`): see cpu/scale_channels.c. */
+VEC_INLINE uint32_t loop_factor(uint32_t i, const cuda_job *b) {
+    loop_place p = loop_place_of(i, b->s);
+    int one = b->in.h == 1 && b->in.w == 1;
+    return loop_at(b->in, p.n, one ? 0 : p.y, one ? 0 : p.x, b->in.c == 1 ? 0 : p.c);
+}
+LOOP(scale) { b->y[i] = act_value(b->x2[i] * b->x[loop_factor(i, b)], b->act); }
+LOOP(scale_back) { loop_put(b->dx + i, b->dy[i] * b->x[loop_factor(i, b)], b->add); }
+/* A factor. */
+LOOP(scale_factors) {
+    loop_place p = loop_place_of(i, b->in);
+    int one = b->in.h == 1 && b->in.w == 1, c1 = b->in.c == 1 ? b->s.c : p.c + 1;
+    double sum = 0;
+    for (int y = one ? 0 : p.y; y < (one ? b->s.h : p.y + 1); y++)
+        for (int x = one ? 0 : p.x; x < (one ? b->s.w : p.x + 1); x++)
+            for (int c = p.c; c < c1; c++) {
+                uint32_t at = loop_at(b->s, p.n, y, x, c);
+                sum += (double)(b->dy[at] * b->x2[at]);
+            }
+    loop_put(b->dx + i, (float)sum, b->add);
+}
+
 /* ---- pooling
  * -----------------------------------------------------------------------------------------------------
  */
@@ -540,12 +562,14 @@ LOOP(squares_some) {
     X(add)                                                                                         \
     X(act)                                                                                         \
     X(act_back)                                                                                    \
-    X(add_act) X(bias_act) X(rows) X(meet) X(meet_weigh) X(meet_back) X(upsample) X(upsample_back) \
-        X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks)        \
-            X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) X(softmax_delta)         \
-                X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply) X(sum_band)     \
-                    X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back) X(bias_update) X(sgd)  \
-                        X(adam) X(squares) X(squares_some)
+    X(add_act)                                                                                     \
+    X(bias_act)                                                                                    \
+    X(rows) X(meet) X(meet_weigh) X(meet_back) X(scale) X(scale_back) X(scale_factors) X(upsample) \
+        X(upsample_back) X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) \
+            X(blocks) X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss)                \
+                X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat)              \
+                    X(norm_apply) X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat)           \
+                        X(norm_back) X(bias_update) X(sgd) X(adam) X(squares) X(squares_some)
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;
 #endif
