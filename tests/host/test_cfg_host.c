@@ -130,7 +130,8 @@ static void put_value(FILE *f, const cfg_key *k) {
     if (k->kind == CFG_INT)
         fprintf(f, "%s=%d\n", k->name, k->lo <= 1 && k->hi >= 1 ? 1 : (int)k->lo);
     else if (k->kind == CFG_FLOAT)
-        fprintf(f, "%s=%g\n", k->name, k->hi > 0.5 ? 0.5 : k->hi);
+        /* random= of a head is 0, 1 or a factor above 1. */
+        fprintf(f, "%s=%g\n", k->name, !strcmp(k->name, "random") ? 1 : k->hi > 0.5 ? 0.5 : k->hi);
     else
         fprintf(f, "%s=%s\n", k->name, k->words[0]);
 }
