@@ -196,7 +196,7 @@ def options_of():
     """{command: options}, as the program lists them."""
     said = subprocess.run([MP, "--help"], capture_output=True, text=True, check=True).stdout
     found = {}
-    for group, name in re.findall(r"^  metaperturb (\S+)(?: ([a-z]+)\b)?", said, re.M):
+    for group, name in re.findall(r"^  metaperturb (\S+)(?: ([a-z_]+)\b)?", said, re.M):
         words = [group] + [w for w in [name] if w]
         said = subprocess.run([MP, *words, "--help"], capture_output=True, text=True, check=True).stdout
         found[" ".join(words)] = re.findall(r"^  (-\w+)", said, re.M)
