@@ -151,7 +151,7 @@ refused_cfg "an anchor of 0" "must be above 0" 's/^anchors=12,12/anchors=12,0/'
 refused_cfg "no anchors" "no anchors=" '/^anchors/d'
 refused_cfg "a mask that is no anchor" "mask" 's/^mask=2,3/mask=2,4/'
 refused_cfg "a switch of another Darknet" "[yolo] embedding_layer=3 changes training" 's/^mask=2,3/&\nembedding_layer=3/'
-refused_cfg "what only classifiers are trained with" "mixup= is for classifiers" 's/^max_batches=.*/&\nmixup=1/'
+refused_cfg "what only classifiers are trained with" "cutmix= is for classifiers" 's/^max_batches=.*/&\ncutmix=1/'
 refused_cfg "boxes that suppress each other by corners" 'unknown nms_kind "cornersnms"' 's/^mask=2,3/&\nnms_kind=cornersnms/'
 cp tests/lib/tiny-plain.cfg "$T/t.cfg"
 refused "a classifier" "no detector" none "$T/t.cfg"
