@@ -4,7 +4,6 @@
 #include "host/cfg_keys.h"
 #include "host/cfg_memory.h"
 #include "base/files.h"
-#include "ops/perturb.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,14 +85,24 @@ static int add_section(reader *r, char *s) {
     return 0;
 }
 
+static void free_option(cfg_option *o) {
+    free(o->key);
+    free(o->val);
+}
+
+static void free_section(cfg_section *s) {
+    for (int i = 0; i < s->n; i++) free_option(&s->options[i]);
+    free(s->options);
+    free(s->type);
+}
+
 static int append_option(cfg_section *s, const char *key, const char *val, int line) {
     cfg_option *p = realloc(s->options, ((size_t)s->n + 1) * sizeof *p);
     if (!p) return -1;
     s->options = p;
     p[s->n] = (cfg_option){.key = strdup(key), .val = strdup(val), .line = line};
     if (!p[s->n].key || !p[s->n].val) {
-        free(p[s->n].key);
-        free(p[s->n].val);
+        free_option(&p[s->n]);
         return -1;
     }
     s->n++;
@@ -176,8 +185,7 @@ static int add_line(reader *r, char *s) {
     if (!add_option(r, s)) return 0;
     if (sec && sec->n > n) {
         sec->n = n;
-        free(sec->options[n].key);
-        free(sec->options[n].val);
+        free_option(&sec->options[n]);
     }
     return refuse(r, 0);
 }
@@ -287,14 +295,7 @@ cfg_file *cfg_read_keep(const char *path, char **text, char *err) {
 
 void cfg_free(cfg_file *c) {
     if (!c) return;
-    for (int i = 0; i < c->n; i++) {
-        for (int j = 0; j < c->sections[i].n; j++) {
-            free(c->sections[i].options[j].key);
-            free(c->sections[i].options[j].val);
-        }
-        free(c->sections[i].options);
-        free(c->sections[i].type);
-    }
+    for (int i = 0; i < c->n; i++) free_section(&c->sections[i]);
     free(c->sections);
     free(c->path);
     free(c);
@@ -319,126 +320,45 @@ const char *cfg_get(const cfg_file *c, int section, const char *key) {
 int cfg_set(cfg_file *c, int section, const char *key, const char *val) {
     cfg_option *o = find(c, section, key);
     if (section < 0 || section >= c->n) return -1;
-    if (!o) return append_option(&c->sections[section], key, val, c->sections[section].line);
     char *copy = strdup(val);
     if (!copy) return -1;
+    squeeze(copy, !strcmp(key, "phi"));
+    if (!o) {
+        int bad = append_option(&c->sections[section], key, copy, c->sections[section].line);
+        free(copy);
+        return bad;
+    }
     free(o->val);
     o->val = copy;
+    return 0;
+}
+
+void cfg_unset(cfg_file *c, int section, const char *key) {
+    cfg_option *o = find(c, section, key);
+    if (!o) return;
+    cfg_section *s = &c->sections[section];
+    free_option(o);
+    memmove(o, o + 1, (size_t)(s->options + --s->n - o) * sizeof *o);
+}
+
+void cfg_drop(cfg_file *c, int section) {
+    cfg_section *s = &c->sections[section];
+    free_section(s);
+    memmove(s, s + 1, (size_t)(--c->n - section) * sizeof *s);
+}
+
+int cfg_renew(cfg_file *c, int section, const char *type) {
+    cfg_section *s = &c->sections[section], old = *s;
+    char *copy = strdup(type);
+    if (!copy) return -1;
+    *s = (cfg_section){.type = copy, .line = old.line, .last = old.last};
+    free_section(&old);
     return 0;
 }
 
 double cfg_get_num(const cfg_file *c, int section, const char *key, double def) {
     const char *v = cfg_get(c, section, key);
     return v ? strtod(v, NULL) : def;
-}
-
-static int is(const cfg_file *c, int section, const char *type) {
-    return !strcmp(c->sections[section].type, type);
-}
-
-cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
-    cfg_meta_shared m = {
-        .clip_test = 1, .clip = 100, .momentum = 0.1f, .anneal = 0.4f, .sigma = 0.01f};
-    for (int i = 1; i < c->n; i++) {
-        if (!is(c, i, "meta_shared")) continue;
-        m.present = 1;
-        m.line = c->sections[i].line;
-        m.train = (int)cfg_get_num(c, i, "train", 0);
-        m.c_norm = (float)cfg_get_num(c, i, "c_norm", 0);
-        m.h_norm = (float)cfg_get_num(c, i, "h_norm", 0);
-        m.clip = (float)cfg_get_num(c, i, "clip", m.clip);
-        m.clip_test = cfg_get_num(c, i, "clip_test", 1) != 0;
-        m.momentum = (float)cfg_get_num(c, i, "momentum", m.momentum);
-        m.anneal = (float)cfg_get_num(c, i, "anneal", m.anneal);
-        m.sigma = (float)cfg_get_num(c, i, "sigma", m.sigma);
-        const char *phi = cfg_get(c, i, "phi");
-        if (phi && path_beside(m.phi, phi, c->path)) m.phi[0] = 0; /* cfg_check has refused it */
-        break;
-    }
-    return m;
-}
-
-int cfg_get_perturbs(const cfg_file *c, cfg_perturb *out, int max) {
-    int n = 0, layer = 0;
-    for (int i = 1; i < c->n; i++) {
-        if (is(c, i, "meta_shared")) continue;
-        if (is(c, i, "perturb") && n++ < max) {
-            const char *a = cfg_get(c, i, "activation"), *noise = cfg_get(c, i, "noise");
-            cfg_perturb *p = &out[n - 1];
-            *p = (cfg_perturb){.layer = layer,
-                               .noise = PERTURB_KIND_PAPER,
-                               .scale = (int)cfg_get_num(c, i, "scale", 1),
-                               .sd = (float)cfg_get_num(c, i, "sd", 0.6)};
-            for (int k = 0; noise && cfg_noises[k]; k++)
-                if (!strcmp(noise, cfg_noises[k])) p->noise = k;
-            snprintf(p->activation, sizeof p->activation, "%s", a ? a : "linear");
-        }
-        layer++;
-    }
-    return n;
-}
-
-int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out) {
-    int i = cfg_section_of(c, layer);
-    if (!is(c, i, "dropout") || cfg_get_num(c, i, "dropblock", 0) == 0) return 0;
-    *out = (cfg_dropblock){(int)cfg_get_num(c, i, "dropblock_size_abs", 7),
-                           (float)cfg_get_num(c, i, "dropblock_size_rel", 0)};
-    return 1;
-}
-
-cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
-    int mixup = cfg_get_num(c, 0, "mixup", 0) != 0, cutmix = cfg_get_num(c, 0, "cutmix", 0) != 0;
-    const char *epsilon = cfg_get(c, 0, "bn_epsilon");
-    return (cfg_net_extra){
-        .epsilon = !epsilon                       ? CFG_EPSILON_HEADER
-                   : !strcmp(epsilon, "alexeyab") ? CFG_EPSILON_ALEXEYAB
-                                                  : CFG_EPSILON_DARKNET,
-        .letter_box = (int)cfg_get_num(c, 0, "letter_box", -1),
-        .crop_pad = (int)cfg_get_num(c, 0, "crop_pad", -1),
-        .flip = (int)cfg_get_num(c, 0, "flip", 1),
-        .cutout = (int)cfg_get_num(c, 0, "cutout", 0),
-        .label_smooth = (float)cfg_get_num(c, 0, "label_smooth_eps", 0),
-        .ema_alpha = cfg_get_num(c, 0, "ema_alpha", 0),
-        .mixup = mixup ? (float)cfg_get_num(c, 0, "mixup_alpha", 1) : 0,
-        .cutmix = cutmix ? (float)cfg_get_num(c, 0, "cutmix_alpha", 1) : 0,
-    };
-}
-
-static int keeps_channels(cfg_section_id id) {
-    return id == CFG_S_AVGPOOL || id == CFG_S_MAXPOOL || id == CFG_S_DROPOUT ||
-           id == CFG_S_ACTIVATION || id == CFG_S_BATCHNORM || id == CFG_S_PERTURB ||
-           id == CFG_S_META_SHARED;
-}
-
-int cfg_set_classes(cfg_file *c, int classes, char *err) {
-    int i = c->n - 1;
-    while (i > 0 && !is(c, i, "softmax")) i--;
-    if (i == 0)
-        return cfg_fail(err, c, 0,
-                        "no [softmax]: the number of classes cannot be set for this network");
-    if (cfg_get(c, i, "tree"))
-        return cfg_fail(err, c, c->sections[i].line,
-                        "[softmax] has a tree, which fixes the number of classes");
-    while (--i > 0 && keeps_channels(cfg_kind_find(c->sections[i].type)->id)) {}
-    int conn = i > 0 && is(c, i, "connected"), conv = i > 0 && is(c, i, "convolutional");
-    if (!conn && !conv)
-        return cfg_fail(
-            err, c, i > 0 ? c->sections[i].line : 0,
-            "the layer that feeds [softmax] is neither [connected] nor [convolutional]: "
-            "the number of classes cannot be set");
-    if (classes < 1)
-        return cfg_fail(err, c, c->sections[i].line, "%d classes: there must be at least 1",
-                        classes);
-    char n[16];
-    snprintf(n, sizeof n, "%d", classes);
-    if (cfg_set(c, i, conn ? "output" : "filters", n)) return no_memory(err, c);
-    return 0;
-}
-
-int cfg_knows(const char *section, const char *key) {
-    const cfg_kind *k = cfg_kind_find(section);
-    const cfg_key *t = k && !strcmp(k->name, section) ? cfg_key_find(k, key) : NULL;
-    return t && !cfg_key_is_idle(t);
 }
 
 /* ---- text for the host ---- */
