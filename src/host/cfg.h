@@ -106,6 +106,10 @@ double cfg_get_num(const cfg_file *c, int section, const char *key, double def);
  * changed. / Take it out, if it is there. */
 int cfg_set(cfg_file *c, int section, const char *key, const char *val);
 void cfg_unset(cfg_file *c, int section, const char *key);
+/* A key more at the section's end, whatever it has: 0, or -1: no memory. / The blanks of a value
+ * out, as the host does it; those inside stay (inner) in names of files. */
+int cfg_append(cfg_section *s, const char *key, const char *val, int line);
+void cfg_squeeze(char *s, int inner);
 /* The section goes (from= and layers= stay as they are); / becomes one of another type (its full
  * name) without keys: 0, or -1: no memory. */
 void cfg_drop(cfg_file *c, int section);
