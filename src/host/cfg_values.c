@@ -93,7 +93,7 @@ int cfg_set_classes(cfg_file *c, int classes, char *err) {
     if (cfg_get(c, i, "tree"))
         return cfg_fail(err, c, c->sections[i].line,
                         "[softmax] has a tree, which fixes the number of classes");
-    while (--i > 0 && keeps_channels(cfg_kind_find(c->sections[i].type)->id)) {}
+    for (i--; i > 0 && keeps_channels(cfg_kind_find(c->sections[i].type)->id);) i--;
     int conn = i > 0 && is(c, i, "connected"), conv = i > 0 && is(c, i, "convolutional");
     if (!conn && !conv)
         return cfg_fail(
