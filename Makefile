@@ -39,7 +39,7 @@ endif
 endif
 LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ))
 # The program that is called: commands that need no network, without Darknet's library and all it brings. It starts metaperturb-host.
-THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/nearest base/path \
+THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/keys base/nearest base/path \
              host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
 PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/% $(BUILD)/study/% $(BUILD)/tools/%,$(OBJ))
 REF     := $(patsubst tests/lib/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/ref_*.c))

@@ -1,170 +1,60 @@
 /* data_file.c - Darknet's .data files: every key known, every number checked. */
+#include "base/keys.h"
 #include "data/dataset_internal.h"
 #include "data/text.h"
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum { KEY_PATH, KEY_INT, KEY_SEED, KEY_SPLIT, KEY_EVAL, KEY_IGNORED } key_kind;
-typedef struct {
-    const char *name;
-    key_kind kind;
-    size_t at;
-    int lo, hi;
-} data_key;
+#include <unistd.h>
 
 #define AT(field) offsetof(data_file, field)
-static const data_key keys[] = {
-    {"classes", KEY_INT, AT(classes), 1, 1000000},
-    {"train", KEY_PATH, AT(train), 0, 0},
-    {"valid", KEY_PATH, AT(valid), 0, 0},
-    {"labels", KEY_PATH, AT(labels), 0, 0},
-    {"names", KEY_PATH, AT(names), 0, 0},
-    {"backup", KEY_PATH, AT(backup), 0, 0},
-    {"results", KEY_PATH, AT(results), 0, 0},
-    {"eval", KEY_EVAL, AT(eval), 0, 0},
-    {"top", KEY_INT, AT(top), 1, 1000000},
-    {"split", KEY_SPLIT, AT(split), 0, 0},
-    {"images_per_class", KEY_INT, AT(images_per_class), 1, INT_MAX},
-    {"seed", KEY_SEED, AT(seed), 0, 0},
+static const key_row keys[] = {
+    {"classes", KEY_WHOLE, AT(classes), 1, 1000000, NULL},
+    {"train", KEY_PATH, AT(train), 0, 0, NULL},
+    {"valid", KEY_PATH, AT(valid), 0, 0, NULL},
+    {"labels", KEY_PATH, AT(labels), 0, 0, NULL},
+    {"names", KEY_PATH, AT(names), 0, 0, NULL},
+    {"backup", KEY_PATH, AT(backup), 0, 0, NULL},
+    {"results", KEY_PATH, AT(results), 0, 0, NULL},
+    {"eval", KEY_WORD, AT(eval), EVAL_VOC, 0, "voc|coco"},
+    {"top", KEY_WHOLE, AT(top), 1, 1000000, NULL},
+    {"split", KEY_WORD, AT(split), SPLIT_HALF0, 0, "half0|half1"},
+    {"images_per_class", KEY_WHOLE, AT(images_per_class), 1, INT_MAX, NULL},
+    {"seed", KEY_SEED, AT(seed), 0, 0, NULL},
     /* Darknet's, for other commands. */
-    {"test", KEY_IGNORED, 0, 0, 0},
-    {"map", KEY_IGNORED, 0, 0, 0},
-    {"accepted", KEY_IGNORED, 0, 0, 0},
+    {"test", KEY_IGNORED, 0, 0, 0, NULL},
+    {"map", KEY_IGNORED, 0, 0, 0, NULL},
+    {"accepted", KEY_IGNORED, 0, 0, 0, NULL},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
-/* Letters to insert, delete, replace or swap with their neighbour to get from a to b; names longer
- * than 31 count as far away. */
-static int edits(const char *a, const char *b) {
-    int n = (int)strlen(a), m = (int)strlen(b), d[33][33];
-    if (n > 31 || m > 31) return 99;
-    for (int i = 0; i <= n; i++) {
-        for (int j = 0; j <= m; j++) {
-            if (!i || !j) {
-                d[i][j] = i + j;
-                continue;
-            }
-            int best = d[i - 1][j - 1] + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
-            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                d[i - 2][j - 2] + 1 < best) {
-                best = d[i - 2][j - 2] + 1;
-            }
-            d[i][j] = best;
-        }
-    }
-    return d[n][m];
-}
-
-/* Where a message points: "FILE:LINE". */
-typedef struct {
-    const char *path;
-    int line;
-    char *err;
-} place;
-static int complain(const place *p, const char *what, const char *text) {
-    return fail(p->err, "%s:%d: %s%.300s", path_tail(p->path), p->line, what, text);
-}
-
-static int fail_key(const place *p, const char *name) {
-    const char *nearest = NULL;
-    int best = 99;
-    char text[512], known[256] = "";
-    for (int i = 0; i < KEYS; i++) {
-        int d = edits(name, keys[i].name);
-        if (d < best) {
-            best = d;
-            nearest = keys[i].name;
-        }
-        size_t n = strlen(known);
-        snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", keys[i].name);
-    }
-    if (best <= 2)
-        snprintf(text, sizeof text, "\"%.60s\"; did you mean \"%s\"?", name, nearest);
-    else
-        snprintf(text, sizeof text, "\"%.60s\"; known: %s", name, known);
-    return complain(p, "unknown key ", text);
-}
-
-static int set_number(const place *p, const data_key *k, const char *val, void *to) {
-    char *end, text[256];
-    errno = 0;
-    if (k->kind == KEY_SEED) {
-        unsigned long long v = strtoull(val, &end, 10);
-        if (!isdigit((unsigned char)*val) || *end || errno) {
-            snprintf(text, sizeof text, "%s=%.60s: must be a whole number from 0 to 2^64-1",
-                     k->name, val);
-            return complain(p, "", text);
-        }
-        *(uint64_t *)to = v;
-        return 0;
-    }
-    long v = strtol(val, &end, 10);
-    if (end == val || *end || errno || v < k->lo || v > k->hi) {
-        snprintf(text, sizeof text, "%s=%.60s: must be a whole number from %d to %d", k->name, val,
-                 k->lo, k->hi);
-        return complain(p, "", text);
-    }
-    *(int *)to = (int)v;
-    return 0;
-}
-
-static int no_such(const place *p, const char *val) {
-    char text[ERR_LEN];
-    data_missing(val, "file or folder", p->path, text);
-    return fail(p->err, "%s:%d: %.*s", path_tail(p->path), p->line, ERR_LEN - 400, text);
-}
-
-static int set_value(const place *p, const data_key *k, char *val, data_file *d) {
-    char *to = (char *)d + k->at;
-    if (!*val) return complain(p, "no value behind ", k->name);
-    switch (k->kind) {
-    case KEY_INT:
-    case KEY_SEED: return set_number(p, k, val, to);
-    case KEY_SPLIT:
-        if (strcmp(val, "half0") && strcmp(val, "half1"))
-            return complain(p, "split must be half0 or half1, not ", val);
-        *(data_split *)(void *)to = strcmp(val, "half0") ? SPLIT_HALF1 : SPLIT_HALF0;
-        return 0;
-    case KEY_EVAL:
-        if (strcmp(val, "voc") && strcmp(val, "coco"))
-            return complain(
-                p, "eval must be voc (a text file for each class) or coco (one JSON file), not ",
-                val);
-        strcpy(to, val);
-        return 0;
-    case KEY_PATH:
-        if (!path_find(to, val, p->path, NULL) && strchr(val, '\\')) return no_such(p, val);
-        return 0;
-    case KEY_IGNORED: break;
-    }
+/* Of the key k with this value; the sentence is without its place. */
+static int set_value(data_file *d, const key_row *k, const char *val, char *err) {
+    char wrong[ERR_LEN];
+    if (!*val) return fail(err, "no value behind %s", k->name);
+    if (key_set(k, val, d->path, d, wrong))
+        return fail(err, "%s=%.60s: %.600s", k->name, val, wrong);
+    if (k->kind == KEY_PATH && strchr(val, '\\') && access((char *)d + k->at, F_OK))
+        return data_missing(val, "file or folder", d->path, err);
     return 0;
 }
 
 /* Cuts "key = value" in place. */
-static int parse_line(const place *p, char *line, data_file *d, int *seen) {
+static int parse_line(data_file *d, char *line, int number, int *seen, char *err) {
     char *eq = strchr(line, '='), *key_end = eq, *val;
-    if (!eq) return complain(p, "no \"key=value\": ", line);
+    if (!eq) return fail(err, "no \"key=value\": %.300s", line);
     while (key_end > line && isspace((unsigned char)key_end[-1])) key_end--;
     for (val = eq + 1; isspace((unsigned char)*val);) val++;
     *key_end = 0;
-    for (int i = 0; i < KEYS; i++) {
-        if (strcmp(line, keys[i].name)) continue;
-        if (seen[i]) {
-            char text[64];
-            snprintf(text, sizeof text, "\"%s\", given in line %d already", line, seen[i]);
-            return complain(p, "second ", text);
-        }
-        seen[i] = p->line;
-        return set_value(p, &keys[i], val, d);
-    }
-    return fail_key(p, line);
+    const key_row *k = key_find(keys, KEYS, line);
+    if (!k) return key_unknown(keys, KEYS, line, err);
+    int *at = &seen[k - keys];
+    if (*at) return fail(err, "second \"%s\", given in line %d already", line, *at);
+    *at = number;
+    return set_value(d, k, val, err);
 }
 
 static int parse(data_file *d, char *err) {
@@ -172,8 +62,10 @@ static int parse(data_file *d, char *err) {
     int seen[KEYS] = {0}, bad = 0;
     if (data_text_read(d->path, &t, err)) return -1;
     for (int i = 0; i < t.n && !bad; i++) {
-        place p = {d->path, t.number[i], err};
-        if (t.line[i][0] != '#' && t.line[i][0] != ';') bad = parse_line(&p, t.line[i], d, seen);
+        char wrong[ERR_LEN];
+        if (t.line[i][0] == '#' || t.line[i][0] == ';') continue;
+        if ((bad = parse_line(d, t.line[i], t.number[i], seen, wrong)))
+            fail(err, "%s:%d: %.*s", path_tail(d->path), t.number[i], ERR_LEN - 400, wrong);
     }
     data_text_free(&t);
     if (bad) return -1;

@@ -20,10 +20,6 @@ typedef struct {
     sample *items; /* (wanted) */
 } list;
 
-static int no_memory(const char *path, char *err) {
-    return fail(err, "%s: not enough memory to load it", path_tail(path));
-}
-
 /* "LIST:LINE: " before the sentence in err. */
 static int at_line(const list *l, int i, char *err) {
     char text[ERR_LEN];
@@ -45,7 +41,7 @@ static int decode_item(void *arg, int i, char *err) {
     sample *s = &l->items[i];
     s->label = l->labels[l->line[i]];
     int found = path_find(path, written, l->path, l->d->path), bad = 0;
-    if (!(s->path = strdup(path))) return no_memory(l->path, err);
+    if (!(s->path = strdup(path))) return data_no_memory(l->path, err);
     if (!found) {
         bad = data_missing(written, "image", l->path, err);
     } else {
@@ -62,12 +58,11 @@ static int read_list(list *l, int threads, char *err) {
         return fail(
             err, "%s: no labels= (or names=), by which the class of an image is found in its path",
             path_tail(l->d->path));
-    if (data_text_read(l->path, &l->text, err)) return -1;
-    if (!l->text.n) return fail(err, "%s: the list is empty", path_tail(l->path));
+    if (data_list_read(l->path, &l->text, err)) return -1;
     size_t n = (size_t)l->text.n;
     l->labels = malloc(n * sizeof *l->labels);
     l->keep = calloc(n, 1);
-    if (!l->labels || !l->keep) return no_memory(l->path, err);
+    if (!l->labels || !l->keep) return data_no_memory(l->path, err);
     for (size_t i = 0; i < n; i++) l->labels[i] = -1;
     if (l->most) return 0;
     return data_parallel(l->text.n, threads, label_item, l, err) < 0 ? 0 : -1;
@@ -92,12 +87,12 @@ static int choose(list *l, data_part part, char *err) {
         memset(l->keep, 1, (size_t)(l->wanted = n));
     else
         l->wanted = data_select(l->d, l->labels, n, part == DATA_TRAIN_OTHER_HALF, l->keep);
-    if (l->wanted < 0) return no_memory(l->path, err);
+    if (l->wanted < 0) return data_no_memory(l->path, err);
     size_t room = (size_t)l->wanted + 1;
     l->line = malloc(room * sizeof *l->line);
     l->why = calloc(room, sizeof *l->why);
     l->items = calloc(room, sizeof *l->items);
-    if (!l->line || !l->why || !l->items) return no_memory(l->path, err);
+    if (!l->line || !l->why || !l->items) return data_no_memory(l->path, err);
     for (int i = 0, k = 0; i < n; i++)
         if (l->keep[i]) l->line[k++] = i;
     return 0;
@@ -123,7 +118,7 @@ static int load_list(list *l, data_part part, int threads, dataset *s, char *err
     if (read_list(l, threads, err) || choose(l, part, err)) return -1;
     if (data_parallel(l->wanted, threads, decode_item, l, err) >= 0) return -1;
     s->items = calloc((size_t)l->wanted + 1, sizeof *s->items);
-    return s->items ? hand_over(l, s, err) : no_memory(l->path, err);
+    return s->items ? hand_over(l, s, err) : data_no_memory(l->path, err);
 }
 
 static void free_list(list *l) {
@@ -140,20 +135,26 @@ static void free_list(list *l) {
     data_text_free(&l->text);
 }
 
-static dataset *load(const data_file *d, data_part part, int most, uint64_t seed, int c,
-                     int threads, int skip_bad, char *err) {
+const char *data_list_of(const data_file *d, data_part part, int c, char *err) {
     const char *path = part == DATA_VALID ? d->valid : d->train,
                *key = part == DATA_VALID ? "valid" : "train";
-    if (!path[0] || (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE))
-        return fail_null(err, "%s: no %s=", path_tail(d->path), path[0] ? "split" : key);
-    if (c != 1 && c != 3)
-        return fail_null(
-            err,
-            "%s: images with %d channels are not possible, only 1 or 3: change channels= in [net]",
-            path_tail(d->path), c);
+    if (!path[0]) return fail_null(err, "%s: no %s=: which pictures?", path_tail(d->path), key);
+    if (part == DATA_TRAIN_OTHER_HALF && d->split == SPLIT_NONE)
+        return fail_null(err, "%s: no split=", path_tail(d->path));
+    if (c == 1 || c == 3) return path;
+    return fail_null(
+        err,
+        "%s: pictures with %d channels are not possible, only 1 or 3: change channels= in [net]",
+        path_tail(d->path), c);
+}
+
+static dataset *load(const data_file *d, data_part part, int most, uint64_t seed, int c,
+                     int threads, int skip_bad, char *err) {
+    const char *path = data_list_of(d, part, c, err);
+    if (!path) return NULL;
     dataset *s = calloc(1, sizeof *s);
     if (!s) {
-        no_memory(path, err);
+        data_no_memory(path, err);
         return NULL;
     }
     s->classes = d->classes;

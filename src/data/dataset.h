@@ -21,11 +21,12 @@
 #include <stdint.h>
 
 typedef enum { SPLIT_NONE, SPLIT_HALF0, SPLIT_HALF1 } data_split;
+typedef enum { EVAL_VOC, EVAL_COCO } data_eval;
 
 typedef struct {
     char path[PATH_LEN], train[PATH_LEN], valid[PATH_LEN], labels[PATH_LEN], names[PATH_LEN],
         backup[PATH_LEN], results[PATH_LEN];
-    char eval[8];                       /* "", voc, coco: format of `detector valid` */
+    data_eval eval;                     /* format of `detector valid` */
     int classes, top, images_per_class; /* 0: all */
     data_split split;
     uint64_t seed;

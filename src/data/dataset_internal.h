@@ -8,6 +8,10 @@
  * number of threads. Items behind a failed one may be left out. */
 int data_parallel(int n, int threads, int (*fn)(void *arg, int i, char *err), void *arg, char *err);
 
+/* The list of a part, for pictures of c channels; NULL and err: none is named, or no picture can
+ * have these. */
+const char *data_list_of(const data_file *d, data_part part, int c, char *err);
+
 /* The class whose label occurs in path: 0 .. classes-1, or -1 and err (none, or two that stand
  * alike there, with the names that hold them). The rule: dataset_load. */
 int data_label_of(const char *path, char *const *label, int classes, char *err);

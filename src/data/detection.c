@@ -18,10 +18,6 @@ typedef struct {
     det_faults *bad; /* (text.n) what is wrong with a picture */
 } list;
 
-static int no_memory(const char *path, char *err) {
-    return fail(err, "%s: not enough memory to load it", path_tail(path));
-}
-
 /* Of picture i, into l->bad[i]. */
 static void read_labels(list *l, int i) {
     char path[PATH_LEN], why[ERR_LEN];
@@ -46,7 +42,7 @@ static int label_item(void *arg, int i, char *err) {
     const char *written = l->text.line[i];
     det_item *it = &l->items[i];
     int found = path_find(path, written, l->path, l->d->path);
-    if (!(it->path = strdup(path))) return no_memory(l->path, err);
+    if (!(it->path = strdup(path))) return data_no_memory(l->path, err);
     if (!found) {
         data_missing(written, "picture", l->path, text);
         det_faults_add(&l->bad[i], text);
@@ -144,14 +140,13 @@ static int hand_over(list *l, det_set *s, char *err) {
 }
 
 static int load_list(list *l, int threads, det_set *s, char *err) {
-    if (data_text_read(l->path, &l->text, err)) return -1;
-    if (!l->text.n) return fail(err, "%s: the list is empty", path_tail(l->path));
+    if (data_list_read(l->path, &l->text, err)) return -1;
     size_t n = (size_t)l->text.n;
     l->items = calloc(n, sizeof *l->items);
     l->clipped = calloc(n, sizeof *l->clipped);
     l->bad = calloc(n, sizeof *l->bad);
     s->items = calloc(n, sizeof *s->items);
-    if (!l->items || !l->clipped || !l->bad || !s->items) return no_memory(l->path, err);
+    if (!l->items || !l->clipped || !l->bad || !s->items) return data_no_memory(l->path, err);
     /* All labels before the first picture: what is wrong there is told at once. */
     if (data_parallel(l->text.n, threads, label_item, l, err) >= 0 || tell_faults(l, err))
         return -1;
@@ -171,18 +166,11 @@ static void free_list(list *l) {
 
 det_set *det_load(const data_file *d, data_part part, int c, int threads, int flags,
                   size_t keep_bytes, char *err) {
-    const char *path = part == DATA_VALID ? d->valid : d->train;
-    if (!path[0])
-        return fail_null(err, "%s: no %s=: which pictures?", path_tail(d->path),
-                         part == DATA_VALID ? "valid" : "train");
-    if (c != 1 && c != 3)
-        return fail_null(
-            err,
-            "%s: pictures with %d channels are not possible, only 1 or 3: change channels= in [net]",
-            path_tail(d->path), c);
+    const char *path = data_list_of(d, part, c, err);
+    if (!path) return NULL;
     det_set *s = calloc(1, sizeof *s);
     if (!s) {
-        no_memory(path, err);
+        data_no_memory(path, err);
         return NULL;
     }
     s->classes = d->classes;

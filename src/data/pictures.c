@@ -73,9 +73,7 @@ static int add_folder(picture_list *l, const char *folder, char *err) {
 static int add_list(picture_list *l, const char *list, char *err) {
     data_text t;
     char path[PATH_LEN];
-    int bad = data_text_read(list, &t, err);
-    if (bad) return bad;
-    if (!t.n) bad = fail(err, "%s: the list is empty", path_tail(list));
+    int bad = data_list_read(list, &t, err);
     for (int i = 0; i < t.n && !bad; i++) {
         path_find(path, t.line[i], list, NULL);
         bad = add(l, path, list, err);

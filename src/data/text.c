@@ -66,6 +66,15 @@ int data_text_read(const char *path, data_text *t, char *err) {
     return cut(t, at, end, path, err);
 }
 
+int data_list_read(const char *path, data_text *t, char *err) {
+    if (data_text_read(path, t, err)) return -1;
+    return t->n ? 0 : fail(err, "%s: the list is empty", path_tail(path));
+}
+
+int data_no_memory(const char *path, char *err) {
+    return fail(err, "%s: not enough memory to load it", path_tail(path));
+}
+
 void data_text_free(data_text *t) {
     free(t->bytes);
     free(t->line);

@@ -18,6 +18,10 @@ typedef struct {
  * more. Empty files are fine. */
 int data_text_read(const char *path, data_text *t, char *err);
 void data_text_free(data_text *t);
+/* The same of a list, which must not be empty. */
+int data_list_read(const char *path, data_text *t, char *err);
+/* "PATH: not enough memory to load it"; -1. */
+int data_no_memory(const char *path, char *err);
 
 /* "PATH: no such WHAT, ..." for one that path_find did not find; backslashes, as in lists made on
  * Windows, are named with the remedy. list: the file that names it. Returns -1. */

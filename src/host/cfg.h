@@ -96,12 +96,27 @@ cfg_net_extra cfg_get_net_extra(const cfg_file *c);
 /* What trains badly without being wrong, a line each on stderr. cfg_problems says it too. */
 void cfg_warn_training(const cfg_file *c);
 
-/* Value of a key of section i, or NULL. / Set (or add) it: 0, or -1 (no memory, no such section)
- * and nothing changed. The value is not checked: cfg_layer_shape says whether the network still
- * fits together. */
+/* Value of a key of section i, or NULL. */
 const char *cfg_get(const cfg_file *c, int section, const char *key);
-int cfg_set(cfg_file *c, int section, const char *key, const char *val);
 double cfg_get_num(const cfg_file *c, int section, const char *key, double def);
+
+/* ---- changes: none is checked, until cfg_check is asked ---- */
+
+/* Set (or add) a key, as if it stood in the file: 0, or -1 (no memory, no such section) and nothing
+ * changed. / Take it out, if it is there. */
+int cfg_set(cfg_file *c, int section, const char *key, const char *val);
+void cfg_unset(cfg_file *c, int section, const char *key);
+/* A key more at the section's end, whatever it has: 0, or -1: no memory. / The blanks of a value
+ * out, as the host does it; those inside stay (inner) in names of files. */
+int cfg_append(cfg_section *s, const char *key, const char *val, int line);
+void cfg_squeeze(char *s, int inner);
+/* The section goes (from= and layers= stay as they are); / becomes one of another type (its full
+ * name) without keys: 0, or -1: no memory. */
+void cfg_drop(cfg_file *c, int section);
+int cfg_renew(cfg_file *c, int section, const char *type);
+/* Everything that cfg_read checks: values, required keys, [net], references, shapes. 0, or -1 and
+ * err. */
+int cfg_check(const cfg_file *c, char *err);
 
 /* Give the classifier `classes` outputs: changes output= of the last [connected], or filters= of
  * the last [convolutional], before the [softmax]. -1 and err if the network does not end that way.

@@ -80,10 +80,7 @@ int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, cons
 /* One value against its row. 0, or -1 and err. */
 int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o,
                     char *err);
-/* Everything that takes more than one value: required keys, [net], references, shapes. 0, or -1 and
- * err. */
-int cfg_check(const cfg_file *c, char *err);
-/* The same for all of them, told to `out`: their number. */
+/* What cfg_check finds, all of it, told to `out`: their number. */
 int cfg_check_all(const cfg_file *c, FILE *out);
 /* Where a comment begins in a line, or in what stands behind its =: at a # behind a blank; else
  * len. */

@@ -41,37 +41,15 @@ static int replace_one(cfg_file *c, int i, char *err) {
     int before = i - 1;
     while (before > 0 && is(c, before, "meta_shared")) before--;
     const char *had = cfg_get(c, before, "activation");
-    cfg_section *s = &c->sections[i];
     if (a && strcmp(a, "linear")) {
         if (!had || strcmp(had, "linear"))
             return fail(
                 err,
                 "%s:%d: [perturb] cannot be replaced: the [%s] before it must say activation=linear",
-                c->path, s->line, c->sections[before].type);
+                c->path, c->sections[i].line, c->sections[before].type);
         if (cfg_set(c, before, "activation", a)) return -1;
     }
-    char *type = strdup("dropout");
-    if (!type) return -1;
-    free(s->type);
-    s->type = type;
-    while (s->n > 0) {
-        s->n--;
-        free(s->options[s->n].key);
-        free(s->options[s->n].val);
-    }
-    return 0;
-}
-
-static void drop_section(cfg_file *c, int i) {
-    cfg_section s = c->sections[i];
-    for (int k = 0; k < s.n; k++) {
-        free(s.options[k].key);
-        free(s.options[k].val);
-    }
-    free(s.options);
-    free(s.type);
-    memmove(&c->sections[i], &c->sections[i + 1], (size_t)(c->n - i - 1) * sizeof s);
-    c->n--;
+    return cfg_renew(c, i, "dropout");
 }
 
 static int replace_all(cfg_file *c, char *err) {
@@ -80,7 +58,7 @@ static int replace_all(cfg_file *c, char *err) {
         if (is(c, i, "perturb") && replace_one(c, i, err)) return -1;
     }
     for (int i = c->n - 1; i > 0; i--)
-        if (is(c, i, "meta_shared")) drop_section(c, i);
+        if (is(c, i, "meta_shared")) cfg_drop(c, i);
     return 0;
 }
 
@@ -128,9 +106,10 @@ static int edit(cfg_file *c, const suite_file *s, const suite_edit *e, int must,
                 e->line, e->section, e->key, c->path, e->section);
 }
 
-/* All edits from `only` on, or `only` alone; checked as a cfg. NULL and err. */
-static char *edited(const suite_file *s, const suite_cell *x, int classes, int steps,
-                    const suite_edit *only, int *ended, char *err) {
+/* With all edits, or with `only` alone; checked. NULL and err; *refused: the changes were made, and
+ * are no cfg. */
+static cfg_file *edited(const suite_file *s, const suite_cell *x, int classes, int steps,
+                        const suite_edit *only, int *refused, char *err) {
     const suite_part *parts[] = {&s->all, x->target, x->network, x->method};
     cfg_file *c = read_base(x->network, x->method, err);
     int bad = !c || (x->method->replace[0] && replace_all(c, err));
@@ -142,15 +121,9 @@ static char *edited(const suite_file *s, const suite_cell *x, int classes, int s
             if (!only || e == only) bad = edit(c, s, e, parts[k] == x->method, err);
         }
     }
-    char *text = bad ? NULL : cfg_text(c);
-    *ended = text != NULL;
-    cfg_file *back = text ? cfg_read_text(x->network->cfg, text, err) : NULL;
+    *refused = !bad && cfg_check(c, err);
+    if (!bad && !*refused) return c;
     cfg_free(c);
-    if (back) {
-        cfg_free(back);
-        return text;
-    }
-    free(text);
     return NULL;
 }
 
@@ -158,13 +131,12 @@ static char *edited(const suite_file *s, const suite_cell *x, int classes, int s
 static void blame(const suite_file *s, const suite_cell *x, int classes, int steps, char *err) {
     const suite_part *parts[] = {&s->all, x->target, x->network, x->method};
     char said[ERR_LEN];
-    int ended;
+    int refused;
     for (int k = 0; k < 4; k++) {
         for (int i = 0; i < parts[k]->n_edits; i++) {
             const suite_edit *e = &parts[k]->edits[i];
-            char *text = edited(s, x, classes, steps, e, &ended, said);
-            free(text);
-            if (text || !ended) continue;
+            cfg_free(edited(s, x, classes, steps, e, &refused, said));
+            if (!refused) continue;
             fail(err, "%s:%d: %s.%s=%.60s: %.600s", s->path, e->line, e->section, e->key, e->val,
                  sentence(said));
             return;
@@ -177,41 +149,31 @@ static void blame(const suite_file *s, const suite_cell *x, int classes, int ste
 
 static cfg_file *effective(const suite_file *s, const suite_cell *x, int classes, int steps,
                            char *err) {
-    int ended;
-    char *text = edited(s, x, classes, steps, NULL, &ended, err);
-    if (!text && ended) blame(s, x, classes, steps, err);
-    cfg_file *c = text ? cfg_read_text(x->network->cfg, text, err) : NULL;
-    free(text);
+    int refused;
+    cfg_file *c = edited(s, x, classes, steps, NULL, &refused, err);
+    if (refused) blame(s, x, classes, steps, err);
     return c;
 }
 
 char *suite_cfg(const suite_file *s, const suite_cell *x, int classes, int *steps,
                 char phi[PATH_LEN], char *err) {
-    cfg_file *c = effective(s, x, classes, *steps, err);
+    cfg_file *c = effective(s, x, classes, *steps, err), where = {.path = s->path};
     if (!c) return NULL;
     cfg_meta_shared m = cfg_get_meta_shared(c);
     memcpy(phi, m.phi, PATH_LEN);
     *steps = (int)cfg_get_num(c, 0, "max_batches", 0);
     char *text = NULL;
     if (*steps < 1)
-        section_fail(err, &(cfg_file){.path = s->path}, x->network->line, "network",
-                     x->network->name, "its cfg has no max_batches: say steps= or epochs=");
+        section_fail(err, &where, x->network->line, "network", x->network->name,
+                     "its cfg has no max_batches: say steps= or epochs=");
     else if (x->method->phi[0] && !m.present)
-        section_fail(err, &(cfg_file){.path = s->path}, x->method->line, "phi", x->method->phi,
+        section_fail(err, &where, x->method->line, "phi", x->method->phi,
                      "the network's cfg has no [meta_shared]");
-    for (int i = 1; i < c->n; i++) {
-        cfg_section *sec = &c->sections[i];
-        for (int k = 0; is(c, i, "meta_shared") && k < sec->n; k++) {
-            if (strcmp(sec->options[k].key, "phi")) continue;
-            free(sec->options[k].key);
-            free(sec->options[k].val);
-            memmove(&sec->options[k], &sec->options[k + 1],
-                    (size_t)(sec->n - k - 1) * sizeof *sec->options);
-            sec->n--;
-        }
+    else {
+        for (int i = 1; i < c->n; i++)
+            if (is(c, i, "meta_shared")) cfg_unset(c, i, "phi");
+        if (!(text = cfg_text(c))) fail(err, "%s: no memory for the cfg of %s", s->path, x->id);
     }
-    if (*steps > 0 && (m.present || !x->method->phi[0]) && !(text = cfg_text(c)))
-        fail(err, "%s: no memory for the cfg of %s", s->path, x->id);
     cfg_free(c);
     return text;
 }

@@ -6,42 +6,48 @@
 #include <string.h>
 
 #define P(field) offsetof(suite_part, field)
-#define EVERYWHERE                                                                    \
-    {"steps", KEY_WHOLE, P(steps), 1, 1e9}, {"epochs", KEY_WHOLE, P(epochs), 1, 1e9}, \
-        {"samples", KEY_WHOLE, P(samples), 0, 1e5}
-static const section_key suite_keys[] = {
-    {"results", KEY_OUTPUT, P(results), 0, 0},   {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST},
-    {"threads", KEY_WHOLE, P(threads), 1, 1024}, {"order", KEY_TEXT, P(order), 0, 64},
-    {"hours", KEY_NUMBER, P(hours), 0.001, 1e5}, EVERYWHERE,
-};
-static const section_key target_keys[] = {
-    {"name", KEY_TEXT, P(name), 0, SUITE_NAME}, {"data", KEY_PATH, P(data), 0, 0}, EVERYWHERE};
-static const section_key network_keys[] = {
-    {"name", KEY_TEXT, P(name), 0, SUITE_NAME},
-    {"cfg", KEY_PATH, P(cfg), 0, 0},
-    {"plain", KEY_PATH, P(plain), 0, 0},
-    {"targets", KEY_TEXT, P(targets), 0, SUITE_LIST},
-    {"methods", KEY_TEXT, P(methods), 0, SUITE_LIST},
-    {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST},
+#define EVERYWHERE                                                                                \
+    {"steps", KEY_WHOLE, P(steps), 1, 1e9, NULL}, {"epochs", KEY_WHOLE, P(epochs), 1, 1e9, NULL}, \
+    {                                                                                             \
+        "samples", KEY_WHOLE, P(samples), 0, 1e5, NULL                                            \
+    }
+static const key_row suite_keys[] = {
+    {"results", KEY_OUTPUT, P(results), 0, 0, NULL},
+    {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST, NULL},
+    {"threads", KEY_WHOLE, P(threads), 1, 1024, NULL},
+    {"order", KEY_TEXT, P(order), 0, 64, NULL},
+    {"hours", KEY_NUMBER, P(hours), 0.001, 1e5, NULL},
     EVERYWHERE,
 };
-static const section_key method_keys[] = {
-    {"name", KEY_TEXT, P(name), 0, SUITE_NAME},
-    {"cfg", KEY_TEXT, P(use), 0, 16},
-    {"phi", KEY_OUTPUT, P(phi), 0, 0},
-    {"weights", KEY_OUTPUT, P(weights), 0, 0},
-    {"replace", KEY_TEXT, P(replace), 0, 16},
-    {"against", KEY_TEXT, P(against), 0, SUITE_NAME},
-    {"temperature", KEY_WHOLE, P(temperature), 0, 1},
-    {"targets", KEY_TEXT, P(targets), 0, SUITE_LIST},
-    {"networks", KEY_TEXT, P(networks), 0, SUITE_LIST},
-    {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST},
+static const key_row target_keys[] = {{"name", KEY_TEXT, P(name), 0, SUITE_NAME, NULL},
+                                      {"data", KEY_PATH, P(data), 0, 0, NULL},
+                                      EVERYWHERE};
+static const key_row network_keys[] = {
+    {"name", KEY_TEXT, P(name), 0, SUITE_NAME, NULL},
+    {"cfg", KEY_PATH, P(cfg), 0, 0, NULL},
+    {"plain", KEY_PATH, P(plain), 0, 0, NULL},
+    {"targets", KEY_TEXT, P(targets), 0, SUITE_LIST, NULL},
+    {"methods", KEY_TEXT, P(methods), 0, SUITE_LIST, NULL},
+    {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST, NULL},
+    EVERYWHERE,
+};
+static const key_row method_keys[] = {
+    {"name", KEY_TEXT, P(name), 0, SUITE_NAME, NULL},
+    {"cfg", KEY_TEXT, P(use), 0, 16, NULL},
+    {"phi", KEY_OUTPUT, P(phi), 0, 0, NULL},
+    {"weights", KEY_OUTPUT, P(weights), 0, 0, NULL},
+    {"replace", KEY_TEXT, P(replace), 0, 16, NULL},
+    {"against", KEY_TEXT, P(against), 0, SUITE_NAME, NULL},
+    {"temperature", KEY_WHOLE, P(temperature), 0, 1, NULL},
+    {"targets", KEY_TEXT, P(targets), 0, SUITE_LIST, NULL},
+    {"networks", KEY_TEXT, P(networks), 0, SUITE_LIST, NULL},
+    {"seeds", KEY_TEXT, P(seed_list), 0, SUITE_LIST, NULL},
     EVERYWHERE,
 };
 #define LEN(a) (int)(sizeof a / sizeof *a)
 static const char *const kind_names[] = {"network", "method", "target", "seed"};
 static const struct {
-    const section_key *keys;
+    const key_row *keys;
     int n;
 } tables[] = {
     {network_keys, LEN(network_keys)},
@@ -94,7 +100,7 @@ static int take_seeds(const cfg_file *c, suite_part *p, char *err) {
     return 0;
 }
 
-static int take_part(const cfg_file *c, const cfg_section *s, const section_key *keys, int n,
+static int take_part(const cfg_file *c, const cfg_section *s, const key_row *keys, int n,
                      suite_part *p, char *err) {
     *p = (suite_part){.line = s->line, .samples = -1, .temperature = -1};
     if (section_take(c, s, keys, n, take_edit, p, err)) return -1;

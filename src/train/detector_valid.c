@@ -151,8 +151,7 @@ static int seen(void *arg, int i, const detection *d, int n, char *err) {
 }
 
 static int open_results(results *r, char *err) {
-    const char *kind = r->c->data->eval;
-    r->coco = !strcmp(kind, "coco");
+    r->coco = r->c->data->eval == EVAL_COCO;
     r->files = r->coco ? 1 : r->s->classes;
     if (r->coco ? name_pictures(r, err)
                 : classes_differ(r->c->data, err) || pictures_differ(r->s, NULL, err))

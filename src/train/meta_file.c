@@ -7,28 +7,28 @@
 
 #define M(field) offsetof(meta_file, field)
 #define T(field) offsetof(meta_task, field)
-static const section_key meta_keys[] = {
-    {"cfg", KEY_PATH, M(cfg), 0, 0},
-    {"phi", KEY_OUTPUT, M(phi), 0, 0},
-    {"init", KEY_PATH, M(init), 0, 0},
-    {"steps", KEY_WHOLE, M(steps), 1, 1e9},
-    {"batch", KEY_WHOLE, M(batch), 1, 1e6},
-    {"learning_rate", KEY_NUMBER, M(learning_rate), 0, 1e6},
-    {"decay", KEY_NUMBER, M(decay), 0, 1e6},
-    {"phi_learning_rate", KEY_NUMBER, M(phi_learning_rate), 0, 1e6},
-    {"phi_decay", KEY_NUMBER, M(phi_decay), 0, 1e6},
-    {"threads", KEY_WHOLE, M(threads), 1, 1024},
-    {"checkpoint", KEY_WHOLE, M(checkpoint), 0, 1e9},
-    {"train", KEY_WHOLE, M(train), 0, 1},
-    {"sigma", KEY_NUMBER, M(sigma), 0, 100},
-    {"seed", KEY_SEED, M(seed), 0, 0},
-    {"size", KEY_WHOLE, M(size), 1, 65536},
-    {"flip", KEY_WHOLE, M(flip), 0, 1},
+static const key_row meta_keys[] = {
+    {"cfg", KEY_PATH, M(cfg), 0, 0, NULL},
+    {"phi", KEY_OUTPUT, M(phi), 0, 0, NULL},
+    {"init", KEY_PATH, M(init), 0, 0, NULL},
+    {"steps", KEY_WHOLE, M(steps), 1, 1e9, NULL},
+    {"batch", KEY_WHOLE, M(batch), 1, 1e6, NULL},
+    {"learning_rate", KEY_NUMBER, M(learning_rate), 0, 1e6, NULL},
+    {"decay", KEY_NUMBER, M(decay), 0, 1e6, NULL},
+    {"phi_learning_rate", KEY_NUMBER, M(phi_learning_rate), 0, 1e6, NULL},
+    {"phi_decay", KEY_NUMBER, M(phi_decay), 0, 1e6, NULL},
+    {"threads", KEY_WHOLE, M(threads), 1, 1024, NULL},
+    {"checkpoint", KEY_WHOLE, M(checkpoint), 0, 1e9, NULL},
+    {"train", KEY_WHOLE, M(train), 0, 1, NULL},
+    {"sigma", KEY_NUMBER, M(sigma), 0, 100, NULL},
+    {"seed", KEY_SEED, M(seed), 0, 0, NULL},
+    {"size", KEY_WHOLE, M(size), 1, 65536, NULL},
+    {"flip", KEY_WHOLE, M(flip), 0, 1, NULL},
 };
-static const section_key task_keys[] = {
-    {"data", KEY_PATH, T(data), 0, 0},      {"cfg", KEY_PATH, T(cfg), 0, 0},
-    {"name", KEY_TEXT, T(name), 0, 256},    {"split", KEY_TEXT, T(split), 0, 16},
-    {"size", KEY_WHOLE, T(size), 1, 65536}, {"flip", KEY_WHOLE, T(flip), 0, 1},
+static const key_row task_keys[] = {
+    {"data", KEY_PATH, T(data), 0, 0, NULL},      {"cfg", KEY_PATH, T(cfg), 0, 0, NULL},
+    {"name", KEY_TEXT, T(name), 0, 256, NULL},    {"split", KEY_TEXT, T(split), 0, 16, NULL},
+    {"size", KEY_WHOLE, T(size), 1, 65536, NULL}, {"flip", KEY_WHOLE, T(flip), 0, 1, NULL},
 };
 enum {
     META_KEYS = sizeof meta_keys / sizeof *meta_keys,
