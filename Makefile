@@ -136,7 +136,8 @@ fuzz_targets: $(FUZZ)
 fuzz:
 	tests/fuzz/fuzz.sh
 
-tests: all $(TESTS)
+test_programs: $(TESTS)
+tests: all test_programs
 ifeq ($(GPU)$(SIM),1)
 tests: $(BUILD)/tests/gpu_perturb
 endif
@@ -186,5 +187,5 @@ help:
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all tests cuda test lint mutants format layers asan tsan fuzz fuzz_targets clean help FORCE
+.PHONY: all tests test_programs cuda test lint mutants format layers asan tsan fuzz fuzz_targets clean help FORCE
 .SECONDARY:

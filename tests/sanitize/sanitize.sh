@@ -107,7 +107,7 @@ for kind in "${kinds[@]}"; do
         has_tsan || { skip "tsan: no clang with ThreadSanitizer, OpenMP and Archer (Debian: clang, libomp-dev)"; continue; }
         export OMP_TOOL_LIBRARIES=$archer
     fi
-    [ -z "$all" ] || targets=(tests)
+    [ -z "$all" ] || targets+=(test_programs)
     build "$kind" "${targets[@]}" || { bad "$kind: does not build"; continue; }
     everything_once
     [ -n "$all" ] || continue
