@@ -46,7 +46,7 @@ apt() { "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@"; }
 # The package lists may be empty (fresh system) or too old (a version is gone from the mirror): fetch them only then.
 have_lists=1
 for p in "${missing[@]}"; do
-    apt-cache policy "$p" 2>/dev/null | grep -q 'Candidate: [^(]' || have_lists=0
+    grep -q 'Candidate: [^(]' <<<"$(apt-cache policy "$p" 2>/dev/null)" || have_lists=0
 done
 if [ $have_lists = 1 ] && apt install --no-install-recommends "${missing[@]}"; then
     exit 0

@@ -93,7 +93,7 @@ valid=$R/list
 names=$R/names
 DATA
 right_of() { for image in "$T"/wide/*.png; do
-    "$MP" classifier predict "$T/wide/wide.data" "$1" "$2" "$image" -top 1 2>/dev/null | grep -q "%: ${image:$((${#T} + 6)):4}" && echo yes; done | wc -l; }
+    "$MP" classifier predict "$T/wide/wide.data" "$1" "$2" "$image" -top 1 2>/dev/null | finds "%: ${image:$((${#T} + 6)):4}" && echo yes; done | wc -l; }
 for fit in crop_pad letter_box; do
     sed 's/^output=3/output=2/; s/^max_batches=.*/max_batches=120/; s/^crop_pad=4/crop_pad=0/; s/^flip=1/flip=0/' "$C" >"$T/$fit.cfg"
     [ $fit = letter_box ] && sed -i 's/^crop_pad=0/letter_box=1/; s/^flip=0/flip=0\nmax_crop=32/' "$T/$fit.cfg"

@@ -4,7 +4,7 @@
 tiny_data
 libraries() { LD_TRACE_LOADED_OBJECTS=1 "$1" | awk '{ print $1 }'; }
 few() { [ "$(libraries "$1" | wc -l)" -le 6 ]; }
-none_of() { ! libraries "$1" | grep -qE "$2"; }
+none_of() { ! libraries "$1" | finds -E "$2"; }
 check "metaperturb loads hardly anything" few "$MP"
 check "Darknet, OpenCV, MPI, oneDNN and libgomp are not among it" none_of "$MP" 'darknet|opencv|mpi|dnnl|gomp'
 check "Open MPI is loaded under mpirun alone" none_of "$MP-host" 'libmpi\.|open-pal|open-rte'
@@ -13,7 +13,7 @@ check "Open MPI is loaded under mpirun alone" none_of "$MP-host" 'libmpi\.|open-
 "$MP" classifier train "$T/tiny.data" tests/lib/tiny.cfg -backup "$T/w" >/dev/null 2>&1
 mkdir "$T/alone" && cp "$MP" "$T/alone/"
 A=$T/alone/metaperturb
-said() { "$@" 2>&1 | grep -qF -- "$words"; }
+said() { "$@" 2>&1 | finds -F -- "$words"; }
 words="metaperturb weights info FILE [CFG]"; check "--help" said "$A" --help
 words="-seed N"; check "--help of a command" said "$A" classifier train --help
 words="no problems"; check "cfg check" said "$A" cfg check tests/lib/tiny.cfg

@@ -26,6 +26,9 @@ check() {
     if "$@"; then ok; else bad "$what"; fi
     step "what follows \"$what\""
 }
+# finds ARGUMENTS...: grep -q at the end of a pipe, but it reads to the end. grep -q does not, and
+# what still writes then dies of SIGPIPE, which pipefail takes for a failure.
+finds() { [ "$(grep -c "$@")" -gt 0 ]; }
 # need WHAT COMMAND...: a check without which nothing further makes sense.
 need() {
     local before=$failed

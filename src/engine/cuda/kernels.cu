@@ -24,8 +24,10 @@ extern "C" const char *engine_cuda_launch(cuda_loop which, uint32_t n, const cud
                                           void *stream) {
     uint32_t threads = n < FEW ? 64 : 256,
              blocks = (uint32_t)(((uint64_t)n + threads - 1) / threads);
-    kernels[which] < <<blocks<MOST_BLOCKS ? blocks : MOST_BLOCKS, threads, 0,
-                              (cudaStream_t)stream>>>(n, *job);
+    if (blocks > MOST_BLOCKS) blocks = MOST_BLOCKS;
+    /* clang-format off */
+    kernels[which]<<<blocks, threads, 0, (cudaStream_t)stream>>>(n, *job);
+    /* clang-format on */
     cudaError_t e = cudaGetLastError();
     return e == cudaSuccess ? NULL : cudaGetErrorString(e);
 }
