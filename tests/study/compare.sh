@@ -449,7 +449,7 @@ spoiled() { # WHAT WORDS SED
     refused "$1" "$2" "$MP" compare "$T/bad.suite"
 }
 line() { grep -n -m 1 "$1" "$T/s.suite" | cut -d : -f 1; }
-spoiled "an unknown key" "bad.suite:$(line ^batch=): suite \"bacth\": unknown key" 's/^batch=/bacth=/'
+spoiled "an unknown key" "bad.suite:$(line ^batch=): [suite] unknown key \"bacth\"; known: results, seeds" 's/^batch=/bacth=/'
 spoiled "no key of a cfg" "bad.suite:$(line ^dropout.prob): key \"dropout.probabilty\"" 's/^dropout.probability/dropout.probabilty/'
 spoiled "a key that has no effect here" "without effect here" 's/^dropout.probability/net.track/'
 spoiled "a value out of range" "bad.suite:$(line ^dropout.prob): dropout.probability=1.5: [dropout]" 's/^dropout.probability=0.2/dropout.probability=1.5/'
