@@ -137,6 +137,7 @@ static int detector_args_of(const options *o, double thresh, int fork, detector_
         .map = o->map,
         .out = o->out,
     };
+    a->darknet_rules = o->like && !strcmp(o->like, "darknet");
     if (o->like) a->fork = !strcmp(o->like, "alexeyab");
     if (o->like && !a->fork && strcmp(o->like, "darknet"))
         return fail(err, "-like %s: must be darknet or alexeyab", o->like);

@@ -55,6 +55,10 @@ int detector_of_fork(const host_net *h) {
     return v[0] == 0 && v[1] == 2 && v[2] >= 5;
 }
 
+float detector_diou(const session *c, const detector_args *a) {
+    return a->darknet_rules ? 0 : heads_diou(c->cfg);
+}
+
 int detector_open_test(session *c, detector_args *a, char *err) {
     if (detector_open(c, a, 0, err)) return -1;
     if (a->fork < 0) a->fork = detector_of_fork(c->h);
@@ -92,12 +96,12 @@ detection *detector_boxes(const session *c, int b, int w, int h, const heads_rul
     detection *d = finite ? heads_boxes(c->net, b, w, h, rule, n) : NULL;
     if (d && boxes_finite(d, *n, c->data->classes)) return d;
     if (d) free_detections(d, *n);
-    return fail_null(
-        err, "%s: the network's output is no number: %s", path,
-        c->h && host_perturbs(c->h) > 0
-            ? "where [perturb] stands behind sums that nothing normalises, their size can grow from block to block; put it "
-              "behind a batch norm (`cfg attach -where conv`)"
-            : "were its weights trained to the end?");
+    return fail_null(err, "%s: the network's output is no number: %s", path,
+                     c->h && host_perturbs(c->h) > 0
+                         ? "where [perturb] stands behind sums that nothing normalises, their size "
+                           "can grow from block to block; put it "
+                           "behind a batch norm (`cfg attach -where conv`)"
+                         : "were its weights trained to the end?");
 }
 
 static int hand_on(const pass *p, int i, int in_batch, char *err) {
@@ -139,7 +143,7 @@ int detector_predict(const session *c, const detector_args *a, float *X, uint64_
 int detector_run(const session *c, const det_set *s, const detector_args *a, float thresh,
                  detector_seen seen, void *arg, char *err) {
     network *net = c->net;
-    heads_rule rule = {thresh, a->nms, heads_diou(c->cfg)};
+    heads_rule rule = {thresh, a->nms, detector_diou(c, a)};
     pass p = {c, s, detector_stretches(c->cfg, a->fork), rule, seen, arg};
     float *X = calloc((size_t)net->batch * (size_t)net->inputs, sizeof *X);
     int bad = X ? 0 : -1;

@@ -9,11 +9,12 @@
 #include <cjson/cJSON.h>
 
 typedef struct {
-    session_args c; /* what every command has; image: of test; every: mAP while training */
-    float thresh;   /* least score of a box that is shown, and of precision and recall */
-    float nms;      /* of two boxes of a class that overlap more, the better stays */
-    double iou;     /* overlap with a true box above which a box is right */
-    int points;     /* AP: 0 area, 11 or 101 points */
+    session_args c;    /* what every command has; image: of test; every: mAP while training */
+    float thresh;      /* least score of a box that is shown, and of precision and recall */
+    float nms;         /* of two boxes of a class that overlap more, the better stays */
+    double iou;        /* overlap with a true box above which a box is right */
+    int points;        /* AP: 0 area, 11 or 101 points */
+    int darknet_rules; /* -like darknet was asked for */
     /* Like the AlexeyAB fork: pictures stretched to the network's size, not letterboxed, where the
      * cfg has no letter_box=; non-maximum suppression as nms_kind of the cfg says; right and wrong
      * boxes counted as ap_rule.in_rows does, mean IoU over the wrong ones too; classes without
@@ -53,6 +54,9 @@ det_augment detector_augment(const session *c, int fork);
 /* Were the loaded weights written by the fork (0.2.5 in their header)? The host writes 0.2.0, and
  * so does this program. */
 int detector_of_fork(const host_net *h);
+
+/* heads_diou of the cfg; 0 under -like darknet, which knows no nms_kind=. */
+float detector_diou(const session *c, const detector_args *a);
 
 int detector_open(session *c, const detector_args *a, int load_flags, char *err);
 /* The same for tests: tells if statistics of one pass would be needed and are missing; settles

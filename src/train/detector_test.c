@@ -84,7 +84,7 @@ static int show_picture(void *arg, int i, raster *r, char *err) {
     double start = report_now();
     if (detector_predict(c, a, t->X, 0, err)) return -1;
     double seconds = report_now() - start;
-    heads_rule rule = {a->thresh, a->nms, heads_diou(c->cfg)};
+    heads_rule rule = {a->thresh, a->nms, detector_diou(c, a)};
     int n = 0, w = stretch ? net->w : r->w, h = stretch ? net->h : r->h;
     detection *d = detector_boxes(c, 0, w, h, &rule, t->pictures->list.path[i], &n, err);
     if (!d) return -1;
