@@ -127,6 +127,13 @@ static int next_section(cfg_walk *x) {
     return 0;
 }
 
+/* The host's own code runs these networks, on stand-ins for what it does not know. */
+static int check_recurrent(cfg_walk *x) {
+    char why[ERR_LEN];
+    if (!cfg_check_host(x->c, why)) return 0;
+    return fail(x->err, "%.900s, and it runs a network with recurrent layers", why);
+}
+
 static int walk_all(cfg_walk *x) {
     const cfg_file *c = x->c;
     if (c->n == 0)
@@ -160,7 +167,7 @@ static int walk_all(cfg_walk *x) {
     if (x->dropblock && x->recurrent)
         return cfg_fail(x->err, c, cfg_key_line(c, x->dropblock, "dropblock"),
                         "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
-    return 0;
+    return x->recurrent ? check_recurrent(x) : 0;
 }
 
 /* Values too: cfg_set may have changed them since the file was read. */

@@ -1,5 +1,6 @@
 /* cfg_dialect.c - see cfg_dialect.h */
 #include "host/cfg_dialect.h"
+#include "host/cfg_keys.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,5 +35,36 @@ static int speaks(const cfg_file *c, int sec) {
 int cfg_yolo_dialect(const cfg_file *c) {
     for (int i = 1; i < c->n; i++)
         if (!strcmp(c->sections[i].type, "yolo") && speaks(c, i)) return 1;
+    return 0;
+}
+
+static int check_head(const cfg_file *c, int sec, char *err) {
+    double most = cfg_get_num(c, sec, "max", 90);
+    if (strcmp(c->sections[sec].type, "yolo")) return 0;
+    if (speaks(c, sec))
+        return cfg_fail(err, c, c->sections[sec].line,
+                        "[yolo] has keys of the AlexeyAB fork, which the host alone does not know");
+    if (most == 90) return 0;
+    return cfg_fail(err, c, cfg_key_line(c, sec, "max"),
+                    "[yolo] max=%.0f: the host alone has room for 90 boxes", most);
+}
+
+int cfg_check_host(const cfg_file *c, char *err) {
+    const char *policy = cfg_get(c, 0, "policy");
+    if (policy && (!strcmp(policy, "sgdr") || !strcmp(policy, "cosine")))
+        return cfg_fail(err, c, cfg_key_line(c, 0, "policy"),
+                        "[net] policy=%s: the host alone does not know it", policy);
+    for (int i = 1; i < c->n; i++) {
+        const char *a = cfg_get(c, i, "activation");
+        if (cfg_stands_in(c, i))
+            return cfg_fail(err, c, c->sections[i].line, "[%s]: the host alone cannot run it%s",
+                            c->sections[i].type,
+                            cfg_kind_at(c, i)->id == CFG_S_ROUTE ? " with groups=" : "");
+        if (a && strcmp(c->sections[i].type, "perturb") && !cfg_word_is_host(a))
+            return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
+                            "[%s] activation=%s: the host alone does not know it",
+                            c->sections[i].type, a);
+        if (check_head(c, i, err)) return -1;
+    }
     return 0;
 }

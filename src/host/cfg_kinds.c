@@ -15,8 +15,8 @@
 #define FLTS(n, lo, hi) {n, CFG_FLOATS, CFG_HOST, 0, lo, hi, NULL}
 #define WORD(n, w) {n, CFG_ENUM, CFG_HOST, 0, 0, 0, w}
 #define STR(n) {n, CFG_STR, CFG_HOST, 0, 0, 0, NULL}
-/* Another Darknet's,
-without effect on what comes out here: why. Its training alone: unless it has this value. */
+/* Another Darknet's, without effect on what comes out here: why. Its training alone: unless it has
+ * this value. */
 #define FORK(n, why)                                                       \
     {                                                                      \
         n, CFG_STR, CFG_FORK, 0, 0, 0, (const char *const[]) { why, NULL } \

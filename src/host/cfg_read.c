@@ -304,18 +304,3 @@ static char *to_text(const cfg_file *c, void (*put)(FILE *f, const cfg_file *c, 
 
 char *cfg_for_host(const cfg_file *c) { return to_text(c, put_section); }
 char *cfg_text(const cfg_file *c) { return to_text(c, put_whole); }
-
-int cfg_check_host(const cfg_file *c, char *err) {
-    for (int i = 1; i < c->n; i++) {
-        const char *a = cfg_get(c, i, "activation");
-        if (cfg_stands_in(c, i))
-            return cfg_fail(err, c, c->sections[i].line, "[%s]: the host alone cannot run it%s",
-                            c->sections[i].type,
-                            cfg_kind_at(c, i)->id == CFG_S_ROUTE ? " with groups=" : "");
-        if (a && !cfg_word_is_host(a))
-            return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
-                            "[%s] activation=%s: the host alone does not know it",
-                            c->sections[i].type, a);
-    }
-    return 0;
-}

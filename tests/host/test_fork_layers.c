@@ -175,6 +175,19 @@ int main(void) {
     refused(NET "[convolutional]\nfilters=2\nxnor=1\nactivation=mish\n", "xnor=1");
     test_alone(NET "[convolutional]\nfilters=2\nactivation=mish\n", "the host alone");
     test_alone(NET "[convolutional]\nfilters=4\n[route]\nlayers=-1\ngroups=2\n", "with groups=");
+    static const char *const own[] = {
+        "[convolutional]\nfilters=4\nactivation=mish\n",
+        "[convolutional]\nfilters=4\n[route]\nlayers=-1\ngroups=2\n",
+        "[convolutional]\nfilters=4\n[convolutional]\nfilters=4\n[sam]\nfrom=-2\n",
+        "[convolutional]\nfilters=6\n[yolo]\nclasses=1\niou_loss=ciou\n",
+        "[convolutional]\nfilters=6\n[yolo]\nclasses=1\nmax=200\n"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        char text[400];
+        snprintf(text, sizeof text, NET "%s[rnn]\noutput=4\n", own[i]);
+        refused(text, "runs a network with recurrent layers");
+    }
+    refused(NET "policy=sgdr\nsgdr_cycle=9\n[rnn]\noutput=4\n", "policy=sgdr");
+    test_alone(NET "policy=cosine\nmax_batches=9\n[convolutional]\n", "policy=cosine");
     refused(NET "[convolutional]\nfilters=3\n[route]\nlayers=-1\ngroups=2\n", "does not divide");
     refused(NET "[convolutional]\nfilters=4\n[route]\nlayers=-1\ngroups=2\ngroup_id=2\n",
             "not below");
@@ -193,8 +206,10 @@ int main(void) {
                        6, tanh) "[route]\nlayers=-1,-2\ngroups=2\ngroup_id=1\n" CONV(2, linear));
     test_gradients(
         "scale_channels",
-        NET CONV(4, tanh) "[avgpool]\n" CONV(4, logistic) "[scale_channels]\nfrom=0\nactivation=leaky\n" CONV(
-            1, logistic) "[scale_channels]\nfrom=-2\nscale_wh=1\n");
+        NET CONV(4, tanh) "[avgpool]\n" CONV(4, logistic) "[scale_channels]\nfrom=0\nactivation="
+                                                          "leaky\n" CONV(
+                                                              1, logistic) "[scale_channels]\nfrom="
+                                                                           "-2\nscale_wh=1\n");
     test_gradients("sam", NET CONV(4, tanh) CONV(4, logistic) "[sam]\nfrom=-2\n" CONV(2, linear));
     if (fork_there("B_layers"))
         for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net(nets[i]);
