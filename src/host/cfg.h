@@ -131,8 +131,9 @@ int cfg_knows(const char *section, const char *key);
  * trains asks first. */
 int cfg_check_training(const cfg_file *c, char *err);
 
-/* 0, or -1 and err: it has what the host alone does not know, or is given a stand-in for. */
-int cfg_check_host(const cfg_file *c, char *err);
+/* 0, or -1 and err: it has what the host alone does not know, or is given a stand-in for; in
+ * inference, or in training too. */
+int cfg_check_host(const cfg_file *c, int training, char *err);
 
 /* The cfg for the unmodified host, as text (malloc'd; NULL: no memory). */
 char *cfg_for_host(const cfg_file *c);

@@ -130,7 +130,7 @@ static int next_section(cfg_walk *x) {
 /* The host's own code runs these networks, on stand-ins for what it does not know. */
 static int check_recurrent(cfg_walk *x) {
     char why[ERR_LEN];
-    if (!cfg_check_host(x->c, why)) return 0;
+    if (!cfg_check_host(x->c, 1, why)) return 0;
     return fail(x->err, "%.900s, and it runs a network with recurrent layers", why);
 }
 

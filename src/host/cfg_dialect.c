@@ -38,20 +38,22 @@ int cfg_yolo_dialect(const cfg_file *c) {
     return 0;
 }
 
-static int check_head(const cfg_file *c, int sec, char *err) {
+/* What a head puts out depends on two keys alone; how it learns, on all. */
+static int check_head(const cfg_file *c, int sec, int training, char *err) {
     double most = cfg_get_num(c, sec, "max", 90);
     if (strcmp(c->sections[sec].type, "yolo")) return 0;
-    if (speaks(c, sec))
+    int decoded = cfg_get_num(c, sec, "scale_x_y", 1) != 1 || cfg_get_num(c, sec, "new_coords", 0);
+    if (decoded || (training && speaks(c, sec)))
         return cfg_fail(err, c, c->sections[sec].line,
                         "[yolo] has keys of the AlexeyAB fork, which the host alone does not know");
-    if (most == 90) return 0;
+    if (!training || most == 90) return 0;
     return cfg_fail(err, c, cfg_key_line(c, sec, "max"),
                     "[yolo] max=%.0f: the host alone has room for 90 boxes", most);
 }
 
-int cfg_check_host(const cfg_file *c, char *err) {
+int cfg_check_host(const cfg_file *c, int training, char *err) {
     const char *policy = cfg_get(c, 0, "policy");
-    if (policy && (!strcmp(policy, "sgdr") || !strcmp(policy, "cosine")))
+    if (training && policy && (!strcmp(policy, "sgdr") || !strcmp(policy, "cosine")))
         return cfg_fail(err, c, cfg_key_line(c, 0, "policy"),
                         "[net] policy=%s: the host alone does not know it", policy);
     for (int i = 1; i < c->n; i++) {
@@ -64,7 +66,7 @@ int cfg_check_host(const cfg_file *c, char *err) {
             return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
                             "[%s] activation=%s: the host alone does not know it",
                             c->sections[i].type, a);
-        if (check_head(c, i, err)) return -1;
+        if (check_head(c, i, training, err)) return -1;
     }
     return 0;
 }

@@ -191,11 +191,11 @@ int cfg_edit_unset_line(cfg_edit *e, int line, const char *text) {
     return 1;
 }
 
-void cfg_edit_unset_others(cfg_edit *e, int section) {
+void cfg_edit_unset_ours(cfg_edit *e, int section) {
     const cfg_section *s = &e->cfg->sections[section];
     for (int i = 0; i < s->n; i++) {
         const cfg_key *k = cfg_key_find(cfg_kind_find(s->type), s->options[i].key);
-        if (k->owner != CFG_HOST) cfg_edit_unset(e, section, s->options[i].key);
+        if (k->owner == CFG_OURS) cfg_edit_unset(e, section, s->options[i].key);
     }
 }
 

@@ -31,8 +31,9 @@ void cfg_edit_set(cfg_edit *e, int section, const char *key, const char *val);
 void cfg_edit_unset(cfg_edit *e, int section, const char *key);
 int cfg_edit_unset_line(cfg_edit *e, int line,
                         const char *text); /* 1 if line number `line` was `text` */
-/* All keys that Darknet itself does not know: ours, and those of its forks. */
-void cfg_edit_unset_others(cfg_edit *e, int section);
+/* All keys of CFG_OURS. Those of CFG_DONE stay: scale_x_y= and groups= change what
+ * the network computes, wherever it runs. */
+void cfg_edit_unset_ours(cfg_edit *e, int section);
 /* `text` (as above, without the empty line) behind the section's last option. */
 void cfg_edit_append(cfg_edit *e, int section, const char *text);
 

@@ -70,7 +70,7 @@ const cfg_key *cfg_key_find(const cfg_kind *k, const char *name) {
     return NULL;
 }
 
-int cfg_key_is_idle(const cfg_key *k) { return k->owner != CFG_HOST && k->owner != CFG_OURS; }
+int cfg_key_is_idle(const cfg_key *k) { return k->owner > CFG_DONE; }
 
 static int among(const char *const *list, const char *s) {
     while (*list && strcmp(*list, s)) list++;
@@ -245,13 +245,13 @@ void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, con
     const char *none = key->owner == CFG_FORK_MODEL ? "this value changes nothing"
                                                     : "this value changes nothing in training";
 
-    fprintf(
-        stderr,
-        "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old one): ignored: %s\n",
-        c->path, o->line, k->name, key->name,
-        key->owner == CFG_FORK          ? key->words[0]
-        : changes_training(key, o->val) ? "it changes training, which is refused with it"
-                                        : none);
+    fprintf(stderr,
+            "%s:%d: warning: [%s] key \"%s\" is of another Darknet (the AlexeyAB fork or an old "
+            "one): ignored: %s\n",
+            c->path, o->line, k->name, key->name,
+            key->owner == CFG_FORK          ? key->words[0]
+            : changes_training(key, o->val) ? "it changes training, which is refused with it"
+                                            : none);
 }
 
 int cfg_check_training(const cfg_file *c, char *err) {

@@ -10,11 +10,20 @@
 
 typedef enum { CFG_INT, CFG_FLOAT, CFG_INTS, CFG_FLOATS, CFG_ENUM, CFG_STR } cfg_key_kind;
 
-/* Whose key: of the host; of ours (taken out for the host); or of another Darknet and taken out,
- * with a warning. Of these, one that changes nothing that comes out (words[0] says why), one that
- * changes training alone (an error in training, unless it has the value that changes nothing), and
- * one that changes what the network computes (an error, with the same exception). */
-typedef enum { CFG_HOST, CFG_OURS, CFG_FORK, CFG_FORK_TRAIN, CFG_FORK_MODEL } cfg_key_owner;
+/* Whose key: of the host; of ours, or of training by us, so that no other program need read it; of
+ * another Darknet and done by us, where a network means the same only with it (all but the host's
+ * are taken out for the host); or of another Darknet and taken out with a warning. Of these, one
+ * that changes nothing that comes out (words[0] says why), one that changes training alone (an
+ * error in training, unless it has the value that changes nothing), and one that changes what the
+ * network computes (an error, with the same exception). */
+typedef enum {
+    CFG_HOST,
+    CFG_OURS,
+    CFG_DONE,
+    CFG_FORK,
+    CFG_FORK_TRAIN,
+    CFG_FORK_MODEL
+} cfg_key_owner;
 enum {
     CFG_ABOVE = 1,
     CFG_BELOW = 2, /* lo, hi are themselves out of range */

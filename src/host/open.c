@@ -27,7 +27,7 @@ network *host_open_alone(const cfg_file *c, const char *weights, char *err) {
     err[0] = 0;
     if (cfg_get_meta_shared(c).present)
         return fail_null(err, "%s: the host alone cannot run a [perturb]", c->path);
-    if (cfg_check_host(c, err)) return NULL;
+    if (cfg_check_host(c, 0, err)) return NULL;
     if (weights && access(weights, R_OK))
         return fail_null(err, "%s: cannot be read: %s", weights, strerror(errno));
     network *net = host_parse(c, 1, 1, err);

@@ -147,6 +147,7 @@ static int bench_open(bench *b, char *err) {
     b->cfg = cfg_read(a->cfg, err);
     if (!b->cfg) return -1;
     int bad = prepare_cfg(b);
+    if (!bad && a->host && cfg_check_host(b->cfg, 1, err)) return -1;
     if (!bad) b->net = a->host ? host_open_alone(b->cfg, NULL, err) : host_open(b->cfg, 1, err);
     if (!bad && !b->net) return -1;
     if (!bad && !a->host) host_init(b->net, a->seed);
@@ -269,10 +270,10 @@ static double age(void) {
     if (!f) return 0;
     /* The second field is a name in brackets; the start is the twentieth behind it, in ticks since
      * boot. */
-    int got = fscanf(
-        f,
-        "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %lf",
-        &ticks);
+    int got = fscanf(f,
+                     "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d "
+                     "%*d %*d %*d %lf",
+                     &ticks);
     fclose(f);
     clock_gettime(CLOCK_BOOTTIME, &now);
     return got == 1 ? (double)now.tv_sec + 1e-9 * (double)now.tv_nsec -

@@ -40,6 +40,7 @@ typedef struct {
     int samples;    /* of the report */
     int distilled;  /* steps of fold_distill */
     double kl[2];
+    const char *runner; /* of the files that were written */
 } job;
 
 /* ---- images
@@ -162,9 +163,9 @@ static int open_all(job *j, char *err) {
     j->plan = fold_plan_make(j->net, a->cfg, NULL, 0, err);
     if (!j->plan) return -1;
     if (!host_has_one_pass(host_of(j->net)))
-        printf(
-            "%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n",
-            a->weights);
+        printf("%s holds no statistics of one pass (training was not finished?): those of noisy "
+               "passes stand in\n",
+               a->weights);
     return load_images(j, err);
 }
 
@@ -180,11 +181,11 @@ static int finite_net(const network *net, const char *path, char *err) {
     for (int i = 0; i < net->n; i++) {
         double sum = fold_sum(&net->layers[i]);
         if (isfinite(sum)) continue;
-        fail(
-            err,
-            "%s: layer %d of the folded network would hold no numbers: activations overflow on the calibration images; "
-            "are these weights trained with [perturb]?",
-            path, i);
+        fail(err,
+             "%s: layer %d of the folded network would hold no numbers: activations overflow on "
+             "the calibration images; "
+             "are these weights trained with [perturb]?",
+             path, i);
         return 0;
     }
     return 1;
@@ -202,10 +203,10 @@ static int finite_outputs(const job *j, char *err) {
         for (int i = 0; i < both[k]->batch * both[k]->outputs && finite; i++)
             finite = isfinite(p[i]);
         if (!finite)
-            fail(
-                err,
-                "%s: on the calibration images the output%s is no number: were the weights trained to the end?",
-                j->a->cfg, k ? " of the folded network" : "");
+            fail(err,
+                 "%s: on the calibration images the output%s is no number: were the weights "
+                 "trained to the end?",
+                 j->a->cfg, k ? " of the folded network" : "");
     }
     free(X);
     return finite;
@@ -251,12 +252,12 @@ static int distill(job *j, char *err) {
     j->distilled = fold_distill(j->net, j->plain, &j->images, steps, j->kl, err);
     if (j->distilled < 0) return -1;
     if (!j->distilled)
-        printf(
-            "the folded network's outputs agree with deterministic inference already: not trained\n");
+        printf("the folded network's outputs agree with deterministic inference already: not "
+               "trained\n");
     else
-        printf(
-            "%d steps towards the deterministic outputs: KL divergence of an image %.4f in the first tenth, %.4f in the last\n",
-            j->distilled, j->kl[0], j->kl[1]);
+        printf("%d steps towards the deterministic outputs: KL divergence of an image %.4f in the "
+               "first tenth, %.4f in the last\n",
+               j->distilled, j->kl[0], j->kl[1]);
     return 0;
 }
 
@@ -304,7 +305,8 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
     if (classifier_measure(j->net, j->valid, fit, 0, TOP, &m, err)) return -1;
     tell(json, "deterministic", "deterministic", &m);
     if (classifier_measure(host, j->valid, fit, 0, TOP, &m, err)) return -1;
-    tell(json, "folded", "folded, run by Darknet's own code", &m);
+    snprintf(what, sizeof what, "folded, run by %s", j->runner);
+    tell(json, "folded", what, &m);
     return 0;
 }
 
@@ -333,15 +335,15 @@ static int measure_map(const job *j, network *net, const det_set *s, int samples
 static int report_detector(const job *j, network *host, cJSON *json, char *err) {
     int flags = (j->a->skip_bad ? DET_SKIP_BAD : 0) | (j->a->negatives ? DET_NEGATIVES : 0);
     det_set *s = det_load(j->data, DATA_VALID, j->net->c, j->a->threads, flags, 0, err);
-    char what[64];
+    char what[64], folded[64];
     if (!s) return -1;
+    snprintf(folded, sizeof folded, "folded, run by %s", j->runner);
     snprintf(what, sizeof what, "%d noise sample%s", j->samples,
              j->samples > 1 ? "s, heads averaged" : "");
     printf("%d test images\n", s->n);
     int bad = measure_map(j, j->net, s, j->samples, json, "samples", what, err) ||
                       measure_map(j, j->net, s, 0, json, "deterministic", "deterministic", err) ||
-                      measure_map(j, host, s, 0, json, "folded",
-                                  "folded, run by Darknet's own code", err)
+                      measure_map(j, host, s, 0, json, "folded", folded, err)
                   ? -1
                   : 0;
     det_free(s);
@@ -370,15 +372,30 @@ static int report_outputs(const job *j, network *host, cJSON *json, char *err) {
     free(p);
     if (bad) return fail(err, "not enough memory to compare outputs");
     double rel = p2 > 0 ? sqrt(d2 / p2) : sqrt(d2);
-    printf(
-        "outputs of the folded network, run by Darknet's own code, differ from deterministic inference by %.4f (relative, on "
-        "%d calibration images)\n",
-        rel, batches * B);
+    printf("outputs of the folded network, run by %s, differ from deterministic inference by %.4f "
+           "(relative, on "
+           "%d calibration images)\n",
+           j->runner, rel, batches * B);
     cJSON_AddNumberToObject(json, "difference", rel);
     return 0;
 }
 
-static int report(const job *j, char *err) {
+/* The files as written, by Darknet's own code if it knows all that is in them. */
+static network *open_folded(job *j, const cfg_file *c, char *err) {
+    char why[ERR_LEN];
+    j->runner = "Darknet's own code";
+    if (!cfg_check_host(c, 0, why)) return host_open_alone(c, j->a->out_weights, err);
+    j->runner = "metaperturb";
+    fprintf(stderr, "%s\n", why);
+    network *net = host_open(c, 1, err);
+    if (net && host_load(net, j->a->out_weights, 0, err)) {
+        host_close(net);
+        return NULL;
+    }
+    return net;
+}
+
+static int report(job *j, char *err) {
     const fold_args *a = j->a;
     cfg_file *c = cfg_read(a->out_cfg, err);
     char batch[16];
@@ -387,7 +404,7 @@ static int report(const job *j, char *err) {
         cfg_set(c, 0, "batch", batch);
         cfg_set(c, 0, "subdivisions", "1");
     }
-    network *host = c ? host_open_alone(c, a->out_weights, err) : NULL;
+    network *host = c ? open_folded(j, c, err) : NULL;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "distill", j->distilled);
     if (j->distilled) cJSON_AddItemToObject(json, "kl", cJSON_CreateDoubleArray(j->kl, 2));
@@ -406,9 +423,9 @@ int fold(const fold_args *a, char *err) {
     int into = 0, bad = open_all(&j, err) || make_plain(&j, err);
     if (!bad) {
         for (int i = 0; i < j.plan->n; i++) into += j.plan->places[i].into != 0;
-        printf(
-            "%s, %s: %d [perturb] folded on %d images, %d into the layer before, %d as a 1x1 convolution\n",
-            a->out_cfg, a->out_weights, j.plan->n, j.train->n, into, j.plan->n - into);
+        printf("%s, %s: %d [perturb] folded on %d images, %d into the layer before, %d as a 1x1 "
+               "convolution\n",
+               a->out_cfg, a->out_weights, j.plan->n, j.train->n, into, j.plan->n - into);
         bad = report(&j, err);
     }
     dataset_free(j.train);

@@ -196,7 +196,7 @@ char *fold_text(fold_plan *p, char *err) {
         if (type_is(c, i, "meta_shared") || type_is(c, i, "cost"))
             cfg_edit_drop(p->edit, i);
         else if (!type_is(c, i, "perturb"))
-            cfg_edit_unset_others(p->edit, i);
+            cfg_edit_unset_ours(p->edit, i);
     }
     for (int i = 0; i < p->n; i++) {
         const fold_place *f = &p->places[i];

@@ -302,8 +302,7 @@ static void test_typos(void) {
         const cfg_kind *k = &cfg_kinds[id];
         const cfg_key *key;
         for (int i = 0; (key = cfg_key_at(k, i)); i++, keys++) {
-            int n = (int)strlen(key->name),
-                suggest = n >= 4 && (key->owner == CFG_HOST || key->owner == CFG_OURS);
+            int n = (int)strlen(key->name), suggest = n >= 4 && key->owner <= CFG_DONE;
             for (int at = 0; at < n; at++) {
                 char t[64];
                 snprintf(t, sizeof t, "%.*s%s", at, key->name, key->name + at + 1);
@@ -333,10 +332,10 @@ static void test_typos(void) {
 
 static void test_values(void) {
     catch_stderr();
-    cfg_file *c = parse(
-        NET
-        "crop_pad=4\nflip=0\nadam=1\neps=1e-8\nmosaic=1\n[meta_shared]\nphi=sub dir/a.phi\ntrain=1\nc_norm=64\n" CONV
-        "[perturb]\nactivation=relu\nnoise=0\n" CONV "[perturb]\nscale=0\n[avgpool]\n[softmax]\n");
+    cfg_file *c = parse(NET "crop_pad=4\nflip=0\nadam=1\neps=1e-8\nmosaic=1\n[meta_shared]\nphi="
+                            "sub dir/a.phi\ntrain=1\nc_norm=64\n" CONV
+                            "[perturb]\nactivation=relu\nnoise=0\n" CONV
+                            "[perturb]\nscale=0\n[avgpool]\n[softmax]\n");
     release_stderr();
     CHECK(c != NULL, "%s", err);
     if (!c) return;
@@ -391,10 +390,8 @@ static void test_values(void) {
           "text:\n%s", t);
     free(t);
     cfg_free(c);
-    c = parse(
-        NET
-        "[meta_shared]\n" CONV
-        "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale=0\n[perturb]\nnoise=unit\n[perturb]\n");
+    c = parse(NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale="
+                                         "0\n[perturb]\nnoise=unit\n[perturb]\n");
     cfg_perturb q[4];
     CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN &&
               q[0].sd == 0.6f && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 &&
@@ -501,7 +498,8 @@ static void test_warnings(void) {
 static void test_damage(void) {
     static const char good[] = NET
         "batch=4\npolicy=steps\nsteps=1,2\nscales=.1,.1\n[meta_shared]\nphi=a\n" CONV "[perturb]\n"
-        "[shortcut]\nfrom=-2\n[route]\nlayers=-1,-3\n[maxpool]\nsize=2\nstride=2\n[yolo]\nclasses=1\nmask=0,1\nnum=2\nanchors=1,2,3,4\n";
+        "[shortcut]\nfrom=-2\n[route]\nlayers=-1,-3\n[maxpool]\nsize=2\nstride=2\n[yolo]\nclasses="
+        "1\nmask=0,1\nnum=2\nanchors=1,2,3,4\n";
     unsigned long long s = 88172645463325252ull;
     int accepted = 0;
     catch_stderr();

@@ -187,7 +187,7 @@ int main(void) {
         refused(text, "runs a network with recurrent layers");
     }
     refused(NET "policy=sgdr\nsgdr_cycle=9\n[rnn]\noutput=4\n", "policy=sgdr");
-    test_alone(NET "policy=cosine\nmax_batches=9\n[convolutional]\n", "policy=cosine");
+    test_alone(NET "[convolutional]\nfilters=6\n[yolo]\nclasses=1\nscale_x_y=1.05\n", "AlexeyAB");
     refused(NET "[convolutional]\nfilters=3\n[route]\nlayers=-1\ngroups=2\n", "does not divide");
     refused(NET "[convolutional]\nfilters=4\n[route]\nlayers=-1\ngroups=2\ngroup_id=2\n",
             "not below");
@@ -204,12 +204,11 @@ int main(void) {
     test_gradients("groups",
                    NET CONV(4, tanh) CONV(
                        6, tanh) "[route]\nlayers=-1,-2\ngroups=2\ngroup_id=1\n" CONV(2, linear));
-    test_gradients(
-        "scale_channels",
-        NET CONV(4, tanh) "[avgpool]\n" CONV(4, logistic) "[scale_channels]\nfrom=0\nactivation="
-                                                          "leaky\n" CONV(
-                                                              1, logistic) "[scale_channels]\nfrom="
-                                                                           "-2\nscale_wh=1\n");
+    test_gradients("scale_channels",
+                   NET CONV(4, tanh) "[avgpool]\n" CONV(
+                       4, logistic) "[scale_channels]\nfrom=0\nactivation="
+                                    "leaky\n" CONV(1, logistic) "[scale_channels]\nfrom="
+                                                                "-2\nscale_wh=1\n");
     test_gradients("sam", NET CONV(4, tanh) CONV(4, logistic) "[sam]\nfrom=-2\n" CONV(2, linear));
     if (fork_there("B_layers"))
         for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net(nets[i]);

@@ -141,6 +141,21 @@ check "baselines: detached" "$MP" cfg detach "$T/base.cfg" "$T/base-d.cfg" >/dev
 check "baselines: and checked" "$MP" cfg check "$T/base-d.cfg" >/dev/null
 if grep -qE "noise|sd=" "$T/base-d.cfg"; then bad "baselines: detaching leaves keys of [perturb]"; else ok; fi
 
+# What Darknet alone does not know: the files are run by this program, which says so.
+mkdir -p "$T/fork"
+sed 's/activation=leaky/activation=mish/; s/activation=relu/activation=mish/; s/^max_batches=.*/max_batches=12/' tests/lib/tiny.cfg >"$T/fork/m.cfg"
+check "mish: trained" "$MP" classifier train "$D" "$T/fork/m.cfg" -seed 1 -backup "$T/fork" >/dev/null 2>&1
+check "mish: folded" "$MP" weights fold "$T/fork/m.cfg" "$T/fork/m.weights" "$T/fork/f.cfg" "$T/fork/f.weights" -calibrate "$D" -json "$T/fork/f.json" >"$T/fork/said" 2>&1
+check "mish: says who runs it" grep -q "folded, run by metaperturb" "$T/fork/said"
+check "mish: the same outputs" python3 -c "import json; exit(not 0 <= json.load(open('$T/fork/f.json'))['difference'] < 0.05)"
+python3 tests/lib/make_boxes.py "$T/fork/boxes"
+sed 's/^max_batches=.*/max_batches=4/; s/^burn_in=.*/burn_in=1/; s/^steps=.*/steps=3/; s/^ignore_thresh/iou_loss=ciou\nscale_x_y=1.05\n&/' tests/lib/tiny-yolo.cfg >"$T/fork/y.cfg"
+check "ciou: trained" "$MP" detector train "$T/fork/boxes/boxes.data" "$T/fork/y.cfg" -seed 1 -backup "$T/fork" >/dev/null 2>&1
+check "ciou: folded" "$MP" weights fold "$T/fork/y.cfg" "$T/fork/y_final.weights" "$T/fork/yf.cfg" "$T/fork/yf.weights" -calibrate "$T/fork/boxes/boxes.data" \
+    -json "$T/fork/yf.json" >"$T/fork/said" 2>&1
+check "ciou: keys of the fork stay" test "$(grep -cE '^(iou_loss=ciou|scale_x_y=1.05)' "$T/fork/yf.cfg")" = 4
+check "ciou: says who runs it" grep -q "folded, run by metaperturb" "$T/fork/said"
+
 # refusals
 refused "no images" "-calibrate DATA is missing" "$MP" weights fold "$T/tiny.cfg" "$W" "$T/x.cfg" "$T/x.weights"
 refused "nothing to fold" "no [perturb]" foldit "$P" "$T/tiny-f.weights" "$T/x.cfg" "$T/x.weights"
