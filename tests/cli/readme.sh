@@ -6,9 +6,9 @@ W=$T/work readme=${README:-README.md}
 mkdir -p "$W/cfg" "$W/pictures" "$W/boxes" "$W/cache/targets/mine" "$W/cache/tasks"
 for folder in build cfg_meta scripts src; do ln -s "$PWD/$folder" "$W/$folder"; done
 tiny_data
-need "pictures with boxes" python3 tests/lib/make_boxes.py "$T"
+need "pictures with boxes" python3 tests/lib/make_boxes.py "$T/set"
 cp -r "$T/train" "$T/test" "$W/pictures"
-cp "$T"/images/*.png "$T"/labels/*.txt "$W/boxes"
+cp "$T"/set/images/*.png "$T"/set/labels/*.txt "$W/boxes"
 printf 'box\nring\n' >"$W/boxes/classes.names"
 cp "$T/test/disk/0.png" "$W/photo.png"
 sed 's/^max_batches=.*/max_batches=4/' tests/lib/tiny-plain.cfg >"$W/my.cfg"
