@@ -61,6 +61,17 @@ int cfg_add_floats(cfg_walk *x, double n) {
     return 0;
 }
 
+/* cool=FROM,TO: after the noise has set in, and downwards. */
+static int check_cool(cfg_walk *x) {
+    const char *list = cfg_get(x->c, x->sec, "cool");
+    double fall[2], rise = cfg_get_num(x->c, x->sec, "anneal", 0.4);
+    if (!list || (cfg_list(list, fall, 2) == 2 && rise <= fall[0] && fall[0] < fall[1])) return 0;
+    return cfg_fail(x->err, x->c, cfg_key_line(x->c, x->sec, "cool"),
+                    "cool=%s: two shares of max_batches are wanted, the first below the second and "
+                    "not below anneal (%g), as in cool=0.6,0.9",
+                    list, rise);
+}
+
 static int one_section(cfg_walk *x) {
     const cfg_kind *k = cfg_kind_at(x->c, x->sec);
     if (k->id == CFG_S_NET)
@@ -77,7 +88,7 @@ static int one_section(cfg_walk *x) {
         if (phi && strlen(phi) + strlen(x->c->path) > 4095)
             return cfg_fail(x->err, x->c, cfg_key_line(x->c, x->sec, "phi"),
                             "[meta_shared] phi=: the path is too long");
-        return 0;
+        return check_cool(x);
     }
     if (k->id == CFG_S_PERTURB && !x->perturbs) x->perturbs = x->sec;
     if (k->flags & KIND_PICTURE && !x->in.picture)

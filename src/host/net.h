@@ -64,6 +64,9 @@ void host_set_mode(host_net *h, const engine_mode *m);
  * passes with PERTURB_NOISE_MEAN, bn_batch and perturb_batch make it and collect it, a training
  * pass with noise makes it void. Files hold both. */
 int host_has_one_pass(const host_net *h);
+/* The second set takes the first one's place: where no noise is left (cool=), the two mean the same
+ * passes, and stock programs read the first. */
+void host_statistics_settle(network *net);
 
 /* The learning rate of the network's present step, by any policy. */
 float host_rate(network *net);
@@ -78,7 +81,8 @@ typedef struct {
 host_progress *host_progress_of(host_net *h);
 
 /* Annealing coefficient of the perturbation at the network's present step: min(1,
- * step/(anneal*max_batches)). */
+ * step/(anneal*max_batches)), and with cool=FROM,TO on a straight line from 1 at FROM*max_batches
+ * to 0 at TO*max_batches. The host counts a batch before it trains on it: the first step is 1. */
 float host_annealing(const host_net *h, const network *net);
 /* The coefficient that inference uses: 1, or what training has reached in this process or in the
  * loaded file. */

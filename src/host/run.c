@@ -42,15 +42,23 @@ void host_set_mode(host_net *h, const engine_mode *m) {
     if (m) h->mode = *m;
 }
 
+static float step_of(const network *net) {
+    return (float)((double)*net->seen / ((double)net->batch * net->subdivisions));
+}
+
 /* From 0 to 1 over the first `rise` steps. */
 static float ramp(const network *net, float rise) {
     if (rise <= 0) return 1;
-    float t = (float)((double)*net->seen / ((double)net->batch * net->subdivisions)) / rise;
+    float t = step_of(net) / rise;
     return t < 1 ? t : 1;
 }
 
 float host_annealing(const host_net *h, const network *net) {
-    return ramp(net, h->shared.anneal * (float)net->max_batches);
+    const float *cool = h->shared.cool, all = (float)net->max_batches;
+    float rise = ramp(net, h->shared.anneal * all), from = cool[0] * all, to = cool[1] * all;
+    if (cool[1] <= 0) return rise;
+    float fall = to > from ? (to - step_of(net)) / (to - from) : 0;
+    return fall < 0 ? 0 : fall < rise ? fall : rise;
 }
 
 /* What any Darknet program means: train says so itself; a truth or a delta of its own means that a

@@ -261,6 +261,15 @@ static int distill(job *j, char *err) {
     return 0;
 }
 
+/* Where cool= has taken all the noise out, the weights are those of a plain network already. */
+static int refuse_cooled(const job *j, char *err) {
+    if (host_inference_t(host_of(j->net)) != 0) return 0;
+    return fail(err,
+                "%s: the noise of these weights has cooled to nothing, so there is nothing to fold: "
+                "`metaperturb cfg detach %s OUT.cfg` makes the plain cfg that runs them as they are",
+                j->a->weights, j->a->cfg);
+}
+
 /* The plain network in memory, then both files, or neither. */
 static int make_plain(job *j, char *err) {
     const fold_args *a = j->a;
@@ -420,7 +429,7 @@ static int report(job *j, char *err) {
 
 int fold(const fold_args *a, char *err) {
     job j = {.a = a};
-    int into = 0, bad = open_all(&j, err) || make_plain(&j, err);
+    int into = 0, bad = open_all(&j, err) || refuse_cooled(&j, err) || make_plain(&j, err);
     if (!bad) {
         for (int i = 0; i < j.plan->n; i++) into += j.plan->places[i].into != 0;
         printf("%s, %s: %d [perturb] folded on %d images, %d into the layer before, %d as a 1x1 "

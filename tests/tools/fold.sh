@@ -141,6 +141,16 @@ check "baselines: detached" "$MP" cfg detach "$T/base.cfg" "$T/base-d.cfg" >/dev
 check "baselines: and checked" "$MP" cfg check "$T/base-d.cfg" >/dev/null
 if grep -qE "noise|sd=" "$T/base-d.cfg"; then bad "baselines: detaching leaves keys of [perturb]"; else ok; fi
 
+# cool= takes the noise out before the end: the plain cfg reads these weights as they are, with Darknet's own code too.
+sed 's/^anneal=.*/anneal=0.4\nsigma=0.2\ncool=0.6,0.9/' tests/lib/tiny.cfg >"$T/cool.cfg"
+check "cool: trains" "$MP" classifier train "$D" "$T/cool.cfg" -seed 1 -backup "$T/w" >"$T/log" 2>&1
+refused "cool: nothing to fold" "cfg detach" foldit "$T/cool.cfg" "$T/w/cool.weights" "$T/x.cfg" "$T/x.weights"
+check "cool: detached" "$MP" cfg detach "$T/cool.cfg" "$T/cool-d.cfg" >/dev/null
+ours "$T/cool.cfg" "$T/w/cool.weights" >"$T/cool.out"
+"$T/client" "$T/cool-d.cfg" "$T/w/cool.weights" "$image" >"$T/c.out" 2>/dev/null
+check "cool: libdarknet.so gives our outputs" close "$T/cool.out" "$T/c.out" 1e-4
+by_opencv "cool" "$T/cool.out" "$T/cool-d.cfg" "$T/w/cool.weights" 1e-4
+
 # What Darknet alone does not know: the files are run by this program, which says so.
 mkdir -p "$T/fork"
 sed 's/activation=leaky/activation=mish/; s/activation=relu/activation=mish/; s/^max_batches=.*/max_batches=12/' tests/lib/tiny.cfg >"$T/fork/m.cfg"
