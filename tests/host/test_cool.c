@@ -51,7 +51,7 @@ static void schedule(const char *shared, double rise, double from, double to) {
             want = 0;
         else if (to > 0 && step > start)
             want = fmin(want, (end - step) / (end - start));
-        *net->seen = (size_t)(step * BATCH);
+        *net->seen = (size_t)step * BATCH;
         got = host_annealing(host_of(net), net);
         CHECK(fabs(got - want) < 1e-6, "%s at step %d: %g, want %g", shared, step, got, want);
     }
