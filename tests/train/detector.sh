@@ -31,6 +31,12 @@ v = [x['map50'] for x in json.load(open('$T/a.json'))['valid']]
 sys.exit(json.load(open('$T/a/${N}_best.json'))['map50'] != max(v))"
 "$MP" detector map "$D" "$C" "$T/a/${N}_best.weights" -json "$T/best.json" >/dev/null 2>&1
 check "and give it again" test "$(number "$T/best.json" map50)" = "$(number "$T/a/${N}_best.json" map50)"
+cp -r "$T/a" "$T/damaged"
+sed 's/^max_batches=.*/max_batches=241/' "$C" >"$T/damaged/$N.cfg"
+head -c 40 "$T/a/${N}_best.json" >"$T/damaged/${N}_best.json"
+refused "the best mAP damaged" "_best.json: damaged" "$MP" detector train "$D" "$T/damaged/$N.cfg" \
+    "$T/damaged/${N}_final.weights" -every 1 -backup "$T/damaged"
+check "and nothing was trained" cmp "$T/a/${N}_best.weights" "$T/damaged/${N}_best.weights"
 "$MP" detector map "$D" "$C" "$T/a/${N}_final.weights" -iou_thresh 0.75 -json "$T/iou.json" \
     >/dev/null 2>&1
 check "-iou_thresh counts and averages at another overlap" python3 -c "
