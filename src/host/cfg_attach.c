@@ -16,6 +16,44 @@ static int has(const cfg_file *c, int section, int flag) {
     return (cfg_kind_at(c, section)->flags & flag) != 0;
 }
 
+/* ---- where it does not belong
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { GATE = 2 }; /* a note like chosen[]: 1, feeds a head; this: gates the next layer */
+
+/* Has it no weights of its own, so that what it gives are its inputs' numbers? */
+static int hands_on(cfg_section_id id) {
+    return id == CFG_S_ROUTE || id == CFG_S_UPSAMPLE || id == CFG_S_REORG || id == CFG_S_DROPOUT ||
+           id == CFG_S_ACTIVATION || id == CFG_S_SHORTCUT || id == CFG_S_SCALE_CHANNELS ||
+           id == CFG_S_SAM || id == CFG_S_MAXPOOL || id == CFG_S_BATCHNORM;
+}
+
+/* Marks section i, which feeds a head, and back through layers that hand on, what feeds those. */
+static void mark_feeding(const cfg_edit *e, int i, char *marks) {
+    const cfg_file *c = cfg_edit_cfg(e);
+    if (i < 1 || marks[i] == 1) return;
+    marks[i] = 1;
+    if (!hands_on(id_of(c, i))) return;
+    if (id_of(c, i) != CFG_S_ROUTE) mark_feeding(e, i - 1, marks);
+    const char *key = cfg_reads(c, i), *list = key ? cfg_get(c, i, key) : NULL;
+    double at[64];
+    int n = list ? cfg_list(list, at, 64) : 0, here = cfg_edit_layer(e, i);
+    for (int k = 0; k < n && k < 64; k++)
+        mark_feeding(e, cfg_section_of(c, (int)at[k] < 0 ? here + (int)at[k] : (int)at[k]), marks);
+}
+
+/* What a detector's head decodes are boxes and scores themselves, no features; a gate of [sam] or
+ * [scale_channels] is a share from 0 to 1. Noise of mean other than 1 ruins both. */
+static void mark(const cfg_edit *e, char *marks) {
+    const cfg_file *c = cfg_edit_cfg(e);
+    for (int i = 2; i < c->n; i++) {
+        cfg_section_id id = id_of(c, i);
+        if ((id == CFG_S_SAM || id == CFG_S_SCALE_CHANNELS) && !marks[i - 1]) marks[i - 1] = GATE;
+        if (has(c, i, KIND_HEAD) && (has(c, i, KIND_PICTURE) || id == CFG_S_DETECTION))
+            mark_feeding(e, i - 1, marks);
+    }
+}
+
 /* ---- which layers
  * ---------------------------------------------------------------------------------------------- */
 
@@ -25,10 +63,12 @@ static int any(const cfg_file *c, cfg_section_id id, const char *key) {
     return 0;
 }
 
-static void choose_kind(const cfg_file *c, int residual, int conv, char *chosen) {
+static void choose_kind(const cfg_file *c, int residual, int conv, const char *marks,
+                        char *chosen) {
     int norm = any(c, CFG_S_CONVOLUTIONAL, "batch_normalize");
     for (int i = 1; i < c->n; i++) {
         cfg_section_id id = id_of(c, i);
+        if (marks[i]) continue;
         if (residual && id == CFG_S_SHORTCUT) chosen[i] = 1;
         if (!conv || id != CFG_S_CONVOLUTIONAL) continue;
         chosen[i] = norm ? cfg_get_num(c, i, "batch_normalize", 0) != 0
@@ -36,8 +76,8 @@ static void choose_kind(const cfg_file *c, int residual, int conv, char *chosen)
     }
 }
 
-static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *where, char *chosen,
-                          char *err) {
+static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *where,
+                          const char *marks, char *chosen, char *err) {
     for (const char *s = where; *s;) {
         char *end;
         long v = strtol(s, &end, 10);
@@ -57,6 +97,11 @@ static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *wher
                             has(c, i, KIND_HEAD)
                                 ? "outputs and losses are not perturbed"
                                 : "perturb the layer before it, which the activation then follows");
+        if (marks[i] == 1)
+            return cfg_fail(err, c, c->sections[i].line,
+                            "layer %ld is [%s]: what a detector's head decodes, boxes and scores, "
+                            "is not perturbed; perturb a layer before it",
+                            v, c->sections[i].type);
         chosen[i] = 1;
         s = *end ? end + 1 : end;
     }
@@ -65,13 +110,18 @@ static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *wher
 
 static int choose(const cfg_file *c, const cfg_edit *e, const char *where, char *chosen,
                   char *err) {
+    char *marks = calloc((size_t)c->n, 1);
+    if (!marks) return cfg_fail(err, c, 0, "no memory to change the cfg");
+    mark(e, marks);
     if (!where) where = any(c, CFG_S_SHORTCUT, NULL) ? "residual" : "conv";
     int all = !strcmp(where, "all"), residual = all || !strcmp(where, "residual"),
-        conv = all || !strcmp(where, "conv"), n = 0;
+        conv = all || !strcmp(where, "conv"), n = 0, bad = 0;
     if (residual || conv)
-        choose_kind(c, residual, conv, chosen);
-    else if (choose_numbers(c, e, where, chosen, err))
-        return -1;
+        choose_kind(c, residual, conv, marks, chosen);
+    else
+        bad = choose_numbers(c, e, where, marks, chosen, err);
+    free(marks);
+    if (bad) return -1;
     for (int i = 1; i < c->n; i++) n += chosen[i];
     if (n) return n;
     return cfg_fail(
