@@ -112,10 +112,11 @@ const int *host_file_version(const host_net *h);
 
 /* What fine-tuning begins with: the file's stock part (no trailer) up to the last layer with
  * weights, whose weights too are taken if their number is this network's; else it keeps those it
- * has, and the file must hold that layer with another number of outputs. Steps count from 0. 0, or
- * -1 and err with nothing changed: another network's file, or one cut short. */
+ * has, and the file must hold that layer with another number of outputs. A network of several heads
+ * takes all but the convolutions before them from a file for another number of classes. Steps count
+ * from 0. 0, or -1 and err with nothing changed: another network's file, or one cut short. */
 int host_load_body(network *net, const char *path, char *err);
-/* 1: that last layer has another number of outputs in the file, and all before it fits. */
+/* 1: only that last layer, or those before the heads, have another number of outputs in the file. */
 int host_other_outputs(const network *net, const char *path);
 
 /* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or

@@ -165,6 +165,10 @@ void host_run_update(layer l, update_args a);
 int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start,
                     int end, char *err);
 int host_stock_save(const network *net, int end, FILE *f);
+/* Numbers of another network, whose first layers happen to fill the file as well, give themselves
+ * away by a variance below 0: -1 and err. 0: none. */
+int host_stock_fits(const network *net, const unsigned char *p, size_t len, const char *path,
+                    int end, char *err);
 long long host_file_floats(const layer *l, const weights_head *head);
 size_t host_variances_len(const network *net);
 void host_variances(const network *net, float *p, int set);

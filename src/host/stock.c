@@ -123,6 +123,35 @@ static int flip(const layer *l) {
     return 0;
 }
 
+static int below_0(const unsigned char *p, size_t n) {
+    float v;
+    for (size_t j = 0; j < n; j++) {
+        memcpy(&v, p + j * sizeof v, sizeof v);
+        if (v < 0) return 1;
+    }
+    return 0;
+}
+
+int host_stock_fits(const network *net, const unsigned char *p, size_t len, const char *path,
+                    int end, char *err) {
+    weights_head head;
+    part all[PARTS];
+    if (weights_head_read(p, len, path, &head, err)) return -1;
+    const unsigned char *at = p + head.bytes;
+    for (int i = 0; i < end && i < net->n; i++)
+        for (int n = parts_of(&net->layers[i], 1, head.fork, all), k = 0; k < n; k++) {
+            /* Too short a file is told when it is read. */
+            if ((size_t)(p + len - at) / sizeof(float) < all[k].n) return 0;
+            if (all[k].variances && below_0(at, all[k].n))
+                return fail(err,
+                            "%s: its numbers are not those of layer %d, where a variance would "
+                            "be below 0: weights of another network",
+                            path, i);
+            at += all[k].n * sizeof(float);
+        }
+    return 0;
+}
+
 int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start,
                     int end, char *err) {
     weights_head head;

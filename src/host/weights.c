@@ -100,6 +100,7 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
         if (!(flags & HOST_PARTIAL_OK))
             return fail(err, "%s: holds the weights of the first %d layers only, this cfg has %d",
                         path, x.layers, net->n);
+        if (host_stock_fits(net, p, len, path, x.layers, err)) return -1;
         fprintf(stderr, "%s: the first %d layers of %d; the others stay as they were\n", path,
                 x.layers, net->n);
     }

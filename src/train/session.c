@@ -28,14 +28,14 @@ static int load(session *c, const session_args *a, int flags, char *err) {
     if (!host_load(c->net, a->weights, flags, err)) return 0;
     for (int i = 0; i < c->net->n; i++)
         heads += c->net->layers[i].type == YOLO || c->net->layers[i].type == REGION;
-    if (!(flags & HOST_PARTIAL_OK) || heads > 1 || !host_other_outputs(c->net, a->weights))
-        return -1;
+    if (!(flags & HOST_PARTIAL_OK) || !host_other_outputs(c->net, a->weights)) return -1;
     if (host_load_body(c->net, a->weights, err)) return -1;
-    fprintf(
-        stderr,
-        "%s: warning: of another number of classes than %s: the last layer with weights begins anew, and steps are counted "
-        "from 0; `metaperturb weights partial` makes a file without it\n",
-        a->weights, a->cfg);
+    fprintf(stderr,
+            "%s: warning: of another number of classes than %s: the %s anew, and steps are counted "
+            "from 0; `metaperturb weights partial` makes a file without %s\n",
+            a->weights, a->cfg,
+            heads > 1 ? "convolutions before its heads begin" : "last layer with weights begins",
+            heads > 1 ? "them" : "it");
     return 0;
 }
 
