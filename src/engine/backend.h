@@ -97,6 +97,11 @@ struct engine {
     int n_deltas;
 };
 
+static inline int engine_stride_x(const engine_op *d) {
+    return d->stride_x ? d->stride_x : d->stride;
+}
+static inline int engine_dilation(const engine_op *d) { return d->dilation > 1 ? d->dilation : 1; }
+
 extern const backend engine_cpu, engine_cuda; /* engine_cuda: in builds with GPU=1 */
 
 const backend *engine_backend(void); /* of this process (device.c) */

@@ -71,21 +71,24 @@ void engine_free(engine *e);
 
 /* The kinds of nodes, a row each: NODE_KIND; the name of its file in engine/cpu, which holds its
  * shape rule, forward and backward pass together, and in engine/cuda. */
-#define ENGINE_NODES(ROW)       \
-    ROW(CONV, conv)             \
-    ROW(CONNECTED, connected)   \
-    ROW(MAXPOOL, maxpool)       \
-    ROW(AVGPOOL, avgpool)       \
-    ROW(SHORTCUT, shortcut)     \
-    ROW(ROUTE, route)           \
-    ROW(UPSAMPLE, upsample)     \
-    ROW(DROPOUT, dropout)       \
-    ROW(DROPBLOCK, dropblock)   \
-    ROW(ACTIVATION, activation) \
-    ROW(BATCHNORM, batchnorm)   \
-    ROW(PERTURB, perturb)       \
-    ROW(SOFTMAX, softmax)       \
-    ROW(SCALE_CHANNELS, scale_channels)
+#define ENGINE_NODES(ROW)               \
+    ROW(CONV, conv)                     \
+    ROW(CONNECTED, connected)           \
+    ROW(MAXPOOL, maxpool)               \
+    ROW(AVGPOOL, avgpool)               \
+    ROW(SHORTCUT, shortcut)             \
+    ROW(ROUTE, route)                   \
+    ROW(UPSAMPLE, upsample)             \
+    ROW(DROPOUT, dropout)               \
+    ROW(DROPBLOCK, dropblock)           \
+    ROW(ACTIVATION, activation)         \
+    ROW(BATCHNORM, batchnorm)           \
+    ROW(PERTURB, perturb)               \
+    ROW(SOFTMAX, softmax)               \
+    ROW(SCALE_CHANNELS, scale_channels) \
+    ROW(LOCAL_AVGPOOL, local_avgpool)   \
+    ROW(BLUR, blur)                     \
+    ROW(REORG3D, reorg3d)
 
 #define ENGINE_NODE_ID(KIND, name) NODE_##KIND,
 typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS } node_kind;
@@ -94,10 +97,17 @@ typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS
 /* What a node is like. Each kind reads the fields named here, and nothing else:
  *   input, foreign   fixed (n unused). Foreign: a layer run by somebody else, whose output and
  *                    inputs' deltas are carried by import and export below
- *   conv             filters, size, stride, pad (pixels on each side), groups, batch_norm,
- *                    activation, p
+ *   conv             filters, size, stride, stride_x (of rows; 0: as stride), dilation (0: 1), pad
+ *                    (pixels on each side, whatever the dilation), groups, batch_norm, activation,
+ *                    p
  *   connected        filters (its outputs), batch_norm, activation, p
- *   maxpool          size, stride, pad (Darknet's total padding)
+ *   maxpool          size, stride, stride_x, pad (Darknet's total padding). out_channels > 0: over
+ *                    the channels of a pixel instead, every out_channels-th of them. zero_nonmax:
+ *                    what is not the largest of its window becomes 0 (stride 1, same size)
+ *   local_avgpool    size, stride, stride_x, pad: the mean of what a window holds of the picture
+ *   blur             size (3: 1 2 1 both ways, over 16, with a border of 0; 2: the mean of four, no
+ *                    border), stride, stride_x
+ *   reorg3d          stride: each square of pixels becomes the channels of one
  *   avgpool          nothing: it is global
  *   shortcut         in two nodes: activation(alpha * first + beta * second). Where shapes differ,
  *                    as Darknet does: min of the channels, strided sampling or spreading, and where
@@ -114,6 +124,7 @@ typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS
  *                    truth - p (cross-entropy) */
 typedef struct {
     int filters, size, stride, pad, groups, batch_norm;
+    int stride_x, dilation, out_channels, zero_nonmax;
     act_kind activation;
     engine_params p;
     float scale, alpha, beta, temperature, probability, block_rel;
@@ -129,6 +140,9 @@ void engine_set_foreign(engine *e, int node, int h, int w, int c);
 
 shape4 engine_shape(const engine *e, int node); /* n is the current batch */
 int engine_nodes(const engine *e);
+/* What a node of one input would give for one of another size, whatever is planned: 0, or -1 and a
+ * sentence. */
+int engine_shape_for(const engine *e, int node, shape4 in, shape4 *out, char *err);
 /* The nodes that a node reads: their number. */
 int engine_inputs(const engine *e, int node, const int **ins);
 

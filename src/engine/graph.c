@@ -129,6 +129,16 @@ static int set_shape(const engine *e, node *n, shape4 input, char *err) {
     return ops && ops->shape ? ops->shape(e, n, err) : 0;
 }
 
+int engine_shape_for(const engine *e, int i, shape4 in, shape4 *out, char *err) {
+    assert(i > 0 && i < e->n && e->nodes[i].n_in == 1);
+    node two[2] = {{.s = in}, e->nodes[i]};
+    engine alone = {.nodes = two, .n = 2};
+    two[1].in = &(int){0};
+    if (set_shape(&alone, &two[1], in, err)) return -1;
+    *out = two[1].s;
+    return 0;
+}
+
 int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len) {
     char why[ERR_LEN];
     assert(e->n > 0 && batch > 0);

@@ -19,7 +19,7 @@ struct cudnnFilterStruct {
     int k, c, h, w, nchw;
 };
 struct cudnnConvolutionStruct {
-    int pad, stride, groups;
+    int pad, stride, stride_x, dilation, groups;
     cudnnMathType_t math;
 };
 
@@ -62,10 +62,10 @@ cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t t, cudnnDataTyp
 cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, int ph, int pw, int u,
                                               int v, int dh, int dw, cudnnConvolutionMode_t mode,
                                               cudnnDataType_t type) {
-    if (ph != pw || u != v || dh != 1 || dw != 1 || mode != CUDNN_CROSS_CORRELATION ||
+    if (ph != pw || u < 1 || v < 1 || dh < 1 || dw != dh || mode != CUDNN_CROSS_CORRELATION ||
         type != CUDNN_DATA_FLOAT)
         return CUDNN_STATUS_NOT_SUPPORTED;
-    *d = (struct cudnnConvolutionStruct){ph, u, 1, CUDNN_DEFAULT_MATH};
+    *d = (struct cudnnConvolutionStruct){ph, u, v, dh, 1, CUDNN_DEFAULT_MATH};
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -116,8 +116,8 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t h, cudnnTenso
                                                      cudnnConvolutionFwdAlgoPerf_t *perf) {
     (void)h;
     if (w->c * c->groups != x->c || w->k != y->c) return CUDNN_STATUS_BAD_PARAM;
-    if ((x->h + 2 * c->pad - w->h) / c->stride + 1 != y->h ||
-        (x->w + 2 * c->pad - w->w) / c->stride + 1 != y->w)
+    if ((x->h + 2 * c->pad - (w->h - 1) * c->dilation - 1) / c->stride + 1 != y->h ||
+        (x->w + 2 * c->pad - (w->w - 1) * c->dilation - 1) / c->stride_x + 1 != y->w)
         return CUDNN_STATUS_BAD_PARAM;
     RANK(perf, wanted, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, x, TO_Y);
 }
@@ -181,8 +181,8 @@ static void run_conv(void *p) {
                     size_t iy = at(a->y.nchw, a->y.c, a->y.h, a->y.w, b, k, oy, ox);
                     for (int r = 0; r < a->w.h; r++)
                         for (int s = 0; s < a->w.w; s++) {
-                            int py = oy * a->c.stride - a->c.pad + r,
-                                px = ox * a->c.stride - a->c.pad + s;
+                            int py = oy * a->c.stride - a->c.pad + r * a->c.dilation,
+                                px = ox * a->c.stride_x - a->c.pad + s * a->c.dilation;
                             if (py < 0 || py >= a->x.h || px < 0 || px >= a->x.w) continue;
                             for (int c = 0; c < a->w.c; c++) {
                                 size_t ix = at(a->x.nchw, a->x.c, a->x.h, a->x.w, b,

@@ -6,7 +6,7 @@
 #include "test.h"
 #include <stdint.h>
 
-enum { IN, CONV, FC, MAX, AVG, ADD, CAT, UP, ACT, BN };
+enum { IN, CONV, FC, MAX, AVG, ADD, CAT, UP, ACT, BN, LOCAL_AVG, BLUR, REORG };
 enum { MAX_NODES = 12 };
 #define TOL 1e-5
 
@@ -15,6 +15,7 @@ enum { MAX_NODES = 12 };
  */
 typedef struct {
     int kind, in[3], n_in, n, size, stride, pad, groups, bn;
+    int sx, dil, own, zero; /* stride of columns, 0: as stride; dilation, 0: 1; of MAX */
     act_kind act;
     float scale, alpha, beta; /* ADD: 0 in both: 1 */
     engine_params p;
@@ -71,6 +72,8 @@ static double act(double x, act_kind a) {
 
 static size_t per_image(const tnode *t) { return (size_t)t->h * (size_t)t->wd * (size_t)t->c; }
 
+static int step_x(const tnode *t) { return t->sx ? t->sx : t->stride; }
+
 static void ref_linear(const graph *g, tnode *t, const tnode *a) {
     int k = t->kind == FC ? 0 : t->size, groups = t->groups, ci = a->c / groups, co = t->n / groups;
     size_t in = per_image(a), out = per_image(t);
@@ -85,8 +88,9 @@ static void ref_linear(const graph *g, tnode *t, const tnode *a) {
                     for (int c = 0; c < ci; c++)
                         for (int j = 0; j < k; j++)
                             for (int i = 0; i < k; i++) {
-                                int iy = y * t->stride + j - t->pad,
-                                    ix = x * t->stride + i - t->pad, ic = o / co * ci + c;
+                                int iy = y * t->stride + j * (t->dil ? t->dil : 1) - t->pad,
+                                    ix = x * step_x(t) + i * (t->dil ? t->dil : 1) - t->pad,
+                                    ic = o / co * ci + c;
                                 if (iy < 0 || ix < 0 || iy >= a->h || ix >= a->wd || t->kind == FC)
                                     continue;
                                 s += t->w[((o * ci + c) * k + j) * k + i] *
@@ -128,20 +132,50 @@ static double at(const tnode *a, int b, int c, int y, int x) {
     return a->y[(size_t)b * per_image(a) + (size_t)((c * a->h + y) * a->wd + x)];
 }
 
+/* The largest or the mean of a window. */
+static double ref_pool(const tnode *t, const tnode *a, int b, int c, int y, int x) {
+    double most = -INFINITY, sum = 0, n = 0;
+    for (int j = 0; j < t->size; j++)
+        for (int i = 0; i < t->size; i++) {
+            int iy = y * t->stride + j - t->pad / 2, ix = x * step_x(t) + i - t->pad / 2;
+            if (iy < 0 || ix < 0 || iy >= a->h || ix >= a->wd) continue;
+            double v = at(a, b, c, iy, ix);
+            most = v > most ? v : most;
+            sum += v;
+            n++;
+        }
+    return t->kind == LOCAL_AVG ? sum / n : t->zero && at(a, b, c, y, x) < most ? 0 : most;
+}
+
+static double ref_blur(const tnode *t, const tnode *a, int b, int c, int y, int x) {
+    static const double three[] = {1, 2, 1}, two[] = {1, 1};
+    const double *w = t->size == 3 ? three : two;
+    double sum = 0;
+    for (int j = 0; j < t->size; j++)
+        for (int i = 0; i < t->size; i++) {
+            int iy = y * t->stride + j - (t->size == 3), ix = x * step_x(t) + i - (t->size == 3);
+            if (iy >= 0 && ix >= 0 && iy < a->h && ix < a->wd)
+                sum += w[j] * w[i] * at(a, b, c, iy, ix) / (t->size == 3 ? 16 : 4);
+        }
+    return sum;
+}
+
 /* One output value of the node kinds without weights. */
 static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int x) {
     const tnode *a = &g->t[t->in[0]], *f = &g->t[t->in[1]];
     double s = 0;
     switch (t->kind) {
     case MAX:
+        if (!t->own) return ref_pool(t, a, b, c, y, x);
         s = -INFINITY;
-        for (int j = 0; j < t->size; j++)
-            for (int i = 0; i < t->size; i++) {
-                int iy = y * t->stride + j - t->pad / 2, ix = x * t->stride + i - t->pad / 2;
-                if (iy >= 0 && ix >= 0 && iy < a->h && ix < a->wd && at(a, b, c, iy, ix) > s)
-                    s = at(a, b, c, iy, ix);
-            }
+        for (int k = c; k < a->c; k += t->own) s = at(a, b, k, y, x) > s ? at(a, b, k, y, x) : s;
         return s;
+    case LOCAL_AVG: return ref_pool(t, a, b, c, y, x);
+    case BLUR: return ref_blur(t, a, b, c, y, x);
+    case REORG: {
+        int part = c / a->c, k = t->stride;
+        return at(a, b, c % a->c, y * k + part / k, x * k + part % k);
+    }
     case AVG:
         for (int j = 0; j < a->h; j++)
             for (int i = 0; i < a->wd; i++) s += at(a, b, c, j, i) / (a->h * a->wd);
@@ -209,13 +243,20 @@ static int add_node(engine *e, const tnode *t) {
                    .stride = t->stride,
                    .pad = t->pad,
                    .groups = t->groups,
+                   .stride_x = t->sx,
+                   .dilation = t->dil,
+                   .out_channels = t->own,
+                   .zero_nonmax = t->zero,
                    .batch_norm = t->bn,
                    .activation = t->act,
                    .p = t->p};
     switch (t->kind) {
     case CONV: return add_conv(e, t->in[0], &d);
     case FC: return add_connected(e, t->in[0], t->n, t->bn, t->act, &t->p);
-    case MAX: return add_maxpool(e, t->in[0], t->size, t->stride, t->pad);
+    case MAX: return add_one(e, NODE_MAXPOOL, t->in[0], d);
+    case LOCAL_AVG: return add_one(e, NODE_LOCAL_AVGPOOL, t->in[0], d);
+    case BLUR: return add_one(e, NODE_BLUR, t->in[0], d);
+    case REORG: return add_one(e, NODE_REORG3D, t->in[0], d);
     case AVG: return add_avgpool(e, t->in[0]);
     case ADD: return add_shortcut(e, t->in[0], t->in[1], t->alpha, t->beta, t->act);
     case CAT: return add_route(e, t->in, t->n_in);
@@ -389,6 +430,7 @@ int main(void) {
     test_deltas();
     test_sums();
     test_input_activations();
+    test_fork_nodes();
     test_modes();
     test_fold();
     test_far_mean();

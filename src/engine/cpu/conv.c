@@ -10,15 +10,16 @@ static int shape(const engine *e, node *n, char *err) {
             "node %d: groups=%d does not divide %d channels into %d filters; choose a common divisor",
             n->id, d->groups, s.c, d->filters);
     }
-    if (s.h + 2 * d->pad < d->size || s.w + 2 * d->pad < d->size) {
+    int span = (d->size - 1) * engine_dilation(d) + 1;
+    if (s.h + 2 * d->pad < span || s.w + 2 * d->pad < span) {
         return fail(
             err,
             "node %d: a window of size %d does not fit its input of %dx%d with pad %d; use a larger "
             "picture or a smaller size",
-            n->id, d->size, s.h, s.w, d->pad);
+            n->id, span, s.h, s.w, d->pad);
     }
-    n->s = (shape4){s.n, (s.h + 2 * d->pad - d->size) / d->stride + 1,
-                    (s.w + 2 * d->pad - d->size) / d->stride + 1, d->filters};
+    n->s = (shape4){s.n, (s.h + 2 * d->pad - span) / d->stride + 1,
+                    (s.w + 2 * d->pad - span) / engine_stride_x(d) + 1, d->filters};
     return 0;
 }
 
@@ -32,7 +33,9 @@ static void describe(linear *l, const engine_op *d, shape4 in, shape4 out) {
     l->any = g > 1 ? engine_dnn_md(5, wg, dnnl_format_tag_any)
                    : engine_dnn_md(4, w, dnnl_format_tag_any);
     l->per_filter = (size_t)(in.c / d->groups) * (size_t)k * (size_t)k;
-    l->stride[0] = l->stride[1] = d->stride;
+    l->stride[0] = d->stride;
+    l->stride[1] = engine_stride_x(d);
+    l->dilation[0] = l->dilation[1] = engine_dilation(d) - 1; /* pixels left out between two */
     l->pad[0] = l->pad[1] = d->pad;
 }
 

@@ -67,6 +67,11 @@ void engine_cpu_add(float *y, const float *x, size_t n) {
     }
 }
 
+CPU_CLONES void engine_cpu_add_times(float *restrict y, const float *restrict x, float k,
+                                     size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += k * x[i];
+}
+
 void engine_cpu_copy(float *y, const float *x, size_t n, int add) {
     if (add) {
         engine_cpu_add(y, x, n);

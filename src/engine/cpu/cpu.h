@@ -24,7 +24,9 @@ static inline size_t engine_pixel(shape4 s, int b, int y, int x) {
     return (((size_t)b * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x) * (size_t)s.c;
 }
 
-void engine_cpu_add(float *y, const float *x, size_t n);             /* (+=) y += x */
+void engine_cpu_add(float *y, const float *x, size_t n); /* (+=) y += x */
+void engine_cpu_add_times(float *y, const float *x, float k,
+                          size_t n);                                 /* (+=) y += k*x, one thread */
 void engine_cpu_copy(float *y, const float *x, size_t n, int add);   /* (=) or (+=) */
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a); /* y may be x */
 /* dx may be dy; x: NULL where act_needs_input says 0. */

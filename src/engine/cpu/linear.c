@@ -11,8 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const dnnl_dims_t undilated;
-
 /* Batch norm brings its own bias, after the scaling. */
 static void make_forward(const node *n, linear *l, dnn_call *c, int with_bias, act_kind a) {
     const_dnnl_memory_desc_t bias = with_bias ? l->bias : NULL;
@@ -20,7 +18,7 @@ static void make_forward(const node *n, linear *l, dnn_call *c, int with_bias, a
     if (n->kind == NODE_CONV)
         DNN_CHECK(dnnl_convolution_forward_primitive_desc_create(
             &c->pd, engine_dnn_engine(), dnnl_forward_training, dnnl_convolution_direct, l->src,
-            l->any, bias, l->dst, l->stride, undilated, l->pad, l->pad, attr));
+            l->any, bias, l->dst, l->stride, l->dilation, l->pad, l->pad, attr));
     else
         DNN_CHECK(dnnl_inner_product_forward_primitive_desc_create(&c->pd, engine_dnn_engine(),
                                                                    dnnl_forward_training, l->src,
@@ -34,7 +32,7 @@ static void make_bwd_data(const node *n, linear *l) {
     if (n->kind == NODE_CONV)
         DNN_CHECK(dnnl_convolution_backward_data_primitive_desc_create(
             &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, l->dst, l->stride,
-            undilated, l->pad, l->pad, l->fwd.pd, attr));
+            l->dilation, l->pad, l->pad, l->fwd.pd, attr));
     else
         DNN_CHECK(dnnl_inner_product_backward_data_primitive_desc_create(
             &c->pd, engine_dnn_engine(), l->src, l->any, l->dst, l->fwd.pd, attr));
@@ -48,7 +46,7 @@ static void make_bwd_weights(const node *n, linear *l) {
     if (n->kind == NODE_CONV)
         DNN_CHECK(dnnl_convolution_backward_weights_primitive_desc_create(
             &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, bias, l->dst,
-            l->stride, undilated, l->pad, l->pad, l->fwd.pd, attr));
+            l->stride, l->dilation, l->pad, l->pad, l->fwd.pd, attr));
     else
         DNN_CHECK(dnnl_inner_product_backward_weights_primitive_desc_create(
             &c->pd, engine_dnn_engine(), l->src, l->any, bias, l->dst, l->fwd.pd, attr));

@@ -7,7 +7,7 @@
 typedef struct {
     dnnl_memory_desc_t src, dst, plain, any,
         bias; /* plain: the caller's weights; any: oneDNN may choose */
-    dnnl_dims_t stride, pad;
+    dnnl_dims_t stride, dilation, pad;
     size_t per_filter; /* weights of one filter */
     dnn_call fwd, folded, bwd_data, bwd_weights;
     reorder collect;
@@ -16,7 +16,8 @@ typedef struct {
     unsigned fold_version;
 } linear;
 
-/* Fills in the layouts of data and weights, per_filter, stride and pad. */
+/* Fills in the layouts of data and weights, per_filter, stride, dilation and
+ * pad. */
 typedef void linear_layouts(linear *l, const engine_op *d, shape4 in, shape4 out);
 
 void engine_cpu_linear_plan(engine *e, node *n, linear_layouts *describe);

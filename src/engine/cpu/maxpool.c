@@ -1,29 +1,24 @@
-/* maxpool.c - the largest of each window, over contiguous channels. */
-#include "engine/cpu/cpu.h"
+/* maxpool.c - the largest of each window, over contiguous channels; or of each group of channels;
+ * or a map whose other values become 0. */
+#include "engine/cpu/pool.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int shape(const engine *e, node *n, char *err) {
     shape4 s = e->nodes[n->in[0]].s;
-    int size = n->d.size, stride = n->d.stride, pad = n->d.pad;
-    if (s.h + pad < size || s.w + pad < size) {
-        return fail(
-            err,
-            "node %d: a pooling window of size %d does not fit its input of %dx%d; use a larger picture",
-            n->id, size, s.h, s.w);
+    int own = n->d.out_channels;
+    if (own > 0) {
+        n->s = (shape4){s.n, s.h, s.w, own};
+        return own <= s.c
+                   ? 0
+                   : fail(err, "node %d: %d of %d channels cannot be told apart", n->id, own, s.c);
     }
-    if (pad - pad / 2 >= size) {
-        return fail(
-            err,
-            "node %d: padding=%d lets a window of size %d lie outside the picture; use at most %d",
-            n->id, pad, size, 2 * size - 2);
-    }
-    n->s = (shape4){s.n, (s.h + pad - size) / stride + 1, (s.w + pad - size) / stride + 1, s.c};
-    return 0;
+    return engine_pool_shape(e, n, err);
 }
 
-/* Where each maximum came from: the pixel y*w + x of the input, one per output value. */
+/* Where each maximum came from, one per output value: the pixel y*w + x of the input; over channels
+ * the channel; and with zero_nonmax 1 where the value stays. */
 typedef struct {
     buffer from;
 } maxpool;
@@ -56,23 +51,35 @@ CPU_CLONES static void take_max(float *restrict y, int32_t *restrict from, const
     }
 }
 
-static void maxpool_row(float *y, int32_t *from, const float *x, shape4 in, shape4 out, int oy,
-                        int size, int stride, int offset) {
-    int y0 = oy * stride - offset, y1 = y0 + size < in.h ? y0 + size : in.h;
+static void window_max(float *y, int32_t *from, const float *x, shape4 in, pool_window v) {
     size_t c = (size_t)in.c;
-    if (y0 < 0) y0 = 0;
-    for (int ox = 0; ox < out.w; ox++, y += c) {
-        int x0 = ox * stride - offset, x1 = x0 + size < in.w ? x0 + size : in.w;
-        if (x0 < 0) x0 = 0;
-        int32_t first = y0 * in.w + x0, *f = from ? from + (size_t)ox * c : NULL;
-        memcpy(y, x + (size_t)first * c, c * sizeof *y);
-        for (size_t j = 0; f && j < c; j++) f[j] = first;
-        for (int iy = y0; iy < y1; iy++) {
-            for (int ix = x0; ix < x1; ix++) {
-                int32_t at = iy * in.w + ix;
-                if (at != first) take_max(y, f, x + (size_t)at * c, at, in.c);
-            }
+    int32_t first = v.y0 * in.w + v.x0;
+    memcpy(y, x + (size_t)first * c, c * sizeof *y);
+    for (size_t j = 0; from && j < c; j++) from[j] = first;
+    for (int iy = v.y0; iy < v.y1; iy++)
+        for (int ix = v.x0; ix < v.x1; ix++) {
+            int32_t at = iy * in.w + ix;
+            if (at != first) take_max(y, from, x + (size_t)at * c, at, in.c);
         }
+}
+
+/* Of every own-th channel. */
+static void channel_max(float *y, int32_t *from, const float *x, int c, int own) {
+    for (int g = 0; g < own; g++) {
+        int best = g;
+        for (int k = g + own; k < c; k += own)
+            if (x[k] > x[best]) best = k;
+        y[g] = x[best];
+        if (from) from[g] = best;
+    }
+}
+
+/* y has what each window's largest is; of the values themselves these stay. */
+static void keep_largest(float *y, int32_t *from, const float *x, size_t n) {
+    for (size_t j = 0; j < n; j++) {
+        int largest = x[j] >= y[j];
+        y[j] = largest ? x[j] : 0;
+        if (from) from[j] = largest;
     }
 }
 
@@ -80,17 +87,36 @@ static void forward(engine *e, node *n, const engine_mode *m) {
     const maxpool *p = n->state;
     const node *a = &e->nodes[n->in[0]];
     shape4 in = a->s, out = n->s;
-    size_t in_len = shape_len(in) / (size_t)in.n, row = (size_t)out.w * (size_t)out.c;
-    int32_t *from = m->keep ? (int32_t *)(void *)p->from.p : NULL;
-    int size = n->d.size, stride = n->d.stride, offset = n->d.pad / 2;
+    int32_t *all = m->keep ? (int32_t *)(void *)p->from.p : NULL;
+    int own = n->d.out_channels, zero = n->d.zero_nonmax;
 #pragma omp parallel for collapse(2) schedule(static)
-    for (int b = 0; b < in.n; b++) {
+    for (int b = 0; b < in.n; b++)
         for (int oy = 0; oy < out.h; oy++) {
-            size_t at = ((size_t)b * (size_t)out.h + (size_t)oy) * row;
-            maxpool_row(n->y.p + at, from ? from + at : NULL, a->y.p + (size_t)b * in_len, in, out,
-                        oy, size, stride, offset);
+            size_t at = engine_pixel(out, b, oy, 0);
+            const float *x = a->y.p + engine_pixel(in, b, 0, 0);
+            for (int ox = 0; ox < out.w; ox++, at += (size_t)out.c) {
+                float *y = n->y.p + at;
+                int32_t *from = all ? all + at : NULL;
+                if (own > 0) {
+                    channel_max(y, from, a->y.p + engine_pixel(in, b, oy, ox), in.c, own);
+                    continue;
+                }
+                window_max(y, zero ? NULL : from, x, in, engine_pool_window(&n->d, in, oy, ox));
+                if (zero) keep_largest(y, from, a->y.p + at, (size_t)out.c);
+            }
         }
-    }
+}
+
+/* What output pixel i of a picture gives back, to the picture's delta d. */
+static void pixel_back(const node *n, float *d, const float *dy, const int32_t *from, size_t i,
+                       size_t in_c) {
+    size_t c = (size_t)n->s.c;
+    if (n->d.out_channels > 0)
+        for (size_t j = 0; j < c; j++) d[i * in_c + (size_t)from[j]] += dy[j];
+    else if (n->d.zero_nonmax)
+        for (size_t j = 0; j < c; j++) d[i * c + j] += from[j] ? dy[j] : 0;
+    else
+        for (size_t j = 0; j < c; j++) d[(size_t)from[j] * c + j] += dy[j];
 }
 
 /* Windows overlap, so a picture belongs to one thread. */
@@ -100,16 +126,15 @@ static void backward(engine *e, node *n, const engine_mode *m) {
     int add = 0;
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (!dx) return;
-    size_t c = (size_t)in.c, in_len = shape_len(in) / (size_t)in.n,
-           pixels = (size_t)out.h * (size_t)out.w;
+    size_t in_len = shape_len(in) / (size_t)in.n, pixels = (size_t)out.h * (size_t)out.w;
     const int32_t *from = (const int32_t *)(const void *)p->from.p;
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < in.n; b++) {
         float *d = dx + (size_t)b * in_len;
         if (!add) memset(d, 0, in_len * sizeof *d);
         for (size_t i = 0; i < pixels; i++) {
-            size_t at = ((size_t)b * pixels + i) * c;
-            for (size_t j = 0; j < c; j++) d[(size_t)from[at + j] * c + j] += n->delta->b.p[at + j];
+            size_t at = ((size_t)b * pixels + i) * (size_t)out.c;
+            pixel_back(n, d, n->delta->b.p + at, from + at, i, (size_t)in.c);
         }
     }
 }

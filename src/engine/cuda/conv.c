@@ -97,8 +97,9 @@ static int describe(engine *e, const node *n, conv *c, cudnnTensorFormat_t layou
         cudnnSetTensor4dDescriptor(c->y, layout, CUDNN_DATA_FLOAT, out.n, out.c, out.h, out.w));
     CUDNN_CHECK(
         cudnnSetFilter4dDescriptor(c->w, CUDNN_DATA_FLOAT, layout, c->f.n, c->f.c, c->f.h, c->f.w));
-    CUDNN_CHECK(cudnnSetConvolution2dDescriptor(c->conv, d->pad, d->pad, d->stride, d->stride, 1, 1,
-                                                CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
+    CUDNN_CHECK(cudnnSetConvolution2dDescriptor(
+        c->conv, d->pad, d->pad, d->stride, engine_stride_x(d), engine_dilation(d),
+        engine_dilation(d), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
     CUDNN_CHECK(cudnnSetConvolutionGroupCount(c->conv, d->groups));
     CUDNN_CHECK(cudnnSetConvolutionMathType(c->conv, cuda_of(e)->tf32 ? CUDNN_DEFAULT_MATH
                                                                       : CUDNN_FMA_MATH));

@@ -46,7 +46,7 @@ typedef struct {
     shape4 s, in;                            /* of the output, of the input */
     uint32_t rows, bands, chunks, each, per; /* each: rows of a band */
     uint32_t n, width, step, step2;
-    int add, batch, grads, size, stride, pad, sample;
+    int add, batch, grads, size, stride, stride_x, pad, sample;
     act_kind act;
     float slope, scale, alpha, beta, b1, b2, eps;
     cuda_scalars by_value;
@@ -187,19 +187,36 @@ LOOP(scale_factors) {
  * -----------------------------------------------------------------------------------------------------
  */
 
+/* What an output pixel's window holds of the picture: see cpu/pool.h; `pad` is half of the node's.
+ */
+typedef struct {
+    int y0, y1, x0, x1;
+} loop_window;
+VEC_INLINE loop_window loop_window_of(loop_place p, const cuda_job *b) {
+    int y = p.y * b->stride - b->pad, x = p.x * b->stride_x - b->pad;
+    loop_window v = {y < 0 ? 0 : y, loop_least(y + b->size, b->in.h), x < 0 ? 0 : x,
+                     loop_least(x + b->size, b->in.w)};
+    return v;
+}
+/* The output pixels whose windows an input pixel lies in. */
+VEC_INLINE loop_window loop_windows_at(loop_place p, const cuda_job *b) {
+    int y = p.y + b->pad, x = p.x + b->pad;
+    loop_window v = {
+        y < b->size ? 0 : (y - b->size) / b->stride + 1, loop_least(y / b->stride + 1, b->s.h),
+        x < b->size ? 0 : (x - b->size) / b->stride_x + 1, loop_least(x / b->stride_x + 1, b->s.w)};
+    return v;
+}
+
 LOOP(maxpool) {
     loop_place p = loop_place_of(i, b->s);
-    int y0 = p.y * b->stride - b->pad, x0 = p.x * b->stride - b->pad,
-        y1 = loop_least(y0 + b->size, b->in.h), x1 = loop_least(x0 + b->size, b->in.w);
-    y0 = y0 < 0 ? 0 : y0;
-    x0 = x0 < 0 ? 0 : x0;
-    int from = y0 * b->in.w + x0;
-    float best = b->x[loop_at(b->in, p.n, y0, x0, p.c)];
-    for (int y = y0; y < y1; y++)
-        for (int x = x0; x < x1; x++) {
-            float v = b->x[loop_at(b->in, p.n, y, x, p.c)];
-            if (v > best) {
-                best = v;
+    loop_window v = loop_window_of(p, b);
+    int from = v.y0 * b->in.w + v.x0;
+    float best = b->x[loop_at(b->in, p.n, v.y0, v.x0, p.c)];
+    for (int y = v.y0; y < v.y1; y++)
+        for (int x = v.x0; x < v.x1; x++) {
+            float now = b->x[loop_at(b->in, p.n, y, x, p.c)];
+            if (now > best) {
+                best = now;
                 from = y * b->in.w + x;
             }
         }
@@ -210,17 +227,90 @@ LOOP(maxpool) {
 /* An element of the input: from all windows that it lies in. */
 LOOP(maxpool_back) {
     loop_place p = loop_place_of(i, b->in);
-    int own = p.y * b->in.w + p.x, y = p.y + b->pad, x = p.x + b->pad;
-    int y0 = y < b->size ? 0 : (y - b->size) / b->stride + 1,
-        x0 = x < b->size ? 0 : (x - b->size) / b->stride + 1;
+    loop_window w = loop_windows_at(p, b);
+    int own = p.y * b->in.w + p.x;
     float v = b->add ? b->dx[i] : 0;
-    for (int oy = y0; oy <= y / b->stride && oy < b->s.h; oy++)
-        for (int ox = x0; ox <= x / b->stride && ox < b->s.w; ox++) {
+    for (int oy = w.y0; oy < w.y1; oy++)
+        for (int ox = w.x0; ox < w.x1; ox++) {
             uint32_t at = loop_at(b->s, p.n, oy, ox, p.c);
             if (b->index[at] == own) v += b->dy[at];
         }
     b->dx[i] = v;
 }
+
+/* y has the largest of each window of x; of the values of x these stay. / Back. */
+LOOP(nonmax) {
+    int largest = b->x[i] >= b->y[i];
+    b->y[i] = largest ? b->x[i] : 0;
+    if (b->index) b->index[i] = largest;
+}
+LOOP(nonmax_back) { loop_put(b->dx + i, b->index[i] ? b->dy[i] : 0, b->add); }
+
+/* The largest of every s.c-th channel of a pixel. / An element of the input. */
+LOOP(depth) {
+    uint32_t own = (uint32_t)b->s.c, c = (uint32_t)b->in.c, g = i % own, best = g;
+    const float *x = b->x + (size_t)(i / own) * c;
+    for (uint32_t k = g + own; k < c; k += own)
+        if (x[k] > x[best]) best = k;
+    b->y[i] = x[best];
+    if (b->index) b->index[i] = (int32_t)best;
+}
+LOOP(depth_back) {
+    uint32_t own = (uint32_t)b->s.c, c = (uint32_t)b->in.c, k = i % c, at = i / c * own + k % own;
+    loop_put(b->dx + i, (uint32_t)b->index[at] == k ? b->dy[at] : 0, b->add);
+}
+
+VEC_INLINE float loop_share(loop_window v) { return 1 / (float)((v.y1 - v.y0) * (v.x1 - v.x0)); }
+LOOP(local_avgpool) {
+    loop_place p = loop_place_of(i, b->s);
+    loop_window v = loop_window_of(p, b);
+    float sum = 0;
+    for (int y = v.y0; y < v.y1; y++)
+        for (int x = v.x0; x < v.x1; x++)
+            sum += loop_share(v) * b->x[loop_at(b->in, p.n, y, x, p.c)];
+    b->y[i] = sum;
+}
+LOOP(local_avgpool_back) {
+    loop_place p = loop_place_of(i, b->in), o = p;
+    loop_window w = loop_windows_at(p, b);
+    float v = b->add ? b->dx[i] : 0;
+    for (o.y = w.y0; o.y < w.y1; o.y++)
+        for (o.x = w.x0; o.x < w.x1; o.x++)
+            v += loop_share(loop_window_of(o, b)) * b->dy[loop_at(b->s, p.n, o.y, o.x, p.c)];
+    b->dx[i] = v;
+}
+
+/* cpu/blur.c: the weight of a tap, of one side. */
+VEC_INLINE float loop_tap(const cuda_job *b, int k) { return b->size == 3 && k != 1 ? .25f : .5f; }
+LOOP(blur) {
+    loop_place p = loop_place_of(i, b->s);
+    int y0 = p.y * b->stride - b->pad, x0 = p.x * b->stride_x - b->pad;
+    loop_window v = loop_window_of(p, b);
+    float sum = 0;
+    for (int y = v.y0; y < v.y1; y++)
+        for (int x = v.x0; x < v.x1; x++)
+            sum += loop_tap(b, y - y0) * loop_tap(b, x - x0) * b->x[loop_at(b->in, p.n, y, x, p.c)];
+    b->y[i] = sum;
+}
+LOOP(blur_back) {
+    loop_place p = loop_place_of(i, b->in);
+    loop_window w = loop_windows_at(p, b);
+    float v = b->add ? b->dx[i] : 0;
+    for (int y = w.y0; y < w.y1; y++)
+        for (int x = w.x0; x < w.x1; x++)
+            v += loop_tap(b, p.y + b->pad - y * b->stride) *
+                 loop_tap(b, p.x + b->pad - x * b->stride_x) * b->dy[loop_at(b->s, p.n, y, x, p.c)];
+    b->dx[i] = v;
+}
+
+/* cpu/reorg3d.c: where an element of the input lies in the output. */
+VEC_INLINE uint32_t loop_reorg(uint32_t i, const cuda_job *b) {
+    loop_place p = loop_place_of(i, b->in);
+    return loop_at(b->s, p.n, p.y / b->stride, p.x / b->stride,
+                   (p.y % b->stride * b->stride + p.x % b->stride) * b->in.c + p.c);
+}
+LOOP(reorg3d) { b->y[loop_reorg(i, b)] = b->x[i]; }
+LOOP(reorg3d_back) { loop_put(b->dx + i, b->dy[loop_reorg(i, b)], b->add); }
 
 LOOP(avgpool) {
     uint32_t c = (uint32_t)b->in.c, hw = (uint32_t)b->in.h * (uint32_t)b->in.w;
@@ -556,20 +646,24 @@ LOOP(squares_some) {
 }
 
 /* All of them, in the order of their names below. */
-#define CUDA_LOOPS(X)                                                                              \
-    X(from_nchw)                                                                                   \
-    X(to_nchw)                                                                                     \
-    X(add)                                                                                         \
-    X(act)                                                                                         \
-    X(act_back)                                                                                    \
-    X(add_act)                                                                                     \
-    X(bias_act)                                                                                    \
-    X(rows) X(meet) X(meet_weigh) X(meet_back) X(scale) X(scale_back) X(scale_factors) X(upsample) \
-        X(upsample_back) X(maxpool) X(maxpool_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) \
-            X(blocks) X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss)                \
-                X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat)              \
-                    X(norm_apply) X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat)           \
-                        X(norm_back) X(bias_update) X(sgd) X(adam) X(squares) X(squares_some)
+#define CUDA_LOOPS(X)                                                                            \
+    X(from_nchw)                                                                                 \
+    X(to_nchw)                                                                                   \
+    X(add)                                                                                       \
+    X(act)                                                                                       \
+    X(act_back)                                                                                  \
+    X(add_act)                                                                                   \
+    X(bias_act)                                                                                  \
+    X(rows)                                                                                      \
+    X(meet)                                                                                      \
+    X(meet_weigh) X(meet_back) X(scale) X(scale_back) X(scale_factors) X(upsample)               \
+        X(upsample_back) X(maxpool) X(maxpool_back) X(nonmax) X(nonmax_back) X(depth)            \
+            X(depth_back) X(local_avgpool) X(local_avgpool_back) X(blur) X(blur_back) X(reorg3d) \
+                X(reorg3d_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) \
+                    X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) X(softmax_delta)       \
+                        X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply)       \
+                            X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back)  \
+                                X(bias_update) X(sgd) X(adam) X(squares) X(squares_some)
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;
 #endif

@@ -21,6 +21,7 @@ static cuda_job window(engine *e, const node *n) {
                       .in = e->nodes[n->in[0]].s,
                       .size = n->d.size,
                       .stride = n->d.stride,
+                      .stride_x = engine_stride_x(&n->d),
                       .pad = n->d.pad / 2,
                       .index = (int32_t *)(void *)from->p};
 }
@@ -29,15 +30,24 @@ static void forward(engine *e, node *n, const engine_mode *m) {
     cuda_job j = window(e, n);
     j.x = engine_input(e, n);
     j.y = n->y.p;
+    if (!m->keep || n->d.zero_nonmax) j.index = NULL;
+    engine_cuda_each(e, n->d.out_channels > 0 ? RUN_depth : RUN_maxpool, shape_len(n->s), &j);
+    if (!n->d.zero_nonmax) return;
+    j = window(e, n);
+    j.x = engine_input(e, n);
+    j.y = n->y.p;
     if (!m->keep) j.index = NULL;
-    engine_cuda_each(e, RUN_maxpool, shape_len(n->s), &j);
+    engine_cuda_each(e, RUN_nonmax, shape_len(n->s), &j);
 }
 
 static void backward(engine *e, node *n, const engine_mode *m) {
     cuda_job j = window(e, n);
     j.dy = n->delta->b.p;
     j.dx = engine_delta_of(e, n->in[0], &j.add);
-    if (j.dx) engine_cuda_each(e, RUN_maxpool_back, shape_len(j.in), &j);
+    cuda_loop back = n->d.out_channels > 0 ? RUN_depth_back
+                     : n->d.zero_nonmax    ? RUN_nonmax_back
+                                           : RUN_maxpool_back;
+    if (j.dx) engine_cuda_each(e, back, shape_len(j.in), &j);
 }
 
 const node_ops engine_cuda_maxpool = {
