@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 intended=(parse_network_cfg read_cfg get_network_output_layer load_weights load_weights_upto save_weights save_weights_upto
-          free_layer resize_network make_upsample_layer error file_error malloc_error load_image_cv)
+          free_layer resize_network make_upsample_layer make_convolutional_layer error file_error malloc_error load_image_cv)
 build=${BUILD:-build}
 host=${DARKNET:-/usr/lib/darknet}/libdarknet.so
 passed=0 failed=0

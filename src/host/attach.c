@@ -56,9 +56,9 @@ static void mark_borders(host_net *h, network *net) {
     }
     for (int i = 0; i < net->n; i++) {
         if (h->layers[i].stock) continue;
-        const int *ins, n = engine_inputs(h->e, h->layers[i].node, &ins);
+        const int *ins, n = host_inputs(h, i, &ins);
         for (int k = 0; k < n; k++)
-            if (ins[k] > 0) h->layers[ins[k] - 1].feeds_engine = 1;
+            if (ins[k] > 0) h->layers[host_layer_of(h, ins[k])].feeds_engine = 1;
     }
 }
 
@@ -84,6 +84,8 @@ static int build_graph(host_net *h, network *net, const cfg_file *c, const cfg_p
         host_place at = {
             h, net, c, &net->layers[i], here, i, cfg_section_of(c, i), host_node(h, i - 1), err};
         h->layers[i].kind = host_kind_of(c, at.section);
+        h->layers[i].first = engine_nodes(h->e);
+        h->layers[i].shares = cfg_get_owner(c, at.section) >= 0;
         int (*attach)(const host_place *) = h->layers[i].kind->attach;
         h->layers[i].node = attach ? attach(&at) : host_add_foreign(&at);
         if (h->layers[i].node < 0) return -1;
@@ -118,6 +120,7 @@ static void take_over(host_net *h, network *net) {
         l->forward = host_run_forward;
         if (!hl->stock || l->backward) l->backward = host_run_backward;
         host_tensor t[3];
+        if (hl->shares) l->update = NULL;
         if (!hl->stock && (host_tensors(hl, l, t) || i == phi_owner)) l->update = host_run_update;
         /* The host starts at 0, and a fresh network in test mode then multiplies by a million. */
         if (l->rolling_variance)

@@ -56,6 +56,17 @@ typedef struct {
 } cfg_dropblock;
 int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out);
 
+/* Strides, dilation and blur of a [convolutional], [maxpool] or [local_avgpool]: antialiasing= 1 or
+ * 2 blurs behind the layer, and the strides are those of the blur. */
+typedef struct {
+    int stride_x, stride_y, dilation, antialiasing;
+} cfg_geometry;
+cfg_geometry cfg_get_geometry(const cfg_file *c, int section);
+/* The layer whose weights a [convolutional] shares by share_index=, in the end; -1: its own. */
+int cfg_get_owner(const cfg_file *c, int section);
+/* 1: another layer shares its weights. */
+int cfg_is_shared(const cfg_file *c, int layer);
+
 /* bn_epsilon=: whose batch norm a weights file means, and which is written: as the file's header
  * says, and Darknet's; else one of them. */
 typedef enum { CFG_EPSILON_HEADER, CFG_EPSILON_DARKNET, CFG_EPSILON_ALEXEYAB } cfg_epsilon;

@@ -120,7 +120,8 @@ static cfg_shape guess(const cfg_walk *x) {
 
 static int next_section(cfg_walk *x) {
     cfg_section_id id = cfg_kind_at(x->c, x->sec)->id;
-    int joins = cfg_reads(x->c, x->sec) != NULL, suspect = x->in.guess || (joins && x->guesses);
+    int joins = cfg_reads(x->c, x->sec) || cfg_get(x->c, x->sec, "share_index"),
+        suspect = x->in.guess || (joins && x->guesses);
     int is_layer = id != CFG_S_META_SHARED && id != CFG_S_NET;
     x->outside = 0;
     x->own = 0;
@@ -157,6 +158,7 @@ static int walk_all(cfg_walk *x) {
         if (tell(x, c->sections[0].refused)) return -1;
         x->in.picture = x->in.guess = 1;
     }
+    x->first = x->in;
     for (x->sec = 1; x->sec < c->n; x->sec++) {
         if (next_section(x)) return -1;
     }

@@ -58,10 +58,11 @@ int cfg_check_host(const cfg_file *c, int training, char *err) {
                         "[net] policy=%s: the host alone does not know it", policy);
     for (int i = 1; i < c->n; i++) {
         const char *a = cfg_get(c, i, "activation");
-        if (cfg_stands_in(c, i))
-            return cfg_fail(err, c, c->sections[i].line, "[%s]: the host alone cannot run it%s",
-                            c->sections[i].type,
-                            cfg_kind_at(c, i)->id == CFG_S_ROUTE ? " with groups=" : "");
+        const char *beyond = cfg_beyond_host(c, i);
+        if (cfg_stands_in(c, i) || beyond)
+            return cfg_fail(err, c, c->sections[i].line, "[%s]: the host alone cannot run it%s%s%s",
+                            c->sections[i].type, beyond ? " with " : "", beyond ? beyond : "",
+                            beyond ? "=" : "");
         if (a && strcmp(c->sections[i].type, "perturb") && !cfg_word_is_host(a))
             return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
                             "[%s] activation=%s: the host alone does not know it",

@@ -219,12 +219,13 @@ int cfg_edit_first_new(const cfg_edit *e, int section) {
     return base_of(e, section) + (e->layer[section] >= 0 && !e->dropped[section]);
 }
 
-/* A number v of from= or layers= in `section`, as it must read afterwards. */
-static long renumbered(const cfg_edit *e, int section, long v) {
+/* A number v of from= or layers= in `section`, as it must read afterwards: behind what has been
+ * inserted there. That of share_index= (own) means the layer itself. */
+static long renumbered(const cfg_edit *e, int section, long v, int own) {
     long old = v < 0 ? e->layer[section] + v : v;
     int target = 0;
     while (e->layer[target] != old) target++;
-    long now = base_of(e, target + 1) - 1;
+    long now = own ? base_of(e, target) : base_of(e, target + 1) - 1;
     return v < 0 ? now - base_of(e, section) : now;
 }
 
@@ -240,7 +241,7 @@ static void renumber(cfg_edit *e, int section, const char *key) {
             continue;
         }
         while (isspace((unsigned char)e->text[at])) at++;
-        long w = renumbered(e, section, v);
+        long w = renumbered(e, section, v, !strcmp(key, "share_index"));
         snprintf(now, sizeof now, "%ld", w);
         if (w != v) note(e, at, to, strdup(now));
         at = to;
@@ -264,6 +265,7 @@ char *cfg_edit_text(cfg_edit *e, char *err) {
         if (e->dropped[i]) continue;
         const char *key = cfg_reads(e->cfg, i);
         if (key) renumber(e, i, key);
+        if (find(e, i, "share_index")) renumber(e, i, "share_index");
     }
     FILE *f = e->failed ? NULL : open_memstream(&out, &len);
     if (f) {

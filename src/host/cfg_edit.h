@@ -22,8 +22,8 @@ const char *cfg_edit_original(const cfg_edit *e);
  * before it, or what is inserted behind it. */
 void cfg_edit_drop(cfg_edit *e, int section);
 /* `text` (lines, each ending in \n), of `layers` layers, comes behind the section's last option,
- * after an empty line. What refers to the section's layer then means the last of them. Once for
- * each section. */
+ * after an empty line. What refers to the section's layer then means the last of them (but
+ * share_index= the layer itself). Once for each section. */
 void cfg_edit_insert(cfg_edit *e, int section, const char *text, int layers);
 /* Another value in place of the present one. / The line of a key that is there, or one with nothing
  * but `text`, removed. */

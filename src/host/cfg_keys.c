@@ -35,10 +35,37 @@ const char *cfg_reads(const cfg_file *c, int section) {
     return NULL;
 }
 
+const char *cfg_beyond_host(const cfg_file *c, int section) {
+    /* same: the value that changes nothing. */
+    static const struct {
+        cfg_section_id id;
+        const char *key;
+        double same;
+    } rows[] = {
+        {CFG_S_CONVOLUTIONAL, "stride_x", NAN},
+        {CFG_S_CONVOLUTIONAL, "stride_y", NAN},
+        {CFG_S_CONVOLUTIONAL, "dilation", 1},
+        {CFG_S_CONVOLUTIONAL, "antialiasing", 0},
+        {CFG_S_CONVOLUTIONAL, "share_index", NAN},
+        {CFG_S_MAXPOOL, "stride_x", NAN},
+        {CFG_S_MAXPOOL, "stride_y", NAN},
+        {CFG_S_MAXPOOL, "maxpool_depth", 0},
+        {CFG_S_MAXPOOL, "maxpool_zero_nonmax", 0},
+        {CFG_S_MAXPOOL, "antialiasing", 0},
+        {CFG_S_ROUTE, "groups", 1},
+    };
+    cfg_section_id id = cfg_kind_at(c, section)->id;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *val = rows[i].id == id ? cfg_get(c, section, rows[i].key) : NULL;
+        if (val && !(strtod(val, NULL) == rows[i].same)) return rows[i].key;
+    }
+    return NULL;
+}
+
 int cfg_stands_in(const cfg_file *c, int section) {
     const cfg_kind *k = cfg_kind_at(c, section);
     if (k->flags & KIND_STAND_IN) return 1;
-    return k->id == CFG_S_ROUTE && cfg_get_num(c, section, "groups", 1) > 1;
+    return (k->id == CFG_S_ROUTE || k->id == CFG_S_MAXPOOL) && cfg_beyond_host(c, section);
 }
 
 int cfg_host_upsample(const cfg_file *c, int section) {

@@ -64,6 +64,8 @@ const cfg_kind *cfg_kind_at(const cfg_file *c, int section);
 const char *cfg_activation(const cfg_file *c, int section);
 /* The key by which a section names other layers that it reads, from= or layers=; NULL: none. */
 const char *cfg_reads(const cfg_file *c, int section);
+/* The first key by which a [convolutional], [maxpool] or [route] is more than the host's; NULL. */
+const char *cfg_beyond_host(const cfg_file *c, int section);
 /* The host is given an [upsample] instead, which becomes a layer of the same shape. / An [upsample]
  * for whatever reason. */
 int cfg_stands_in(const cfg_file *c, int section);

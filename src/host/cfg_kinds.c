@@ -55,9 +55,8 @@ const char *const cfg_fork_words[] = {"norm_chan",
                                       "normalize_channels_softmax",
                                       "normalize_channels_softmax_maxval",
                                       NULL};
-const char *const cfg_fork_sections[] = {"Gaussian_yolo", "conv_lstm", "history",     "local_avg",
-                                         "local_avgpool", "reorg3d",   "contrastive", "empty",
-                                         "silence",       "implicit",  NULL};
+const char *const cfg_fork_sections[] = {"Gaussian_yolo", "conv_lstm", "history",  "contrastive",
+                                         "empty",         "silence",   "implicit", NULL};
 
 #define ACTIVATION WORD("activation", activations)
 #define HOST_ACTIVATION WORD("activation", cfg_host_activations)
@@ -173,12 +172,12 @@ static const cfg_key cfg_keys_convolutional[] = {INT("filters", 1, 1e6),
                                                  FLAG("xnor"),
                                                  FLAG("flipped"),
                                                  ON_GPU("dot", 0),
-                                                 MODEL("stride_x", NAN),
-                                                 MODEL("stride_y", NAN),
-                                                 MODEL("dilation", 1),
-                                                 MODEL("antialiasing", 0),
+                                                 OWN_INT("stride_x", 1, 1024),
+                                                 OWN_INT("stride_y", 1, 1024),
+                                                 OWN_INT("dilation", 1, 1024),
+                                                 OWN_INT("antialiasing", 0, 2),
                                                  MODEL("assisted_excitation", 0),
-                                                 MODEL("share_index", NAN),
+                                                 OWN_INT("share_index", -1e6, 1e6),
                                                  MODEL("cbn", 0),
                                                  MODEL("bin_output", 0),
                                                  MODEL("sway", 0),
@@ -199,11 +198,15 @@ static const cfg_key cfg_keys_local[] = {INT("filters", 1, 1e6), INT("size", 1, 
                                          INT("stride", 1, 1024), FLAG("pad"),
                                          HOST_ACTIVATION,        END};
 static const cfg_key cfg_keys_maxpool[] = {
-    INT("size", 1, 65535),    INT("stride", 1, 65535),
-    INT("padding", 0, 65535), MODEL("stride_x", NAN),
-    MODEL("stride_y", NAN),   MODEL("maxpool_depth", 0),
-    MODEL("out_channels", 1), MODEL("maxpool_zero_nonmax", 0),
-    MODEL("antialiasing", 0), END};
+    INT("size", 1, 65535),           INT("stride", 1, 65535),
+    INT("padding", 0, 65535),        OWN_INT("stride_x", 1, 65535),
+    OWN_INT("stride_y", 1, 65535),   OWN_INT("maxpool_depth", 0, 1),
+    OWN_INT("out_channels", 1, 1e6), OWN_INT("maxpool_zero_nonmax", 0, 1),
+    OWN_INT("antialiasing", 0, 2),   END};
+static const cfg_key cfg_keys_local_avgpool[] = {
+    INT("size", 1, 65535),         INT("stride", 1, 65535),       INT("padding", 0, 65535),
+    OWN_INT("stride_x", 1, 65535), OWN_INT("stride_y", 1, 65535), END};
+static const cfg_key cfg_keys_reorg3d[] = {INT("stride", 1, 1024), MODEL("reverse", 0), END};
 static const cfg_key cfg_keys_shortcut[] = {INT("from", -1e6, 1e6),
                                             ACTIVATION,
                                             FLT("alpha", -HUGE_F, HUGE_F),

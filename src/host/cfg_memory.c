@@ -2,6 +2,7 @@
  * cfg alone; held against measured peaks by tests/host/memory.sh. */
 #include "host/cfg_memory.h"
 #include "host/cfg_keys.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,19 +21,46 @@ typedef struct {
     double resident, kept, address, deltas, floats, workspace;
 } sums; /* kept: for the way back */
 
-/* outputs: bytes of the layer's outputs, of the whole mini-batch. */
-static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, double outputs) {
+/* Bytes of the map that a blur (antialiasing=) reads, of the whole mini-batch; 0: there is none. */
+static double before_blur(const cfg_file *c, const cfg_layer *l, int i, int sec, double each) {
+    int conv = is(l, "convolutional"), first = i == 0;
+    if (!conv && !is(l, "maxpool")) return 0;
+    if (!cfg_get_geometry(c, sec).antialiasing) return 0;
+    double size = cfg_get_num(c, sec, "size", cfg_get_num(c, sec, "stride", 1)),
+           pad = conv ? 2 * (cfg_get_num(c, sec, "pad", 0) != 0 ? (int)size / 2
+                                                                : cfg_get_num(c, sec, "padding", 0))
+                      : cfg_get_num(c, sec, "padding", size - 1);
+    double w = first ? cfg_get_num(c, 0, "width", 1) : l[-1].w,
+           h = first ? cfg_get_num(c, 0, "height", 1) : l[-1].h;
+    return (w + pad - size + 1) * (h + pad - size + 1) * l->c * each;
+}
+
+/* Of a [convolutional] that shares another's: the host fills its own all the same. */
+static double idle_weights(const cfg_file *c, const cfg_layer *l, int i, int sec) {
+    double in = i ? l[-1].c : cfg_get_num(c, 0, "channels", 1),
+           size = cfg_get_num(c, sec, "size", 1);
+    if (cfg_get_owner(c, sec) < 0) return 0;
+    return in / cfg_get_num(c, sec, "groups", 1) * l->c * size * size * FLOAT;
+}
+
+/* each: bytes of one number of all pictures of a mini-batch. */
+static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, double each) {
+    double outputs = (double)l->w * l->h * l->c * each, own = outputs;
     int sec = cfg_section_of(c, i),
         weights = is(l, "convolutional") || is(l, "connected") || is(l, "deconvolutional");
     int norm = weights && cfg_get_num(c, sec, "batch_normalize", 0) != 0;
-    s->resident += outputs;
-    s->kept += outputs * (norm || is(l, "maxpool") ? 1 : is(l, "perturb") ? 1.25 : 0);
+    double inner = before_blur(c, l, i, sec, each);
+    s->resident += outputs + inner;
+    s->address += inner + 2 * idle_weights(c, l, i, sec);
+    s->resident += idle_weights(c, l, i, sec);
+    if (inner > 0) own = inner;
+    s->kept += own * (norm || is(l, "maxpool") ? 1 : is(l, "perturb") ? 1.25 : 0);
     s->address += outputs * (2 + 2 * norm + is(l, "maxpool") +
                              is(l, "dropout")); /* outputs, deltas, and more of the host */
     /* The host's own code runs it and keeps its outputs: those of the layer before it are carried
      * to the host too. */
     if (!(cfg_kind_at(c, sec)->flags & KIND_OURS)) s->resident += outputs * (2 + 2 * (i > 0));
-    if (outputs > s->deltas) s->deltas = outputs;
+    if (fmax(outputs, inner) > s->deltas) s->deltas = fmax(outputs, inner);
     if (l->floats > 0) s->floats += (double)l->floats;
     double size = cfg_get_num(c, sec, "size", 1), patch = (double)l->w * l->h * size * size;
     if (is(l, "convolutional") && i > 0) patch *= l[-1].c;
@@ -56,8 +84,7 @@ int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err) {
     sums s = {.resident = inputs * batch * FLOAT * 2,
               .kept = inputs * batch * FLOAT * 3,
               .address = inputs * batch * FLOAT * 2};
-    for (int i = 0; i < n; i++)
-        add_layer(&s, c, &l[i], i, (double)l[i].w * l[i].h * l[i].c * batch * FLOAT);
+    for (int i = 0; i < n; i++) add_layer(&s, c, &l[i], i, batch * FLOAT);
     free(l);
     double weights = s.floats * FLOAT;
     double step = s.resident + s.kept + 3 * s.deltas + weights * (4 + 2 * adam + ema);

@@ -260,6 +260,14 @@ static int rate_is_ours(const char *policy) {
     return !strcmp(policy, "sgdr") || !strcmp(policy, "cosine");
 }
 
+/* The host's own convolution, whose output gets another shape as soon as it stands (hooks.c), and
+ * whose weights are not those of the file where it shares another's. */
+static void put_geometry(FILE *f, const cfg_file *c, int i) {
+    cfg_geometry g = cfg_get_geometry(c, i);
+    fprintf(f, "stride=%d\n", g.stride_x > g.stride_y ? g.stride_x : g.stride_y);
+    if (cfg_get_owner(c, i) >= 0) fputs("dontload=1\ndontsave=1\n", f);
+}
+
 static void put_section(FILE *f, const cfg_file *c, int i) {
     const cfg_section *s = &c->sections[i];
     const cfg_kind *k = cfg_kind_at(c, i);
@@ -270,9 +278,12 @@ static void put_section(FILE *f, const cfg_file *c, int i) {
         return;
     }
     fprintf(f, "[%s]\n", s->type);
+    int beyond = k->id == CFG_S_CONVOLUTIONAL && cfg_beyond_host(c, i);
+    if (beyond) put_geometry(f, c, i);
     for (int j = 0; j < s->n; j++) {
         const cfg_key *key = cfg_key_find(k, s->options[j].key);
         if (!key || key->owner != CFG_HOST) continue;
+        if (beyond && !strcmp(key->name, "stride")) continue;
         const char *val = s->options[j].val;
         /* Of rates that the host does not know we make the rate ourselves (rate.c). Of an
          * activation that it does not know it sees none: the engine computes it. */

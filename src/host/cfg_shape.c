@@ -5,30 +5,6 @@
 
 double cfg_connected_floats(double in, double out, int bn) { return out * in + out * (bn ? 4 : 1); }
 
-int cfg_shape_convolutional(cfg_walk *x) {
-    long long n = cfg_num(x, "filters", 1), size = cfg_num(x, "size", 1),
-              stride = cfg_num(x, "stride", 1), groups = cfg_num(x, "groups", 1);
-    long long pad = cfg_num(x, "pad", 0) ? size / 2 : cfg_num(x, "padding", 0);
-    if (x->in.c % groups || n % groups)
-        return FAIL("groups",
-                    "groups=%lld must divide the %lld input channels and the %lld filters", groups,
-                    x->in.c, n);
-    if (x->in.w + 2 * pad < size || x->in.h + 2 * pad < size)
-        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
-                    size, x->in.w + 2 * pad, x->in.h + 2 * pad);
-    if (cfg_output(x, (x->in.w + 2 * pad - size) / stride + 1,
-                   (x->in.h + 2 * pad - size) / stride + 1, n))
-        return -1;
-    if (cfg_num(x, "xnor", 0) && !cfg_word_is_host(cfg_activation(x->c, x->sec)))
-        return FAIL("activation", "%s",
-                    "xnor=1 is run by the host, which does not know this activation; remove xnor=");
-    if (cfg_num(x, "numload", 0) > n)
-        return FAIL("numload", "numload=%lld is more than filters=%lld", cfg_num(x, "numload", 0),
-                    n);
-    double per = (double)(x->in.c / groups) * (double)n * (double)(size * size);
-    return cfg_add_floats(x, per + (double)n * (cfg_num(x, "batch_normalize", 0) ? 4 : 1));
-}
-
 int cfg_shape_deconvolutional(cfg_walk *x) {
     long long n = cfg_num(x, "filters", 1), size = cfg_num(x, "size", 1),
               stride = cfg_num(x, "stride", 1);
@@ -64,19 +40,7 @@ int cfg_shape_connected(cfg_walk *x) {
                                                   (int)cfg_num(x, "batch_normalize", 0)));
 }
 
-int cfg_shape_maxpool(cfg_walk *x) {
-    long long stride = cfg_num(x, "stride", 1), size = cfg_num(x, "size", (double)stride);
-    long long padding = cfg_num(x, "padding", (double)(size - 1));
-    if (x->in.w + padding < size || x->in.h + padding < size)
-        return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
-                    size, x->in.w + padding, x->in.h + padding);
-    return cfg_output(x, (x->in.w + padding - size) / stride + 1,
-                      (x->in.h + padding - size) / stride + 1, x->in.c);
-}
-
-/* Darknet's index of the layer that a number in from= or layers= means; -1 and err if there is none
- * before this one. */
-static int referred(cfg_walk *x, const char *key, double value, int *layer) {
+int cfg_referred(cfg_walk *x, const char *key, double value, int *layer) {
     double at = value < 0 ? x->layer + value : value;
     x->outside = at < 0 || at >= x->layer;
     if (at == x->layer) return FAIL(key, "%s=%.0f is the layer itself", key, value);
@@ -91,7 +55,7 @@ int cfg_shape_shortcut(cfg_walk *x) {
     int from = 0;
     if (!cfg_get(x->c, x->sec, "from"))
         return FAIL(NULL, "%s", "from= is missing: which layer shall be added?");
-    if (referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
+    if (cfg_referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
     const cfg_shape *f = &x->shapes[from], *in = &x->in;
     if (!f->picture) return FAIL("from", "layer %d gives no picture that could be added", from);
     /* The host asserts both of these, with whole-number division. */
@@ -115,7 +79,7 @@ int cfg_shape_route(cfg_walk *x) {
     cfg_shape sum = {.picture = 1};
     int bad = 0;
     for (int i = 0; i < n && !bad; i++) {
-        if ((bad = referred(x, "layers", at[i], &from))) break;
+        if ((bad = cfg_referred(x, "layers", at[i], &from))) break;
         const cfg_shape *f = &x->shapes[from];
         if (i == 0)
             sum.w = f->w, sum.h = f->h;
@@ -143,7 +107,7 @@ static int product(cfg_walk *x, int all, int wh) {
     int from = 0;
     if (!cfg_get(x->c, x->sec, "from"))
         return FAIL(NULL, "%s", "from= is missing: which layer shall be multiplied?");
-    if (referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
+    if (cfg_referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
     const cfg_shape *f = &x->shapes[from], *in = &x->in;
     int same_c = in->c == f->c, same_wh = in->w == f->w && in->h == f->h;
     int fits = all  ? same_c && same_wh

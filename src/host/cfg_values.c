@@ -63,6 +63,38 @@ int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out) {
     return 1;
 }
 
+cfg_geometry cfg_get_geometry(const cfg_file *c, int section) {
+    double stride = cfg_get_num(c, section, "stride", 1);
+    return (cfg_geometry){.stride_x = (int)cfg_get_num(c, section, "stride_x", stride),
+                          .stride_y = (int)cfg_get_num(c, section, "stride_y", stride),
+                          .dilation = (int)cfg_get_num(c, section, "dilation", 1),
+                          .antialiasing = (int)cfg_get_num(c, section, "antialiasing", 0)};
+}
+
+/* Darknet's index of a section's layer. */
+static int layer_of(const cfg_file *c, int section) {
+    int n = 0;
+    for (int i = 1; i < section; i++) n += !is(c, i, "meta_shared");
+    return n;
+}
+
+int cfg_get_owner(const cfg_file *c, int section) {
+    int owner = -1;
+    while (is(c, section, "convolutional") && cfg_get(c, section, "share_index")) {
+        int at = (int)cfg_get_num(c, section, "share_index", 0), here = layer_of(c, section);
+        owner = at < 0 ? here + at : at;
+        if (owner < 0 || owner >= here) return -1; /* refused, by cfg_check */
+        section = cfg_section_of(c, owner);
+    }
+    return owner;
+}
+
+int cfg_is_shared(const cfg_file *c, int layer) {
+    for (int i = 1; i < c->n; i++)
+        if (cfg_get_owner(c, i) == layer) return 1;
+    return 0;
+}
+
 cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
     int mixup = cfg_get_num(c, 0, "mixup", 0) != 0, cutmix = cfg_get_num(c, 0, "cutmix", 0) != 0;
     const char *epsilon = cfg_get(c, 0, "bn_epsilon");
@@ -81,10 +113,12 @@ cfg_net_extra cfg_get_net_extra(const cfg_file *c) {
     };
 }
 
-static int keeps_channels(cfg_section_id id) {
-    return id == CFG_S_AVGPOOL || id == CFG_S_MAXPOOL || id == CFG_S_DROPOUT ||
-           id == CFG_S_ACTIVATION || id == CFG_S_BATCHNORM || id == CFG_S_PERTURB ||
-           id == CFG_S_META_SHARED;
+static int keeps_channels(const cfg_file *c, int section) {
+    cfg_section_id id = cfg_kind_at(c, section)->id;
+    if (id == CFG_S_MAXPOOL && cfg_get_num(c, section, "maxpool_depth", 0)) return 0;
+    return id == CFG_S_AVGPOOL || id == CFG_S_LOCAL_AVGPOOL || id == CFG_S_MAXPOOL ||
+           id == CFG_S_DROPOUT || id == CFG_S_ACTIVATION || id == CFG_S_BATCHNORM ||
+           id == CFG_S_PERTURB || id == CFG_S_META_SHARED;
 }
 
 int cfg_set_classes(cfg_file *c, int classes, char *err) {
@@ -96,7 +130,7 @@ int cfg_set_classes(cfg_file *c, int classes, char *err) {
     if (cfg_get(c, i, "tree"))
         return cfg_fail(err, c, c->sections[i].line,
                         "[softmax] has a tree, which fixes the number of classes");
-    for (i--; i > 0 && keeps_channels(cfg_kind_find(c->sections[i].type)->id);) i--;
+    for (i--; i > 0 && keeps_channels(c, i);) i--;
     int conn = i > 0 && is(c, i, "connected"), conv = i > 0 && is(c, i, "convolutional");
     if (!conn && !conv)
         return cfg_fail(

@@ -18,9 +18,9 @@ typedef struct {
 typedef struct cfg_walk {
     const cfg_file *c;
     char *err;
-    cfg_shape *shapes; /* of the layers so far */
-    int layer, sec;    /* Darknet's index, index in c->sections */
-    cfg_shape in;
+    cfg_shape *shapes;     /* of the layers so far */
+    int layer, sec;        /* Darknet's index, index in c->sections */
+    cfg_shape in, first;   /* of the layer; of the network */
     double minibatch;      /* pictures (times time steps) that the host allocates for */
     long long floats, own; /* of the weights so far, and of this layer; -1: unknown */
     int recurrent, perturbs, meta,
@@ -45,6 +45,9 @@ int cfg_same(cfg_walk *x);
 /* Outputs without a picture size, as the host leaves them. */
 int cfg_flat(cfg_walk *x, long long outputs);
 int cfg_add_floats(cfg_walk *x, double n);
+/* Darknet's index of the layer that a number in from=, layers= or share_index= means; -1 and err if
+ * there is none before this one. */
+int cfg_referred(cfg_walk *x, const char *key, double value, int *layer);
 /* Of a connected layer. */
 double cfg_connected_floats(double in, double out, int bn);
 

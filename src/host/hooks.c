@@ -23,6 +23,9 @@ CATCH void load_weights(network *net, char *path);
 CATCH void load_weights_upto(network *net, char *path, int start, int cutoff);
 CATCH void save_weights(network *net, char *path);
 CATCH void save_weights_upto(network *net, char *path, int cutoff);
+CATCH layer make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,
+                                     int stride, int padding, ACTIVATION activation,
+                                     int batch_normalize, int binary, int xnor, int adam);
 CATCH layer make_upsample_layer(int batch, int w, int h, int c, int stride);
 CATCH int resize_network(network *net, int w, int h);
 CATCH void free_layer(layer l);
@@ -34,7 +37,8 @@ static _Thread_local struct {
     const cfg_file *cfg;
     cfg_file *mine;    /* read here, for a program that knows nothing of us; else NULL */
     int translated;    /* the host is given our text, and need not be caught at read_cfg */
-    int upsamples;     /* [upsample] sections that the host has made layers of */
+    int upsamples,     /* [upsample] sections that the host has made layers of */
+        convolutions;  /* [convolutional] sections */
     int failed, alone; /* alone: the network stays the host's */
     char err[ERR_LEN];
 } pending;
@@ -97,7 +101,7 @@ int host_memory_file(const void *p, size_t n, char path[64]) {
 
 static int translate(const cfg_file *c, char path[64]) {
     char *text = cfg_for_host(c);
-    pending.upsamples = 0;
+    pending.upsamples = pending.convolutions = 0;
     int fd = text ? host_memory_file(text, strlen(text), path) : -1;
     if (fd < 0) {
         char err[ERR_LEN];
@@ -229,21 +233,42 @@ static void take_shape(layer *l, const cfg_file *c, int i) {
     host_reshape(l, w, h, ch);
 }
 
-/* Stand-ins for what the host does not know are [upsample] stride=1 to it: here they get their
- * shape, before the next layer is made. */
-layer make_upsample_layer(int batch, int w, int h, int c, int stride) {
-    REAL(make_upsample_layer)
-    layer l = fn(batch, w, h, c, stride);
+/* A layer of the kind has been made, the next of *made so far: if it `differs` from what the host
+ * takes it for it gets its shape here, before the next layer is made. */
+static void made(layer *l, int *count, int (*kind)(const cfg_file *c, int section),
+                 int (*differs)(const cfg_file *c, int section)) {
     const cfg_file *f = pending.cfg;
     int at = 0, layer_of = -1;
     for (int i = 1; f && i < f->n; i++) {
         if (cfg_kind_at(f, i)->flags & KIND_NO_LAYER) continue;
         layer_of++;
-        if (!cfg_host_upsample(f, i) || at++ < pending.upsamples) continue;
-        pending.upsamples++;
-        if (cfg_stands_in(f, i)) take_shape(&l, f, layer_of);
+        if (!kind(f, i) || at++ < *count) continue;
+        ++*count;
+        if (differs(f, i)) take_shape(l, f, layer_of);
         break;
     }
+}
+
+/* Stand-ins for what the host does not know are [upsample] stride=1 to it. */
+layer make_upsample_layer(int batch, int w, int h, int c, int stride) {
+    REAL(make_upsample_layer)
+    layer l = fn(batch, w, h, c, stride);
+    made(&l, &pending.upsamples, cfg_host_upsample, cfg_stands_in);
+    return l;
+}
+
+static int is_convolution(const cfg_file *c, int section) {
+    return cfg_kind_at(c, section)->id == CFG_S_CONVOLUTIONAL;
+}
+static int differs(const cfg_file *c, int section) { return cfg_beyond_host(c, section) != NULL; }
+
+layer make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,
+                               int stride, int padding, ACTIVATION activation, int batch_normalize,
+                               int binary, int xnor, int adam) {
+    REAL(make_convolutional_layer)
+    layer l = fn(batch, h, w, c, n, groups, size, stride, padding, activation, batch_normalize,
+                 binary, xnor, adam);
+    made(&l, &pending.convolutions, is_convolution, differs);
     return l;
 }
 

@@ -24,18 +24,33 @@ static int add(const host_place *p, node_kind kind, const engine_op *op) {
     return engine_add(p->h->e, kind, &p->in, 1, op);
 }
 
+/* antialiasing=: a node at stride 1, and a blur with the strides behind it. */
+static int blurred(const host_place *p, node_kind kind, engine_op op) {
+    cfg_geometry g = cfg_get_geometry(p->c, p->section);
+    op.stride = g.antialiasing ? 1 : g.stride_y;
+    op.stride_x = g.antialiasing ? 1 : g.stride_x;
+    int node = add(p, kind, &op);
+    if (!g.antialiasing) return node;
+    return engine_add(p->h->e, NODE_BLUR, &node, 1,
+                      &(engine_op){.size = g.antialiasing == 2 ? 2 : 3,
+                                   .stride = g.stride_y,
+                                   .stride_x = g.stride_x});
+}
+
 static int add_convolutional(const host_place *p) {
     const layer *l = p->l;
+    int dilation = cfg_get_geometry(p->c, p->section).dilation,
+        owner = cfg_get_owner(p->c, p->section);
     if (l->xnor) return host_add_foreign(p);
-    return add(p, NODE_CONV,
-               &(engine_op){.filters = l->n,
-                            .size = l->size,
-                            .stride = l->stride,
-                            .pad = l->pad,
-                            .groups = l->groups ? l->groups : 1,
-                            .batch_norm = l->batch_normalize,
-                            .activation = act_of(p),
-                            .p = params_of(l)});
+    return blurred(p, NODE_CONV,
+                   (engine_op){.filters = l->n,
+                               .size = l->size,
+                               .pad = l->pad * dilation,
+                               .dilation = dilation,
+                               .groups = l->groups ? l->groups : 1,
+                               .batch_norm = l->batch_normalize,
+                               .activation = act_of(p),
+                               .p = params_of(owner < 0 ? l : &p->net->layers[owner])});
 }
 
 static int add_connected(const host_place *p) {
@@ -51,9 +66,29 @@ static int add_batchnorm(const host_place *p) {
                &(engine_op){.batch_norm = 1, .activation = ACT_LINEAR, .p = params_of(p->l)});
 }
 
+static int key_of(const host_place *p, const char *key, int def) {
+    return (int)cfg_get_num(p->c, p->section, key, def);
+}
+
+/* From the cfg: the host's layer may be a stand-in. */
+static engine_op window(const host_place *p) {
+    int size = key_of(p, "size", key_of(p, "stride", 1));
+    return (engine_op){.size = size, .pad = key_of(p, "padding", size - 1)};
+}
+
 static int add_maxpool(const host_place *p) {
-    return add(p, NODE_MAXPOOL,
-               &(engine_op){.size = p->l->size, .stride = p->l->stride, .pad = p->l->pad});
+    engine_op op = window(p);
+    op.zero_nonmax = key_of(p, "maxpool_zero_nonmax", 0);
+    if (key_of(p, "maxpool_depth", 0)) op.out_channels = key_of(p, "out_channels", 1);
+    return blurred(p, NODE_MAXPOOL, op);
+}
+
+static int add_local_avgpool(const host_place *p) {
+    return blurred(p, NODE_LOCAL_AVGPOOL, window(p));
+}
+
+static int add_reorg3d(const host_place *p) {
+    return add(p, NODE_REORG3D, &(engine_op){.stride = key_of(p, "stride", 1)});
 }
 
 static int add_avgpool(const host_place *p) { return add(p, NODE_AVGPOOL, &(engine_op){0}); }
@@ -179,21 +214,51 @@ void resize_normalization_layer(layer *l, int w, int h);
         if (really) function(&net->layers[i], w, h);                          \
         return 0;                                                             \
     }
-HOST_RESIZES(conv, resize_convolutional_layer)
-HOST_RESIZES(maxpool, resize_maxpool_layer)
 HOST_RESIZES(region, resize_region_layer)
 HOST_RESIZES(yolo, resize_yolo_layer)
 HOST_RESIZES(upsample, resize_upsample_layer)
 HOST_RESIZES(reorg, resize_reorg_layer)
 HOST_RESIZES(normalization, resize_normalization_layer)
 
-/* The layer before a node of the engine; all layers have one node. */
-static const layer *layer_of(const network *net, int node) { return &net->layers[node - 1]; }
+static const layer *layer_of(const network *net, int node) {
+    return &net->layers[host_layer_of(host_of(net), node)];
+}
+
+/* As the nodes of the engine make it: layers whose shape the host does not know. */
+static int resize_own(network *net, int i, int w, int h, int really) {
+    const host_net *hn = host_of(net);
+    const host_layer *hl = &hn->layers[i];
+    layer *l = &net->layers[i];
+    char err[ERR_LEN];
+    shape4 s = {1, h, w, l->c};
+    if (!really) return 0;
+    for (int k = hl->first; k <= hl->node; k++)
+        if (engine_shape_for(hn->e, k, s, &s, err)) {
+            fprintf(stderr, "metaperturb: %s\n", err);
+            exit(1);
+        }
+    l->w = w;
+    l->h = h;
+    l->inputs = w * h * l->c;
+    if (s.w != l->out_w || s.h != l->out_h) host_reshape(l, s.w, s.h, s.c);
+    return 0;
+}
+
+static int resize_conv(network *net, int i, int w, int h, int really) {
+    if (really) resize_convolutional_layer(&net->layers[i], w, h);
+    return host_of(net)->layers[i].stock ? 0 : resize_own(net, i, w, h, really);
+}
+
+static int resize_maxpool(network *net, int i, int w, int h, int really) {
+    if (net->layers[i].type != MAXPOOL) return resize_own(net, i, w, h, really);
+    if (really) resize_maxpool_layer(&net->layers[i], w, h);
+    return 0;
+}
 
 static int resize_route(network *net, int i, int w, int h, int really) {
     layer *l = &net->layers[i];
     const int *ins;
-    (void)engine_inputs(host_of(net)->e, host_node(host_of(net), i), &ins);
+    (void)host_inputs(host_of(net), i, &ins);
     const layer *first = layer_of(net, ins[0]);
     if (really && l->type == ROUTE) resize_route_layer(l, net);
     if (really && l->type != ROUTE) host_reshape(l, first->out_w, first->out_h, l->out_c);
@@ -202,7 +267,7 @@ static int resize_route(network *net, int i, int w, int h, int really) {
 
 static int resize_as_from(network *net, int i, int w, int h, int really) {
     const int *ins;
-    (void)engine_inputs(host_of(net)->e, host_node(host_of(net), i), &ins);
+    (void)host_inputs(host_of(net), i, &ins);
     const layer *from = layer_of(net, ins[1]);
     if (really) host_reshape(&net->layers[i], from->out_w, from->out_h, from->out_c);
     return 0;
@@ -260,7 +325,7 @@ const char *host_layer_name(const cfg_file *c, int layer, int batch_norm) {
 
 int host_reads(const network *net, int i, int at) {
     const host_net *h = host_of(net);
-    const int *ins, n = engine_inputs(h->e, h->layers[i].node, &ins);
+    const int *ins, n = host_inputs(h, i, &ins);
     for (int k = h->layers[i].kind == &kinds[CFG_S_ROUTE] ? 0 : 1; k < n; k++)
         if (ins[k] == h->layers[at].node) return 1;
     return 0;

@@ -88,6 +88,10 @@ enum {
         "linear", scale_channels, add_scale_channels, resize_as_from, NULL)                       \
     ROW(SAM, sam, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,                    \
         "linear", sam, add_scale_channels, resize_as_from, NULL)                                  \
+    ROW(LOCAL_AVGPOOL, local_avgpool, "local_avg", KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,\
+        NULL, local_avgpool, add_local_avgpool, resize_own, NULL)                                 \
+    ROW(REORG3D, reorg3d, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,            \
+        NULL, reorg3d, add_reorg3d, resize_own, NULL)                                             \
     ROW(PERTURB, perturb, NULL, KIND_PICTURE | KIND_OURS | KIND_NAMED,                            \
         NULL, perturb, add_perturb, resize_upsample, NULL)                                        \
     ROW(META_SHARED, meta_shared, NULL, KIND_NO_LAYER,                                            \

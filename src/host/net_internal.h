@@ -11,7 +11,8 @@ struct host_kind;
 typedef struct {
     host_net *of;
     const struct host_kind *kind;
-    int node;         /* of the engine */
+    int first, node;  /* of the engine: the layer's nodes, of which the last has its output */
+    int shares;       /* the weights of another layer (share_index=), which trains them */
     int stock;        /* the host's own code runs this layer */
     int reads_host;   /* the next layer is stock: our output must reach the host's buffer, its delta
                          ours */
@@ -90,6 +91,9 @@ typedef struct host_kind {
 } host_kind;
 const host_kind *host_kind_of(const cfg_file *c, int section);
 
+/* The layer that a node is of; -1: the input. / The nodes that a layer reads: their number. */
+int host_layer_of(const host_net *h, int node);
+int host_inputs(const host_net *h, int layer, const int **ins);
 /* A stand-in gets this output. */
 void host_reshape(layer *l, int w, int h, int c);
 /* The host goes on running it. */

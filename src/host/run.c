@@ -16,6 +16,16 @@ host_net *host_of(const network *net) {
 host_progress *host_progress_of(host_net *h) { return &h->progress; }
 engine *host_engine(host_net *h) { return h->e; }
 int host_node(const host_net *h, int layer) { return layer < 0 ? 0 : h->layers[layer].node; }
+int host_layer_of(const host_net *h, int node) {
+    int i = 0;
+    while (h->layers[i].node < node) i++;
+    return node ? i : -1;
+}
+
+int host_inputs(const host_net *h, int layer, const int **ins) {
+    return engine_inputs(h->e, h->layers[layer].first, ins);
+}
+
 float *host_phi(host_net *h) { return h->phi; }
 double *host_phi_update(host_net *h) { return h->dphi; }
 
@@ -151,7 +161,7 @@ void host_run_forward(layer l, network net) {
         return;
     }
     engine_set_truth(h->e, h->now.keep && l.type == SOFTMAX ? net.truth : NULL);
-    engine_forward(h->e, hl->node, &h->now);
+    for (int k = hl->first; k <= hl->node; k++) engine_forward(h->e, k, &h->now);
     if (h->late && !hl->reads_host) return;
     if (l.type == SOFTMAX && l.cost)
         l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
@@ -210,7 +220,7 @@ void host_run_backward(layer l, network net) {
     }
     int want = i == 0 && net.delta != NULL;
     int had = want ? engine_wants_input_delta(h->e, 1) : 0;
-    engine_backward(h->e, hl->node, &h->now);
+    for (int k = hl->node; k >= hl->first; k--) engine_backward(h->e, k, &h->now);
     if (want) {
         engine_export_delta(h->e, 0, net.delta, 1);
         engine_wants_input_delta(h->e, had);
@@ -219,7 +229,7 @@ void host_run_backward(layer l, network net) {
 
 int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]) {
     memset(out, 0, 3 * sizeof *out);
-    if (hl->stock || !hl->kind->sizes) return 0;
+    if (hl->stock || hl->shares || !hl->kind->sizes) return 0;
     host_sizes s = hl->kind->sizes(l);
     out[0] = (host_tensor){l->weights, l->weight_updates, s.weights, 1};
     out[1] = (host_tensor){l->biases, l->bias_updates, s.n, 0};

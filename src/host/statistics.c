@@ -12,7 +12,7 @@ static size_t array(const host_net *h, const network *net, int k, float **p) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         const host_layer *hl = &h->layers[i];
-        if (hl->stock || !hl->kind->sizes || !hl->kind->sizes(l).batch_norm) continue;
+        if (hl->stock || hl->shares || !hl->kind->sizes || !hl->kind->sizes(l).batch_norm) continue;
         if (k < 2) {
             *p = k ? l->rolling_variance : l->rolling_mean;
             return hl->kind->sizes(l).n;

@@ -26,6 +26,11 @@ static int takes_factors(const cfg_file *c, const network *net, int section, int
     const layer *l = &net->layers[at];
     const char *a = cfg_get(c, section, "activation");
     if (l->type != CONVOLUTIONAL && l->type != CONNECTED) return 0;
+    /* The factors are of this layer alone, and what is added is the same at the border of a blur.
+     */
+    if (cfg_get_geometry(c, section).antialiasing || cfg_get_owner(c, section) >= 0 ||
+        cfg_is_shared(c, at))
+        return 0;
     return a && !strcmp(a, "linear") && !l->binary && !l->xnor && !read_elsewhere(net, at);
 }
 
@@ -36,6 +41,15 @@ static int refused(const network *net, const cfg_file *c, char *err) {
         fail(err, "%s: layer %d is [%s], which Darknet's own code %s: it cannot be folded", c->path,
              i, t == BATCHNORM ? "batchnorm" : "deconvolutional",
              t == BATCHNORM ? "cannot run" : "cannot store");
+        return 1;
+    }
+    for (int i = 1; i < c->n; i++) {
+        int owner = cfg_get_owner(c, i);
+        if (owner < 0 || !cfg_get_num(c, i, "batch_normalize", 0)) continue;
+        fail(err,
+             "%s:%d: shares the batch norm of layer %d (share_index=), whose statistics cannot "
+             "be collected for two layers at once: it cannot be folded",
+             c->path, c->sections[i].line, owner);
         return 1;
     }
     return 0;

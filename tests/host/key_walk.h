@@ -73,6 +73,9 @@ static const struct {
     [CFG_S_SCALE_CHANNELS] = {CFG_S_SCALE_CHANNELS,
                               NET CONV "[avgpool]\n[scale_channels]\nfrom=-2\n" HEAD},
     [CFG_S_SAM] = {CFG_S_SAM, NET CONV CONV "[sam]\nfrom=-2\n" HEAD},
+    [CFG_S_LOCAL_AVGPOOL] = {CFG_S_LOCAL_AVGPOOL,
+                             NET CONV "[local_avgpool]\nsize=2\nstride=2\n" HEAD},
+    [CFG_S_REORG3D] = {CFG_S_REORG3D, GENTLE CONV "[reorg3d]\nstride=2\n" CONV HEAD},
     [CFG_S_PERTURB] = {CFG_S_PERTURB, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
                                           "[perturb]\nactivation=leaky\n" HEAD},
     [CFG_S_META_SHARED] = {CFG_S_META_SHARED, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
@@ -84,6 +87,9 @@ static const struct {
     const char *section, *key, *text;
 } others[] = {
     {"softmax", "spatial", NET CONV "[softmax]\n[cost]\n"},
+    {"convolutional", "share_index",
+     NET "[convolutional]\nfilters=3\nsize=3\npad=1\n"
+         "activation=leaky\n[convolutional]\nfilters=3\nsize=3\npad=1\nactivation=leaky\n" HEAD},
     {"reorg", "extra", NET CONV "[reorg]\n" HEAD},
     {"reorg", "stride",
      NET
@@ -131,6 +137,18 @@ static const row rows[] = {
     {"scale_channels", "activation", NULL, "leaky", NULL, LISTED, FORK_LAYER},
     {"sam", "from", NULL, "0", NULL, LISTED, FORK_LAYER},
     {"sam", "activation", NULL, "leaky", NULL, LISTED, FORK_LAYER},
+    {NULL, "stride_x", NULL, "3", NULL, OURS, FORK_LAYER},
+    {NULL, "stride_y", NULL, "3", NULL, OURS, FORK_LAYER},
+    {"convolutional", "dilation", "1", "2", NULL, OURS, FORK_LAYER},
+    {NULL, "antialiasing", "0", "2", "stride=2\n", OURS, FORK_LAYER},
+    {"convolutional", "share_index", NULL, "0", NULL, OURS, FORK_LAYER},
+    {"maxpool", "maxpool_depth", "0", "1", "size=1\nstride=1\n", OURS, FORK_LAYER},
+    {"maxpool", "out_channels", NULL, "3", "size=1\nstride=1\nmaxpool_depth=1\n", OURS, FORK_LAYER},
+    {"maxpool", "maxpool_zero_nonmax", "0", "1", "stride=1\n", OURS, FORK_LAYER},
+    {"local_avgpool", "size", "2", "3", NULL, OURS, FORK_LAYER},
+    {"local_avgpool", "stride", "2", "1", NULL, OURS, FORK_LAYER},
+    {"local_avgpool", "padding", NULL, "0", "stride=1\n", OURS, FORK_LAYER},
+    {"reorg3d", "stride", "2", "1", NULL, OURS, FORK_LAYER},
     /* [net] */
     {"net", "batch", "2", "4", NULL, SAME, NULL},
     {"net", "subdivisions", "1", "2", NULL, SAME, NULL},

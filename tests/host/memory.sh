@@ -13,10 +13,18 @@ _, status, used = os.wait4(p.pid, 0)
 print(used.ru_maxrss // 1024 if status == 0 else -1)
 P
 }
+# Blurs behind convolutions and a maxpool, weights of another layer.
+{
+    printf '[net]\nbatch=1\nsubdivisions=1\nheight=96\nwidth=96\nchannels=3\nmax_batches=3\n'
+    for more in 'batch_normalize=1' 'stride=2\nantialiasing=1' 'batch_normalize=1' 'batch_normalize=1\nshare_index=2' 'stride=2\nantialiasing=2'; do
+        printf "[convolutional]\nfilters=32\nsize=3\npad=1\nactivation=leaky\n$more\n"
+    done
+    printf '[maxpool]\nsize=2\nstride_x=2\nantialiasing=1\n[avgpool]\n[connected]\noutput=3\nactivation=linear\n[softmax]\n'
+} >"$T/blurs.cfg"
 # said CFG: MB of a training step
 said() { "$MP" cfg check "$1" -memory 1000G 2>&1 >/dev/null | sed -n 's/.*about \([0-9.]*\) \([MG]\)B.*/\1 \2/p' | awk '{ print int($2 == "G" ? $1 * 1024 : $1) }'; }
 for row in "cfg/resnet20.cfg 32" "cfg/resnet20.cfg 128" "cfg/conv4.cfg 32" "cfg/conv4.cfg 128" \
-           "/usr/share/darknet/cfg/yolov3-tiny.cfg 1" "/usr/share/darknet/cfg/yolov3-tiny.cfg 4"; do
+           "$T/blurs.cfg 32" "/usr/share/darknet/cfg/yolov3-tiny.cfg 1" "/usr/share/darknet/cfg/yolov3-tiny.cfg 4"; do
     read -r cfg batch <<<"$row"
     sed "s/^batch=.*/batch=$batch/; s/^subdivisions=.*/subdivisions=1/" "$cfg" >"$T/m.cfg"
     guess=$(said "$T/m.cfg") real=$(peak "$MP" bench step "$T/m.cfg" -steps 2 -threads 2)

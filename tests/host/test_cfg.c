@@ -132,7 +132,7 @@ static const refusal refusals[] = {
     {NET "[convolutional]\nsize=9\n", 6, "size=9 is larger than its input of 8 x 8", "layer 0"},
     {NET "[convolutional]\nfilters=4\ngroups=2\n", 7, "groups=2 must divide the 3 input channels",
      ""},
-    {NET "[convolutional]\ndilation=2\n", 6, "dilation=2", "AlexeyAB"},
+    {NET "[convolutional]\ncoordconv=1\n", 6, "coordconv=1", "AlexeyAB"},
     {NET CONV "[route]\nlayers=0\ngroups=2\ngroup_id=2\n", 12, "group_id=2", "groups=2"},
     {NET "[maxpool]\nsize=12\npadding=2\n", 6, "larger than its input", "10 x 10"},
     {NET "[local]\nsize=9\n", 6, "size=9 is larger", ""},
@@ -466,10 +466,10 @@ static void test_other_darknets(void) {
 
 static void test_warnings(void) {
     catch_stderr();
-    cfg_file *c = parse(NET "track=1\n" CONV "dilation=1\n" CONV "dilation=1\n[meta_shared]\n");
+    cfg_file *c = parse(NET "track=1\n" CONV "coordconv=0\n" CONV "coordconv=0\n[meta_shared]\n");
     release_stderr();
     CHECK(c && occurrences(warned, "\n") == 3 && occurrences(warned, "track") == 1 &&
-              occurrences(warned, "dilation") == 1,
+              occurrences(warned, "coordconv") == 1,
           "warnings:\n%s", warned);
     CHECK(strstr(warned, ":5: warning: [net] key \"track\"") &&
               strstr(warned, "it changes training, which is refused") &&

@@ -29,13 +29,15 @@ static void both_ways(const char *what, const char *where, const char *text, con
 
 #define NET "[net]\nwidth=8\nheight=8\nchannels=3\n"
 #define SHARED "\n[meta_shared]\n"
+#define CONV3 "[convolutional]\nfilters=3\nactivation=relu\n"
+#define CONV3L "[convolutional]\nfilters=3\nactivation=linear\n"
 #define P(a) "\n[perturb]\nactivation=" a "\n"
 
 static void test_text(void) {
     both_ways(
         "comments, blanks, references", "0,2",
-        "# top\n" NET
-        "# of the net\n\n\n[convolutional]\n filters = 3 \nactivation =  leaky \n#next\n[maxpool]\nstride=1\nsize=1\n"
+        "# top\n" NET "# of the net\n\n\n[convolutional]\n filters = 3 \nactivation =  leaky "
+        "\n#next\n[maxpool]\nstride=1\nsize=1\n"
         "[shortcut]\nfrom=0\nactivation=relu\n\n[route]\nlayers = -1,  0\n[shortcut]\nfrom=-2",
         "# top\n" NET SHARED
         "# of the net\n\n\n[convolutional]\n filters = 3 \nactivation =  linear \n" P(
@@ -71,6 +73,19 @@ static void test_text(void) {
               NET "[convolutional]\nactivation=relu\n[maxpool]\nsize=2\nstride=2\n",
               NET SHARED
               "[convolutional]\nactivation=relu\n[maxpool]\nsize=2\nstride=2\n" P("linear"));
+    both_ways("weights of another layer, which its [perturb] has none of", "1,2",
+              NET CONV3 CONV3 CONV3 "share_index=-1\n" CONV3 "share_index=1\n[shortcut]\nfrom=1\n",
+              NET SHARED CONV3 CONV3L P("relu") CONV3L "share_index=-2\n" P("relu") CONV3
+              "share_index=1\n[shortcut]\nfrom=2\n");
+    both_ways("conv: not where a blur follows the activation", "conv",
+              NET "[convolutional]\nantialiasing=1\nactivation=relu\n[convolutional]\n"
+                  "stride_x=2\nactivation=relu\n",
+              NET SHARED "[convolutional]\nantialiasing=1\nactivation=relu\n[convolutional]\n"
+                         "stride_x=2\nactivation=linear\n" P("relu"));
+    int n;
+    char *none = cfg_attach(put(NET "[convolutional]\nantialiasing=1\nactivation=relu\n"), "0",
+                            NULL, &n, err);
+    CHECK(!none && strstr(err, "layer 0 blurs what its activation gives"), "%s", err);
     both_ways(
         "conv: batch norm only; an add by itself", "conv",
         NET

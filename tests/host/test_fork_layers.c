@@ -4,6 +4,7 @@
 #include "host/net.h"
 #include "engine/mode.h"
 #include <math.h>
+#include <unistd.h>
 
 enum { MOST_LAYERS = 200 };
 #define TOL 1e-4
@@ -128,7 +129,7 @@ static void test_gradients(const char *name, const char *text) {
     for (int i = 0; i < net->n; i++)
         for (int k = 0; k < 6 && k < net->layers[i].nweights; k++) {
             float *w = net->layers[i].weights + k, kept = *w;
-            const float step = 1e-2f;
+            const float step = 3e-3f;
             *w = kept + step;
             engine_changed(e, NULL);
             double up = loss_of(net, x);
@@ -167,10 +168,164 @@ static void test_alone(const char *text, const char *word) {
 
 #define CONV(n, act) "[convolutional]\nfilters=" #n "\nsize=3\npad=1\nactivation=" #act "\n"
 
+#define PLAIN "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"
+
+/* Strides, dilation, pooling, blurs, shared weights. */
+static void test_refused_geometry(void) {
+    static const struct {
+        const char *text, *word;
+    } wrong[] = {
+        {"[convolutional]\nsize=3\ndilation=2\n", "dilation=2 needs pad=1 and an odd size"},
+        {"[convolutional]\nsize=4\npad=1\ndilation=2\n", "dilation=2 needs pad=1"},
+        {"[convolutional]\nxnor=1\nstride_x=2\n", "stride_x= does not go with xnor=1"},
+        {"[convolutional]\nstride_y=0\n", "stride_y=0 is out of range"},
+        {"[convolutional]\nantialiasing=3\n", "antialiasing=3 is out of range"},
+        {"[convolutional]\nsize=8\nantialiasing=2\n",
+         "antialiasing=2 needs more than a map of 1 x"},
+        {"[maxpool]\nout_channels=2\n", "out_channels= is of maxpool_depth=1 alone"},
+        {"[maxpool]\nmaxpool_depth=1\nout_channels=4\n", "more than the 3 channels"},
+        {"[maxpool]\nmaxpool_depth=1\nsize=2\n", "size=1 and stride=1"},
+        {"[maxpool]\nmaxpool_depth=1\nantialiasing=1\n", "antialiasing= has no effect"},
+        {"[maxpool]\nsize=2\nstride=2\nmaxpool_zero_nonmax=1\n", "needs stride=1"},
+        {"[maxpool]\nsize=3\npadding=0\nmaxpool_zero_nonmax=1\n", "that keeps the size"},
+        {"[local_avg]\nsize=12\npadding=2\n", "larger than its input"},
+        {"[reorg3d]\nstride=3\n", "stride=3 does not divide"},
+        {"[reorg3d]\nreverse=1\n", "reverse=1 belongs to the AlexeyAB fork"},
+        {PLAIN "[convolutional]\nfilters=5\nsize=3\nshare_index=0\n", "filters= is 5 here and 4"},
+        {PLAIN PLAIN "[maxpool]\n[convolutional]\nshare_index=-1\n", "no [convolutional]"},
+        {"[convolutional]\nshare_index=0\n", "the layer itself"},
+        {PLAIN "[convolutional]\nfilters=4\nsize=3\nshare_index=-1\n", "3 into layer 0"},
+        {PLAIN PLAIN PLAIN "dontload=1\nshare_index=1\n", "dontload= has no effect"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[600];
+        snprintf(text, sizeof text, NET "%s", wrong[i].text);
+        refused(text, wrong[i].word);
+    }
+}
+
+static void test_geometry(void) {
+    test_alone(NET "[convolutional]\nstride_x=2\n", "with stride_x=");
+    test_alone(NET "[maxpool]\nstride_y=2\n", "with stride_y=");
+    test_alone(NET "[reorg3d]\nstride=2\n", "[reorg3d]: the host alone cannot run it");
+    refused(NET "[local_avgpool]\nsize=2\n[rnn]\noutput=4\n", "with recurrent layers");
+    test_gradients(
+        "strides",
+        NET CONV(4,
+                 tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nstride_x=2\nactivation=tanh\n"
+                       "[convolutional]\nbatch_normalize=1\nfilters=5\nsize=3\npad=1\ndilation=2\n"
+                       "stride=2\nactivation=tanh\n" CONV(2, linear));
+    test_gradients(
+        "pools",
+        NET CONV(6, tanh) "[maxpool]\nsize=2\nstride_y=2\n" CONV(
+            6,
+            tanh) "[local_avgpool]\nsize=3\nstride_x=2\n" CONV(6,
+                                                               tanh) "[maxpool]\nmaxpool_"
+                                                                     "depth=1\nout_channels="
+                                                                     "4\n" CONV(4, tanh) CONV(
+                                                                         2,
+                                                                         linear)); /* maxpool_zero_nonmax
+                                                                                      jumps:
+                                                                                      test_engine_fork.h
+                                                                                    */
+    test_gradients(
+        "blurs",
+        NET CONV(4, tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nstride=2\nantialiasing=1\n"
+                          "activation=tanh\n" CONV(
+                              4, tanh) "[route]\nlayers=-1,-2\n"
+                                       "[maxpool]\nsize=2\nstride_x=2\nantialiasing=2\n" CONV(
+                                           2, linear));
+    test_gradients("reorg3d", NET CONV(4, tanh) "[reorg3d]\nstride=2\n" CONV(2, linear));
+}
+
+/* Two layers on the weights of a third: their gradients add up there, it alone is stored and
+ * stepped. */
+static void test_share(void) {
+    static const char text[] = NET CONV(4, tanh) CONV(
+        4, tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nshare_index=-1\nactivation=logistic\n"
+                 "[convolutional]\nfilters=4\nsize=3\npad=1\nshare_index=2\nstride_x=2\nactivation="
+                 "tanh\n" CONV(2, linear);
+    char err[ERR_LEN], path[] = "/tmp/mp_test_share_XXXXXX";
+    test_gradients("share_index", text);
+    cfg_file *c = cfg_read_text("t.cfg", text, err);
+    network *net = host_open(c, 1, err), *other = host_open(c, 1, err);
+    CHECK(net && other, "%s", err);
+    close(mkstemp(path));
+    host_init(net, 3);
+    size_t n = (size_t)net->inputs * (size_t)net->batch;
+    float *x = malloc(n * sizeof *x);
+    for (size_t i = 0; i < n; i++) x[i] = (float)sin(2.3 * (double)i);
+    CHECK(cfg_weight_floats(c) == 112 + 148 + 74, "%lld floats", cfg_weight_floats(c));
+    CHECK(!host_save(net, path, 0, err) && !host_load(other, path, 0, err), "%s", err);
+    double mine = loss_of(net, x), loaded = loss_of(other, x);
+    CHECK(mine == loaded && mine > 0, "after loading: %g, not %g", loaded, mine);
+    float kept = net->layers[2].weights[0];
+    CHECK(!net->layers[2].update && !net->layers[3].update, "sharers step by themselves");
+    memset(net->truth, 0, sizeof(float) * (size_t)(net->truths * net->batch));
+    memcpy(net->input, x, n * sizeof *x);
+    train_network_datum(net);
+    engine_read(host_engine(host_of(net)), NULL);
+    CHECK(net->layers[2].weights[0] == kept, "the host's idle weights have moved");
+    host_close(net), host_close(other);
+    unlink(path);
+    free(x);
+    cfg_free(c);
+}
+
+/* Another picture size, and back: outputs as those of networks read with that size. */
+static void test_sizes(void) {
+    static const char layers[] = CONV(
+        4, tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nstride_x=2\nactivation=tanh\n"
+                 "[convolutional]\nfilters=4\nsize=3\npad=1\nstride=2\nantialiasing=1\nactivation="
+                 "tanh\n"
+                 "[upsample]\n[maxpool]\nsize=2\nstride_x=2\n[reorg3d]\nstride=2\n"
+                 "[local_avgpool]\nsize=3\n[maxpool]\nmaxpool_depth=1\nout_channels=4\n" CONV(
+                     2, linear);
+    char text[2][1000], err[ERR_LEN];
+    network *net[2];
+    cfg_file *c[2];
+    float *x = malloc(sizeof *x * 3 * 64 * 64);
+    for (int i = 0; i < 3 * 64 * 64; i++) x[i] = (float)sin(1.9 * i);
+    for (int k = 0; k < 2; k++) {
+        snprintf(text[k], sizeof *text, "[net]\nwidth=%d\nheight=%d\nchannels=3\n%s", k ? 48 : 32,
+                 k ? 64 : 32, layers);
+        c[k] = cfg_read_text("t.cfg", text[k], err);
+        net[k] = c[k] ? host_open(c[k], 1, err) : NULL;
+        CHECK(net[k], "%s", err);
+        if (!net[k]) exit(t_done("test_fork_layers"));
+        host_init(net[k], 3);
+    }
+    double small = loss_of(net[0], x), large = loss_of(net[1], x);
+    CHECK(!host_resize(net[0], 48, 64, err), "%s", err);
+    CHECK(net[0]->outputs == net[1]->outputs && loss_of(net[0], x) == large, "resized");
+    CHECK(!host_resize(net[0], 32, 32, err) && loss_of(net[0], x) == small, "and back");
+    for (int k = 0; k < 2; k++) host_close(net[k]), cfg_free(c[k]);
+    free(x);
+}
+
+static void test_vectors(void) {
+    static const char *const nets[] = {"csp_mish_shaped",
+                                       "batchnorm_layer",
+                                       "connected",
+                                       "dropout_off",
+                                       "route_groups",
+                                       "scale_channels",
+                                       "sam",
+                                       "conv_geometry",
+                                       "maxpool",
+                                       "spp",
+                                       "local_avgpool",
+                                       "antialiasing_conv",
+                                       "antialiasing_maxpool",
+                                       "share_index",
+                                       "reorg3d"};
+    if (fork_there("B_layers"))
+        for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net(nets[i]);
+    else
+        SKIP("no %s", fork_path("B_layers"));
+}
+
 int main(void) {
-    static const char *const nets[] = {
-        "csp_mish_shaped", "batchnorm_layer", "connected", "dropout_off",
-        "route_groups",    "scale_channels",  "sam"};
     refused(NET "[local]\nfilters=2\nsize=3\nactivation=mish\n", "mish");
     refused(NET "[convolutional]\nfilters=2\nxnor=1\nactivation=mish\n", "xnor=1");
     test_alone(NET "[convolutional]\nfilters=2\nactivation=mish\n", "the host alone");
@@ -210,9 +365,10 @@ int main(void) {
                                     "leaky\n" CONV(1, logistic) "[scale_channels]\nfrom="
                                                                 "-2\nscale_wh=1\n");
     test_gradients("sam", NET CONV(4, tanh) CONV(4, logistic) "[sam]\nfrom=-2\n" CONV(2, linear));
-    if (fork_there("B_layers"))
-        for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net(nets[i]);
-    else
-        SKIP("no %s", fork_path("B_layers"));
+    test_refused_geometry();
+    test_geometry();
+    test_share();
+    test_sizes();
+    test_vectors();
     return t_done("test_fork_layers");
 }

@@ -166,6 +166,73 @@ check "ciou: folded" "$MP" weights fold "$T/fork/y.cfg" "$T/fork/y_final.weights
 check "ciou: keys of the fork stay" test "$(grep -cE '^(iou_loss=ciou|scale_x_y=1.05)' "$T/fork/yf.cfg")" = 4
 check "ciou: says who runs it" grep -q "folded, run by metaperturb" "$T/fork/said"
 
+# Strides of rows and columns, a dilation, a blur, shared weights: what a [perturb] leaves goes into a layer of its own
+# where the factors would be another layer's too, or what is added would be blurred at the border.
+cat >"$T/fork/geometry.cfg" <<'C'
+[net]
+batch=12
+height=32
+width=32
+channels=3
+max_batches=12
+learning_rate=0.05
+[meta_shared]
+anneal=0.4
+[convolutional]
+filters=6
+size=3
+pad=1
+stride_x=2
+activation=linear
+[perturb]
+activation=leaky
+[convolutional]
+filters=6
+size=3
+pad=1
+dilation=2
+activation=linear
+[perturb]
+activation=leaky
+[convolutional]
+filters=6
+size=3
+pad=1
+share_index=-2
+activation=linear
+[perturb]
+activation=leaky
+[convolutional]
+filters=6
+size=3
+pad=1
+stride=2
+antialiasing=1
+activation=linear
+[perturb]
+activation=leaky
+[maxpool]
+size=2
+stride_y=2
+antialiasing=2
+[local_avgpool]
+size=2
+stride=2
+[connected]
+output=3
+activation=linear
+[softmax]
+C
+check "geometry: trained" "$MP" classifier train "$D" "$T/fork/geometry.cfg" -seed 1 -backup "$T/fork" >/dev/null 2>&1
+check "geometry: folded" "$MP" weights fold "$T/fork/geometry.cfg" "$T/fork/geometry.weights" "$T/fork/gf.cfg" "$T/fork/gf.weights" -calibrate "$D" -distill 0 \
+    -json "$T/fork/gf.json" >"$T/fork/said" 2>&1
+check "geometry: one into its layer, three apart" grep -q "1 into the layer before, 3 as a 1x1" "$T/fork/said"
+check "geometry: run by this program" grep -q "folded, run by metaperturb" "$T/fork/said"
+check "geometry: near deterministic inference" python3 -c "import json; exit(not 0 <= json.load(open('$T/fork/gf.json'))['difference'] < 0.05)"
+sed 's/^filters=6/&\nbatch_normalize=1/' "$T/fork/geometry.cfg" >"$T/fork/shared.cfg"
+"$MP" classifier train "$D" "$T/fork/shared.cfg" -seed 1 -backup "$T/fork" >/dev/null 2>&1
+refused "share_index with batch norm" "shares the batch norm of layer" foldit "$T/fork/shared.cfg" "$T/fork/shared.weights" "$T/x.cfg" "$T/x.weights"
+
 # refusals
 refused "no images" "-calibrate DATA is missing" "$MP" weights fold "$T/tiny.cfg" "$W" "$T/x.cfg" "$T/x.weights"
 refused "nothing to fold" "no [perturb]" foldit "$P" "$T/tiny-f.weights" "$T/x.cfg" "$T/x.weights"
