@@ -224,9 +224,9 @@ static network *open_plain(const job *j, const char *text, cfg_file **c, char *e
 }
 
 /* g and b of every [perturb]: each by itself, then again behind the stand-ins of those before. */
-static int fit(job *j, char *err) {
+static int fit(job *j, int keep, char *err) {
     int some = j->images.batches < SWEEP_BATCHES ? j->images.batches : SWEEP_BATCHES;
-    if (fold_fit(j->plan, NULL, &j->images, j->images.batches, 1, err)) return -1;
+    if (fold_fit(j->plan, NULL, &j->images, j->images.batches, 1, 0, err)) return -1;
     fold_plan *apart = fold_plan_make(j->net, j->a->cfg, cfg_edit_original(j->plan->edit), 1, err);
     char *text = apart ? fold_text(apart, err) : NULL;
     cfg_file *c = NULL;
@@ -237,7 +237,7 @@ static int fit(job *j, char *err) {
         fold_weights(apart, plain);
     }
     for (int k = 0; k < SWEEPS && !bad; k++)
-        bad = fold_fit(apart, plain, &j->images, some, SWEEP_STEP, err);
+        bad = fold_fit(apart, plain, &j->images, some, SWEEP_STEP, keep, err);
     if (!bad) fold_take(j->plan, apart);
     host_close(plain);
     cfg_free(c);
@@ -264,24 +264,68 @@ static int distill(job *j, char *err) {
 /* Where cool= has taken all the noise out, the weights are those of a plain network already. */
 static int refuse_cooled(const job *j, char *err) {
     if (host_inference_t(host_of(j->net)) != 0) return 0;
-    return fail(err,
-                "%s: the noise of these weights has cooled to nothing, so there is nothing to fold: "
-                "`metaperturb cfg detach %s OUT.cfg` makes the plain cfg that runs them as they are",
-                j->a->weights, j->a->cfg);
+    return fail(
+        err,
+        "%s: the noise of these weights has cooled to nothing, so there is nothing to fold: "
+        "`metaperturb cfg detach %s OUT.cfg` makes the plain cfg that runs them as they are",
+        j->a->weights, j->a->cfg);
+}
+
+static int compared_batches(const job *j) { return (COMPARED + j->net->batch - 1) / j->net->batch; }
+
+/* How far the folded network's outputs lie from those of deterministic inference, on calibration
+ * images; below 0, and err: no memory. No number is as far as can be. */
+static double difference(const job *j, network *host, char *err) {
+    size_t outputs = (size_t)j->net->batch * (size_t)j->net->outputs;
+    float *X = calloc((size_t)j->net->batch * (size_t)j->net->inputs, sizeof *X),
+          *p = calloc(outputs, sizeof *p);
+    double d2 = 0, p2 = 0;
+    for (int k = 0; X && p && k < compared_batches(j); k++) {
+        fill((void *)j, k, X);
+        memcpy(p, network_predict(j->net, X), sizeof *p * outputs);
+        const float *q = network_predict(host, X);
+        for (size_t i = 0; i < outputs; i++) {
+            d2 += ((double)p[i] - (double)q[i]) * ((double)p[i] - (double)q[i]);
+            p2 += (double)p[i] * (double)p[i];
+        }
+    }
+    int bad = !X || !p;
+    free(X);
+    free(p);
+    if (bad) return fail(err, "not enough memory to compare outputs");
+    double rel = p2 > 0 ? sqrt(d2 / p2) : sqrt(d2);
+    return rel >= 0 ? rel : HUGE_VAL;
+}
+
+/* Stand-ins and weights, with the statistics of one pass through the perturbed network, or with
+ * those of the network that stands in for it; how far the outputs are then. Below 0, and err. */
+static double stand_in(job *j, int keep, char *err) {
+    if (fit(j, keep, err)) return -1;
+    fold_weights(j->plan, j->plain);
+    if (keep)
+        fold_rescale(j->plain);
+    else if (fold_statistics(j->plain, &j->images, err))
+        return -1;
+    return difference(j, j->plain, err);
+}
+
+/* Multipliers that hardly depend on the picture leave the statistics as they were, others do not:
+ * whichever is nearer. */
+static int nearer(job *j, char *err) {
+    double anew = stand_in(j, 0, err), kept = anew < 0 ? -1 : stand_in(j, 1, err);
+    if (kept < 0) return -1;
+    return kept <= anew ? 0 : stand_in(j, 0, err) < 0 ? -1 : 0;
 }
 
 /* The plain network in memory, then both files, or neither. */
 static int make_plain(job *j, char *err) {
     const fold_args *a = j->a;
-    if (fit(j, err)) return -1;
     char *text = fold_text(j->plan, err);
     int bad = -1;
     if (text) j->plain = open_plain(j, text, &j->plain_cfg, err);
     if (j->plain) {
-        fold_weights(j->plan, j->plain);
-        bad = fold_statistics(j->plain, &j->images, err) || distill(j, err) ||
-                      !finite_net(j->plain, a->cfg, err) || !finite_outputs(j, err) ||
-                      host_save(j->plain, a->out_weights, 0, err)
+        bad = nearer(j, err) || distill(j, err) || !finite_net(j->plain, a->cfg, err) ||
+                      !finite_outputs(j, err) || host_save(j->plain, a->out_weights, 0, err)
                   ? -1
                   : 0;
         if (!bad && (bad = write_cfg(a->out_cfg, text, err))) unlink(a->out_weights);
@@ -359,32 +403,13 @@ static int report_detector(const job *j, network *host, cJSON *json, char *err) 
     return bad;
 }
 
-/* How far the folded network's outputs lie from those of deterministic inference, on calibration
- * images. */
 static int report_outputs(const job *j, network *host, cJSON *json, char *err) {
-    int B = j->net->batch, batches = (COMPARED + B - 1) / B;
-    size_t outputs = (size_t)B * (size_t)j->net->outputs;
-    float *X = calloc((size_t)B * (size_t)j->net->inputs, sizeof *X),
-          *p = calloc(outputs, sizeof *p);
-    double d2 = 0, p2 = 0;
-    for (int k = 0; X && p && k < batches; k++) {
-        fill((void *)j, k, X);
-        memcpy(p, network_predict(j->net, X), sizeof *p * outputs);
-        const float *q = network_predict(host, X);
-        for (size_t i = 0; i < outputs; i++) {
-            d2 += ((double)p[i] - (double)q[i]) * ((double)p[i] - (double)q[i]);
-            p2 += (double)p[i] * (double)p[i];
-        }
-    }
-    int bad = !X || !p;
-    free(X);
-    free(p);
-    if (bad) return fail(err, "not enough memory to compare outputs");
-    double rel = p2 > 0 ? sqrt(d2 / p2) : sqrt(d2);
+    double rel = difference(j, host, err);
+    if (rel < 0) return -1;
     printf("outputs of the folded network, run by %s, differ from deterministic inference by %.4f "
            "(relative, on "
            "%d calibration images)\n",
-           j->runner, rel, batches * B);
+           j->runner, rel, compared_batches(j) * j->net->batch);
     cJSON_AddNumberToObject(json, "difference", rel);
     return 0;
 }

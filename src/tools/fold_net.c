@@ -106,28 +106,70 @@ void fold_plan_free(fold_plan *p) {
 /* ---- the stand-ins
  * --------------------------------------------------------------------------------------------- */
 
-/* Of the activation, on the side of x; fold.h has why it is squared. */
+/* Of the activation, on the side of x; fold.h has why it is squared. Only where act_slope knows it.
+ */
 static double slope(act_kind a, double x) {
-    if (x > 0) return 1;
-    return a == ACT_RELU ? 0 : a == ACT_LEAKY ? 0.1 : a == ACT_RELIE ? 0.01 : 1;
+    float low;
+    return x > 0 || !act_slope(a, &low) ? 1 : (double)low;
+}
+
+static void add_one(fold_channel *s, double u, double y, double here, double want) {
+    double w = here * here;
+    s->all_xx += u * u;
+    s->all_xy += u * y;
+    if (w <= 0) return;
+    s->w += w;
+    s->x += w * u;
+    s->y += w * want;
+    s->xx += w * u * u;
+    s->xy += w * u * want;
 }
 
 /* x, y: (rows, c), what the stand-in reads and what [perturb] gives, both before the activation a.
  * Where the present stand-in gives v, a(g*x + b) is slope(v)*(g*x + b), and should be a(y). */
-static void add_sums(fold_place *f, const float *x, const float *y, size_t rows) {
+static void add_bent(fold_place *f, const float *x, const float *y, size_t rows) {
     for (size_t i = 0; i < rows * (size_t)f->c; i++) {
         fold_channel *s = &f->channels[i % (size_t)f->c];
-        double u = (double)x[i], here = slope(f->act, s->g * u + s->b), w = here * here;
-        s->all_xx += u * u;
-        s->all_xy += u * (double)y[i];
-        if (here <= 0) continue;
-        double want = slope(f->act, (double)y[i]) * (double)y[i] / here;
-        s->w += w;
-        s->x += w * u;
-        s->y += w * want;
-        s->xx += w * u * u;
-        s->xy += w * u * want;
+        double u = (double)x[i], here = slope(f->act, s->g * u + s->b), at = (double)y[i];
+        add_one(s, u, at, here, here > 0 ? slope(f->act, at) * at / here : 0);
     }
+}
+
+/* mish, swish, ...: an error y - v comes out as a(y) - a(v), so its weight is the square of the
+ * slope between the two, that of a itself where they are one. */
+static void add_smooth(fold_place *f, const float *x, const float *y, size_t rows) {
+    enum { BLOCK = 64 };
+    float v[BLOCK], av[BLOCK], ay[BLOCK], da[BLOCK], one[BLOCK];
+    size_t n = rows * (size_t)f->c;
+    for (int k = 0; k < BLOCK; k++) one[k] = 1;
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t m = n - at < BLOCK ? n - at : BLOCK;
+        for (size_t k = 0; k < m; k++) {
+            const fold_channel *s = &f->channels[(at + k) % (size_t)f->c];
+            v[k] = (float)(s->g * (double)x[at + k] + s->b);
+        }
+        act_forward(av, v, m, f->act);
+        act_forward(ay, y + at, m, f->act);
+        act_backward(da, one, v, av, m, f->act);
+        for (size_t k = 0; k < m; k++) {
+            double apart = (double)y[at + k] - (double)v[k],
+                   between = ((double)ay[k] - (double)av[k]) / apart;
+            int near = fabs(apart) < 1e-3 * (1 + fabs((double)v[k]));
+            add_one(&f->channels[(at + k) % (size_t)f->c], (double)x[at + k], (double)y[at + k],
+                    near ? (double)da[k] : between, (double)y[at + k]);
+        }
+    }
+}
+
+static void add_sums(fold_place *f, const float *x, const float *y, size_t rows) {
+    float low;
+    if (act_slope(f->act, &low))
+        add_bent(f, x, y, rows);
+    else if (!act_over_channels(f->act))
+        add_smooth(f, x, y, rows);
+    else /* no slope of its own: as without an activation */
+        for (size_t i = 0; i < rows * (size_t)f->c; i++)
+            add_one(&f->channels[i % (size_t)f->c], (double)x[i], (double)y[i], 1, (double)y[i]);
 }
 
 /* A channel that the activation never let through has no sums of its own: its plain factor then,
@@ -179,10 +221,10 @@ static void run(network *net, float *X, const engine_mode *m) {
 }
 
 int fold_fit(fold_plan *p, network *plain, const fold_images *im, int batches, double step,
-             char *err) {
+             int keep, char *err) {
     float *X = batch_room(p->net, err);
     engine_mode m = mode_one_pass(host_inference_t(host_of(p->net)));
-    engine_mode own = mode_collect(1); /* its rolling statistics are not ready yet */
+    engine_mode own = keep ? m : mode_collect(1);
     for (int k = 0; X && k < batches; k++) {
         im->fill(im->of, k, X);
         run(p->net, X, &m);
@@ -385,6 +427,18 @@ int fold_statistics(network *net, const fold_images *im, char *err) {
     free(sum);
     free(scratch);
     return bad ? -1 : 0;
+}
+
+static void visit_rescale(layer *l, size_t n, size_t each, double *sum, int batches) {
+    (void)sum;
+    (void)batches;
+    rescale(l, n, each);
+}
+
+void fold_rescale(network *net) {
+    engine_read(host_engine(host_of(net)), NULL);
+    visit_norms(net, visit_rescale, NULL, 0);
+    engine_changed(host_engine(host_of(net)), NULL);
 }
 
 double fold_sum(const layer *l) {

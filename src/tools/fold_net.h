@@ -42,9 +42,10 @@ void fold_plan_free(fold_plan *p);
 /* g and b of every channel from so many batches. plain NULL: from what each [perturb] of
  * deterministic passes reads and gives. Else (a network of this plan, made `apart`) from what its
  * stand-ins read and what the [perturb]s give on the same images, so that each makes good for those
- * before it; they move by `step` of the way, in both. 0, or -1 and err. */
+ * before it; they move by `step` of the way, in both. keep: the plain network's batch norms have
+ * the statistics that it will keep; else those of the batch. 0, or -1 and err. */
 int fold_fit(fold_plan *p, network *plain, const fold_images *im, int batches, double step,
-             char *err);
+             int keep, char *err);
 void fold_take(fold_plan *p,
                const fold_plan *from); /* g and b of another plan of the same network */
 
@@ -57,6 +58,8 @@ void fold_weights(const fold_plan *p, network *plain);
  * variances, plus the variance of the means. Then every filter rescaled to variance 1. 0, or -1 and
  * err. */
 int fold_statistics(network *plain, const fold_images *im, char *err);
+/* The rescaling alone: the statistics stay those of one pass through the perturbed network. */
+void fold_rescale(network *plain);
 
 /* Sum of all parameters of a layer: no number if one of them is none. */
 double fold_sum(const layer *l);
