@@ -18,6 +18,7 @@
 #include "ops/perturb.h"
 #include "ops/rng.h"
 #include "ops/shape.h"
+#include "ops/weighted_sum.h"
 
 typedef struct engine engine;
 
@@ -88,7 +89,9 @@ void engine_free(engine *e);
     ROW(SCALE_CHANNELS, scale_channels) \
     ROW(LOCAL_AVGPOOL, local_avgpool)   \
     ROW(BLUR, blur)                     \
-    ROW(REORG3D, reorg3d)
+    ROW(REORG3D, reorg3d)               \
+    ROW(WEIGHTED_SUM, weighted_sum)     \
+    ROW(IMPLICIT, implicit)
 
 #define ENGINE_NODE_ID(KIND, name) NODE_##KIND,
 typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS } node_kind;
@@ -113,8 +116,15 @@ typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS
  *                    as Darknet does: min of the channels, strided sampling or spreading, and where
  *                    the two do not meet activation(first)
  *   route            groups, block: it joins the channels of its inputs, or of each (groups > 1)
- * the block-th of so many equal parts scale_channels   in two nodes, factors and a map:
- * activation(their product) upsample         stride (nearest), scale dropout          probability
+ *                    the block-th of so many equal parts
+ *   scale_channels   in two nodes, factors and a map (factors_last: the other way round):
+ *                    activation(their product), or (shift) of their sum
+ *   weighted_sum     in the first node, whose shape it has, and others of the same width and
+ * height: activation(their sum), each up to the channels that it has; norm, and where that is not
+ * SUM_PLAIN per_channel, p.weights and its updates: (inputs, 1 or C) implicit         in no node:
+ * fixed (c, h; n unused), p.weights (c, h) and its updates, which are its output for every picture
+ *   upsample         stride (nearest), scale
+ *   dropout          probability
  *   dropblock        probability; block: squares of so many pixels, or, where block_rel > 0, of
  *                    that share of the map's shorter side
  *   activation       activation
@@ -128,7 +138,8 @@ typedef struct {
     act_kind activation;
     engine_params p;
     float scale, alpha, beta, temperature, probability, block_rel;
-    int block, noloss;
+    int block, noloss, per_channel, shift, factors_last;
+    sum_norm norm;
     engine_perturb perturb;
     shape4 fixed;
 } engine_op;

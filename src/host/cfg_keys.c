@@ -59,13 +59,17 @@ const char *cfg_beyond_host(const cfg_file *c, int section) {
         const char *val = rows[i].id == id ? cfg_get(c, section, rows[i].key) : NULL;
         if (val && !(strtod(val, NULL) == rows[i].same)) return rows[i].key;
     }
-    return NULL;
+    if (id != CFG_S_SHORTCUT) return NULL;
+    const char *from = cfg_get(c, section, "from"), *type = cfg_get(c, section, "weights_type");
+    return type && strcmp(type, "none") ? "weights_type"
+           : from && strchr(from, ',')  ? "several layers in from"
+                                        : NULL;
 }
 
 int cfg_stands_in(const cfg_file *c, int section) {
     const cfg_kind *k = cfg_kind_at(c, section);
     if (k->flags & KIND_STAND_IN) return 1;
-    return (k->id == CFG_S_ROUTE || k->id == CFG_S_MAXPOOL) && cfg_beyond_host(c, section);
+    return k->id != CFG_S_CONVOLUTIONAL && cfg_beyond_host(c, section);
 }
 
 int cfg_host_upsample(const cfg_file *c, int section) {

@@ -31,6 +31,8 @@
 #define MODEL(n, same) {n, CFG_STR, CFG_FORK_MODEL, 0, same, 0, NULL}
 /* Of the fork, and done by the engine. */
 #define OWN_INT(n, lo, hi) {n, CFG_INT, CFG_DONE, 0, lo, hi, NULL}
+#define OWN_FLT(n, lo, hi) {n, CFG_FLOAT, CFG_DONE, 0, lo, hi, NULL}
+#define OWN_WORD(n, w) {n, CFG_ENUM, CFG_DONE, 0, 0, 0, w}
 #define END {NULL, 0, 0, 0, 0, 0, NULL}
 
 /* Those of the host, which its own code can run; and with those of the fork, for layers that the
@@ -47,6 +49,9 @@ static const char *const policies[] = {"constant", "step",   "steps", "exp",    
 static const char *const costs[] = {"sse", "masked", "L1", "seg", "smooth", "wgan", NULL};
 static const char *const iou_losses[] = {"mse", "iou", "giou", "diou", "ciou", NULL};
 static const char *const nms_kinds[] = {"default", "greedynms", "diounms", NULL};
+static const char *const weights_types[] = {"none", "per_feature", "per_layer", "per_channel",
+                                            NULL};
+static const char *const weights_norms[] = {"none", "relu", "avg_relu", "softmax", NULL};
 const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
 const char *const cfg_fork_words[] = {"norm_chan",
                                       "norm_chan_softmax",
@@ -55,8 +60,8 @@ const char *const cfg_fork_words[] = {"norm_chan",
                                       "normalize_channels_softmax",
                                       "normalize_channels_softmax_maxval",
                                       NULL};
-const char *const cfg_fork_sections[] = {"Gaussian_yolo", "conv_lstm", "history",  "contrastive",
-                                         "empty",         "silence",   "implicit", NULL};
+const char *const cfg_fork_sections[] = {"Gaussian_yolo", "conv_lstm", "history", "contrastive",
+                                         "empty",         "silence",   NULL};
 
 #define ACTIVATION WORD("activation", activations)
 #define HOST_ACTIVATION WORD("activation", cfg_host_activations)
@@ -207,14 +212,22 @@ static const cfg_key cfg_keys_local_avgpool[] = {
     INT("size", 1, 65535),         INT("stride", 1, 65535),       INT("padding", 0, 65535),
     OWN_INT("stride_x", 1, 65535), OWN_INT("stride_y", 1, 65535), END};
 static const cfg_key cfg_keys_reorg3d[] = {INT("stride", 1, 1024), MODEL("reverse", 0), END};
-static const cfg_key cfg_keys_shortcut[] = {INT("from", -1e6, 1e6),
+/* The last of the keys' names is the one that the fork once had. */
+static const cfg_key cfg_keys_shortcut[] = {INTS("from", -1e6, 1e6),
                                             ACTIVATION,
                                             FLT("alpha", -HUGE_F, HUGE_F),
                                             FLT("beta", -HUGE_F, HUGE_F),
-                                            MODEL("weights_type", NAN),
-                                            MODEL("weights_normalization", NAN),
-                                            MODEL("weights_normalizion", NAN),
+                                            OWN_WORD("weights_type", weights_types),
+                                            OWN_WORD("weights_normalization", weights_norms),
+                                            OWN_WORD("weights_normalizion", weights_norms),
                                             END};
+static const cfg_key cfg_keys_implicit[] = {OWN_INT("filters", 1, 1e6), OWN_INT("atoms", 1, 65535),
+                                            OWN_FLT("mean", -HUGE_F, HUGE_F),
+                                            OWN_FLT("std", 0, HUGE_F), END};
+static const cfg_key cfg_keys_implicit_add[] = {OWN_INT("filters", 1, 1e6), END};
+static const cfg_key cfg_keys_implicit_mul[] = {OWN_INT("filters", 1, 1e6), END};
+static const cfg_key cfg_keys_shift_channels[] = {INT("from", -1e6, 1e6), END};
+static const cfg_key cfg_keys_control_channels[] = {INT("from", -1e6, 1e6), END};
 static const cfg_key cfg_keys_route[] = {INTS("layers", -1e6, 1e6), OWN_INT("groups", 1, 1e6),
                                          OWN_INT("group_id", 0, 1e6), END};
 static const cfg_key cfg_keys_scale_channels[] = {INT("from", -1e6, 1e6), OWN_INT("scale_wh", 0, 1),

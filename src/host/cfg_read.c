@@ -268,21 +268,27 @@ static void put_geometry(FILE *f, const cfg_file *c, int i) {
     if (cfg_get_owner(c, i) >= 0) fputs("dontload=1\ndontsave=1\n", f);
 }
 
+static int of_every_layer(const cfg_key *key) {
+    for (const cfg_key *t = cfg_layer_keys; t->name; t++)
+        if (t == key) return 1;
+    return 0;
+}
+
 static void put_section(FILE *f, const cfg_file *c, int i) {
     const cfg_section *s = &c->sections[i];
     const cfg_kind *k = cfg_kind_at(c, i);
     if (k->id == CFG_S_META_SHARED) return;
     /* Same shape, no weights, resizable, and its stock backward adds to the previous delta. */
-    if (k->id == CFG_S_PERTURB || cfg_stands_in(c, i)) {
+    int stands_in = k->id == CFG_S_PERTURB || cfg_stands_in(c, i);
+    if (stands_in)
         fputs("[upsample]\nstride=1\n", f);
-        return;
-    }
-    fprintf(f, "[%s]\n", s->type);
+    else
+        fprintf(f, "[%s]\n", s->type);
     int beyond = k->id == CFG_S_CONVOLUTIONAL && cfg_beyond_host(c, i);
     if (beyond) put_geometry(f, c, i);
     for (int j = 0; j < s->n; j++) {
         const cfg_key *key = cfg_key_find(k, s->options[j].key);
-        if (!key || key->owner != CFG_HOST) continue;
+        if (!key || key->owner != CFG_HOST || (stands_in && !of_every_layer(key))) continue;
         if (beyond && !strcmp(key->name, "stride")) continue;
         const char *val = s->options[j].val;
         /* Of rates that the host does not know we make the rate ourselves (rate.c). Of an

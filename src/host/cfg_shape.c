@@ -51,13 +51,43 @@ int cfg_referred(cfg_walk *x, const char *key, double value, int *layer) {
     return 0;
 }
 
-int cfg_shape_shortcut(cfg_walk *x) {
+/* What weights_type= asks for; the numbers of weights of an input, 0: none. -1 and err. */
+static int weights_of_sum(cfg_walk *x, long long *each) {
+    const char *new = "weights_normalization", *old = "weights_normalizion",
+               *type = cfg_get(x->c, x->sec, "weights_type"), *norm = cfg_get(x->c, x->sec, new);
+    const char *key = norm ? new : old;
+    if (norm && cfg_get(x->c, x->sec, old))
+        return FAIL(old, "%s= is the same as %s=: give one of them", old, new);
+    norm = cfg_get(x->c, x->sec, key);
+    int weights = type && strcmp(type, "none"), normed = norm && strcmp(norm, "none");
+    *each = !weights ? 0 : strcmp(type, "per_channel") ? 1 : x->in.c;
+    if (normed && !weights)
+        return FAIL(key, "%s=%s without weights_type= does nothing; remove it", key, norm);
+    if (weights && !normed)
+        return FAIL("weights_type",
+                    "weights_type=%s needs weights_normalization=relu or softmax, also in the fork",
+                    type);
+    for (int i = 0; i < 2; i++) {
+        const char *factor = i ? "beta" : "alpha";
+        if (weights && cfg_get_num(x->c, x->sec, factor, 1) != 1)
+            return FAIL(factor, "%s= does not go with weights_type=: the factors are learned",
+                        factor);
+    }
+    return 0;
+}
+
+/* Layers of from= that this one may add: more than one (several), or with weights, only if their
+ * size is the same. */
+static int may_add(cfg_walk *x, double at, int several) {
     int from = 0;
-    if (!cfg_get(x->c, x->sec, "from"))
-        return FAIL(NULL, "%s", "from= is missing: which layer shall be added?");
-    if (cfg_referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
+    if (cfg_referred(x, "from", at, &from)) return -1;
     const cfg_shape *f = &x->shapes[from], *in = &x->in;
     if (!f->picture) return FAIL("from", "layer %d gives no picture that could be added", from);
+    if (several && (f->w != in->w || f->h != in->h))
+        return FAIL("from",
+                    "layer %d is %lld x %lld, the layer before is %lld x %lld: several layers, or "
+                    "layers with weights, are added only where width and height are the same",
+                    from, f->w, f->h, in->w, in->h);
     /* The host asserts both of these, with whole-number division. */
     if (f->w / in->w != f->h / in->h || in->w / f->w != in->h / f->h)
         return FAIL(
@@ -65,7 +95,27 @@ int cfg_shape_shortcut(cfg_walk *x) {
             "layer %d is %lld x %lld, the layer before is %lld x %lld: widths and heights differ by "
             "different factors",
             from, f->w, f->h, in->w, in->h);
-    return cfg_same(x);
+    return 0;
+}
+
+int cfg_shape_shortcut(cfg_walk *x) {
+    const char *list = cfg_get(x->c, x->sec, "from");
+    long long each = 0;
+    if (!list) return FAIL(NULL, "%s", "from= is missing: which layer shall be added?");
+    if (weights_of_sum(x, &each)) return -1;
+    int n = cfg_list_length(list), bad = 0;
+    double *at = malloc((size_t)n * sizeof *at);
+    if (!at) return FAIL("from", "%s", "no memory to check the list");
+    cfg_list(list, at, n);
+    for (int i = 0; i < n && !bad; i++) bad = may_add(x, at[i], n > 1 || each > 0);
+    free(at);
+    if (bad) return -1;
+    for (int i = 0; i < 2; i++) {
+        const char *factor = i ? "beta" : "alpha";
+        if (n > 1 && cfg_get_num(x->c, x->sec, factor, 1) != 1)
+            return FAIL(factor, "%s= goes with one layer in from=, not with %d", factor, n);
+    }
+    return each && cfg_add_floats(x, (double)each * (n + 1)) ? -1 : cfg_same(x);
 }
 
 int cfg_shape_route(cfg_walk *x) {
@@ -125,6 +175,28 @@ static int product(cfg_walk *x, int all, int wh) {
 
 int cfg_shape_scale_channels(cfg_walk *x) { return product(x, 0, cfg_num(x, "scale_wh", 0) != 0); }
 int cfg_shape_sam(cfg_walk *x) { return product(x, 1, 0); }
+
+/* One number for each channel of the layer before, in from=. */
+int cfg_shape_channels(cfg_walk *x) {
+    int from = 0;
+    if (!cfg_get(x->c, x->sec, "from"))
+        return FAIL(NULL, "%s", "from= is missing: which layer has a number for each channel?");
+    if (cfg_referred(x, "from", (double)cfg_num(x, "from", 0), &from)) return -1;
+    const cfg_shape *f = &x->shapes[from], *in = &x->in;
+    if (f->w != 1 || f->h != 1 || f->c != in->c)
+        return FAIL(
+            "from",
+            "layer %d is %lld x %lld x %lld; it must be 1 x 1 with the %lld channels of the "
+            "layer before",
+            from, f->w, f->h, f->c, in->c);
+    return cfg_same(x);
+}
+
+int cfg_shape_implicit(cfg_walk *x) {
+    long long c = cfg_num(x, "filters", 128), h = cfg_num(x, "atoms", 1);
+    if (cfg_output(x, 1, h, c)) return -1;
+    return cfg_add_floats(x, (double)c * (double)h);
+}
 
 int cfg_shape_upsample(cfg_walk *x) {
     long long s = cfg_num(x, "stride", 2);

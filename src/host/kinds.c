@@ -93,13 +93,6 @@ static int add_reorg3d(const host_place *p) {
 
 static int add_avgpool(const host_place *p) { return add(p, NODE_AVGPOOL, &(engine_op){0}); }
 
-static int add_shortcut(const host_place *p) {
-    int ins[] = {p->in, host_node(p->h, p->l->index)};
-    return engine_add(
-        p->h->e, NODE_SHORTCUT, ins, 2,
-        &(engine_op){.alpha = p->l->alpha, .beta = p->l->beta, .activation = act_of(p)});
-}
-
 /* The layers that from= or layers= names, into ins[]; their number. */
 static int named(const host_place *p, int *ins, int most) {
     double at[most + 1];
@@ -108,6 +101,66 @@ static int named(const host_place *p, int *ins, int most) {
     for (int k = 0; k < n && k < most; k++)
         ins[k] = host_node(p->h, (int)at[k] < 0 ? p->i + (int)at[k] : (int)at[k]);
     return n;
+}
+
+/* Room for n learned numbers of a layer that the host knows nothing of; it frees them. */
+static int learn(const host_place *p, size_t n, host_init_of init) {
+    layer *l = &p->net->layers[p->i];
+    l->nweights = (int)n;
+    l->weights = calloc(n, sizeof *l->weights);
+    l->weight_updates = calloc(n, sizeof *l->weight_updates);
+    if (!l->weights || !l->weight_updates) return -1;
+    p->h->layers[p->i].init = init;
+    host_init_learned(p->h, l, p->i);
+    return 0;
+}
+
+static sum_norm norm_of(const host_place *p) {
+    const char *type = cfg_get(p->c, p->section, "weights_type"),
+               *norm = cfg_get(p->c, p->section, "weights_normalization");
+    if (!type || !strcmp(type, "none")) return SUM_PLAIN;
+    if (!norm) norm = cfg_get(p->c, p->section, "weights_normalizion");
+    return !strcmp(norm, "softmax") ? SUM_SOFTMAX : SUM_RELU;
+}
+
+/* Several layers, or weights: of each input a row of one or of C, the first of the layer before. */
+static int add_sum(const host_place *p) {
+    int n = named(p, NULL, 0) + 1, *ins = malloc(sizeof(int) * (size_t)n);
+    engine_op op = {.activation = act_of(p), .norm = norm_of(p)};
+    const char *type = cfg_get(p->c, p->section, "weights_type");
+    op.per_channel = op.norm != SUM_PLAIN && !strcmp(type, "per_channel");
+    size_t sets = op.per_channel ? (size_t)p->l->out_c : 1;
+    if (ins && (op.norm == SUM_PLAIN || !learn(p, sets * (size_t)n, (host_init_of){.mean = 1}))) {
+        ins[0] = p->in;
+        named(p, ins + 1, n - 1);
+        op.p = params_of(p->l);
+        int node = engine_add(p->h->e, NODE_WEIGHTED_SUM, ins, n, &op);
+        free(ins);
+        return node;
+    }
+    free(ins);
+    return -1;
+}
+
+static int add_shortcut(const host_place *p) {
+    if (cfg_stands_in(p->c, p->section)) return add_sum(p);
+    int ins[] = {p->in, host_node(p->h, p->l->index)};
+    return engine_add(
+        p->h->e, NODE_SHORTCUT, ins, 2,
+        &(engine_op){.alpha = p->l->alpha, .beta = p->l->beta, .activation = act_of(p)});
+}
+
+/* Of YOLOR's two, what it draws them from; of the fork's, what the cfg says. */
+static int add_implicit(const host_place *p) {
+    cfg_section_id id = cfg_kind_at(p->c, p->section)->id;
+    const layer *l = p->l;
+    host_init_of init = {.mean = id == CFG_S_IMPLICIT_MUL, .spread = 0.02f, .normal = 1};
+    if (id == CFG_S_IMPLICIT)
+        init = (host_init_of){.mean = (float)cfg_get_num(p->c, p->section, "mean", 0),
+                              .spread = (float)cfg_get_num(p->c, p->section, "std", 0.2)};
+    if (learn(p, (size_t)l->outputs, init)) return -1;
+    return engine_add(p->h->e, NODE_IMPLICIT, NULL, 0,
+                      &(engine_op){.fixed = {0, l->out_h, 1, l->out_c}, .p = params_of(l)});
 }
 
 static int add_route(const host_place *p) {
@@ -126,6 +179,16 @@ static int add_scale_channels(const host_place *p) {
     named(p, ins + 1, 1);
     return engine_add(p->h->e, NODE_SCALE_CHANNELS, ins, 2, &(engine_op){.activation = act_of(p)});
 }
+
+/* Numbers for the channels of the layer before, added or multiplied. */
+static int add_channels(const host_place *p, int shift) {
+    int ins[2] = {p->in};
+    named(p, ins + 1, 1);
+    return engine_add(p->h->e, NODE_SCALE_CHANNELS, ins, 2,
+                      &(engine_op){.activation = ACT_LINEAR, .factors_last = 1, .shift = shift});
+}
+static int add_shift_channels(const host_place *p) { return add_channels(p, 1); }
+static int add_control_channels(const host_place *p) { return add_channels(p, 0); }
 
 static int add_upsample(const host_place *p) {
     if (p->l->reverse) return host_add_foreign(p);
@@ -273,9 +336,17 @@ static int resize_as_from(network *net, int i, int w, int h, int really) {
     return 0;
 }
 
+static int resize_as_before(network *net, int i, int w, int h, int really) {
+    if (really) host_reshape(&net->layers[i], w, h, net->layers[i].out_c);
+    return 0;
+}
+
+static int resize_not(network *net, int i, int w, int h, int really) { return 0; }
+
 /* The host takes both maps to be of one size. */
 static int resize_shortcut(network *net, int i, int w, int h, int really) {
     layer *l = &net->layers[i];
+    if (l->type != SHORTCUT) return resize_as_before(net, i, w, h, really);
     if (!really) return l->w == l->out_w && l->h == l->out_h ? 0 : -1;
     resize_shortcut_layer(l, w, h);
     return 0;
@@ -306,6 +377,9 @@ static host_sizes sizes_connected(const layer *l) {
     return (host_sizes){(size_t)l->inputs * (size_t)l->outputs, (size_t)l->outputs,
                         l->batch_normalize};
 }
+
+/* Of a layer that the host knows nothing of. */
+static host_sizes sizes_learned(const layer *l) { return (host_sizes){(size_t)l->nweights, 0, 0}; }
 
 static host_sizes sizes_batchnorm(const layer *l) { return (host_sizes){0, (size_t)l->out_c, 1}; }
 

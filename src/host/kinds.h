@@ -43,7 +43,7 @@ enum {
     ROW(AVGPOOL, avgpool, "avg", KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_NAMED,              \
         NULL, avgpool, add_avgpool, NULL, NULL)                                                   \
     ROW(SHORTCUT, shortcut, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_NAMED,             \
-        "linear", shortcut, add_shortcut, resize_shortcut, NULL)                                  \
+        "linear", shortcut, add_shortcut, resize_shortcut, sizes_learned)                         \
     ROW(ROUTE, route, NULL, KIND_LAYER | KIND_OURS | KIND_NAMED,                                  \
         NULL, route, add_route, resize_route, NULL)                                               \
     ROW(UPSAMPLE, upsample, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_NAMED,             \
@@ -92,6 +92,17 @@ enum {
         NULL, local_avgpool, add_local_avgpool, resize_own, NULL)                                 \
     ROW(REORG3D, reorg3d, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,            \
         NULL, reorg3d, add_reorg3d, resize_own, NULL)                                             \
+    ROW(IMPLICIT, implicit, NULL, KIND_LAYER | KIND_OURS | KIND_STAND_IN,                         \
+        NULL, implicit, add_implicit, resize_not, sizes_learned)                                  \
+    ROW(IMPLICIT_ADD, implicit_add, NULL, KIND_LAYER | KIND_OURS | KIND_STAND_IN,                 \
+        NULL, implicit, add_implicit, resize_not, sizes_learned)                                  \
+    ROW(IMPLICIT_MUL, implicit_mul, NULL, KIND_LAYER | KIND_OURS | KIND_STAND_IN,                 \
+        NULL, implicit, add_implicit, resize_not, sizes_learned)                                  \
+    ROW(SHIFT_CHANNELS, shift_channels, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,\
+        NULL, channels, add_shift_channels, resize_as_before, NULL)                               \
+    ROW(CONTROL_CHANNELS, control_channels, NULL,                                                 \
+        KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,                                    \
+        NULL, channels, add_control_channels, resize_as_before, NULL)                             \
     ROW(PERTURB, perturb, NULL, KIND_PICTURE | KIND_OURS | KIND_NAMED,                            \
         NULL, perturb, add_perturb, resize_upsample, NULL)                                        \
     ROW(META_SHARED, meta_shared, NULL, KIND_NO_LAYER,                                            \

@@ -8,11 +8,19 @@
 
 typedef struct host_yolo host_yolo;
 struct host_kind;
+/* What learned numbers of ours begin with: mean plus a number drawn, uniform within +-spread or
+ * normal with that standard deviation. */
+typedef struct {
+    float mean, spread;
+    int normal;
+} host_init_of;
+
 typedef struct {
     host_net *of;
     const struct host_kind *kind;
     int first, node;  /* of the engine: the layer's nodes, of which the last has its output */
     int shares;       /* the weights of another layer (share_index=), which trains them */
+    host_init_of init;
     int stock;        /* the host's own code runs this layer */
     int reads_host;   /* the next layer is stock: our output must reach the host's buffer, its delta
                          ours */
@@ -109,6 +117,9 @@ typedef struct {
     int is_weight;
 } host_tensor;
 int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]);
+
+/* open.c: the numbers of layer i that the host knows nothing of begin anew. */
+void host_init_learned(const host_net *h, layer *l, int i);
 
 int host_attach(network *net, const cfg_file *c, char *err);
 void host_release(host_net *h);

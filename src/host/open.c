@@ -61,6 +61,15 @@ static void init_layer(layer *l, int feeds_head, rng_stream *r) {
     }
 }
 
+void host_init_learned(const host_net *h, layer *l, int i) {
+    host_init_of how = h->layers[i].init;
+    rng_stream r = rng_open(rng_key(h->seed, RNG_INIT, (uint64_t)i, 0));
+    for (int k = 0; k < l->nweights; k++) {
+        float drawn = how.normal ? rng_normal(&r) : rng_uniform(&r, -1, 1);
+        l->weights[k] = how.mean + how.spread * drawn;
+    }
+}
+
 void host_init(network *net, uint64_t seed) {
     host_net *h = host_of(net);
     h->seed = seed;
@@ -71,6 +80,7 @@ void host_init(network *net, uint64_t seed) {
         int head = i + 1 < net->n &&
                    (net->layers[i + 1].type == YOLO || net->layers[i + 1].type == REGION);
         init_layer(&net->layers[i], head, &r);
+        if (net->layers[i].type == UPSAMPLE) host_init_learned(h, &net->layers[i], i);
     }
     if (h->shared.present && !h->phi_from_file) phi_init(h->phi, h->shared.sigma, seed);
     engine_changed(h->e, NULL);

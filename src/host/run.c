@@ -234,7 +234,7 @@ int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]) {
     out[0] = (host_tensor){l->weights, l->weight_updates, s.weights, 1};
     out[1] = (host_tensor){l->biases, l->bias_updates, s.n, 0};
     if (s.batch_norm) out[2] = (host_tensor){l->scales, l->scale_updates, s.n, 0};
-    return 1;
+    return s.weights || s.n;
 }
 
 double host_updates_squared(const network *net) {

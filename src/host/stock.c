@@ -66,6 +66,10 @@ static int parts_of(const layer *l, int loading, int fork, part out[PARTS]) {
         out[k++] = (part){l->biases, outputs, 0};
         out[k++] = (part){l->weights, size * size * (size_t)l->c * outputs, 0};
         return k;
+    case UPSAMPLE: /* it stands for a layer of the fork */
+        if (!l->nweights) return 0;
+        out[k++] = (part){l->weights, (size_t)l->nweights, 0};
+        return k;
     default: return 0;
     }
 }

@@ -285,6 +285,8 @@ static void copy_layer(layer *to, const layer *from) {
         memcpy(to->weights, from->weights, f * w * (size_t)from->out_w * (size_t)from->out_h);
         memcpy(to->biases, from->biases, f * (size_t)from->outputs);
     }
+    if (from->type == UPSAMPLE && from->nweights) /* it stands for a layer of the fork */
+        memcpy(to->weights, from->weights, f * (size_t)from->nweights);
     if (!n) return;
     memcpy(to->weights, from->weights, f * n * each);
     memcpy(to->biases, from->biases, f * n);
@@ -445,6 +447,7 @@ double fold_sum(const layer *l) {
     size_t each, n = filters_of(l, &each);
     double sum = 0;
     for (size_t k = 0; k < n * each; k++) sum += (double)l->weights[k];
+    for (int k = 0; l->type == UPSAMPLE && k < l->nweights; k++) sum += (double)l->weights[k];
     for (size_t k = 0; k < n; k++) sum += (double)l->biases[k];
     for (size_t k = 0; n && l->batch_normalize && k < n; k++)
         sum += (double)l->scales[k] + (double)l->rolling_mean[k] + (double)l->rolling_variance[k];

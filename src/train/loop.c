@@ -26,9 +26,9 @@ static int bad_layer(const network *net) {
     engine_read(host_engine(host_of(net)), NULL);
     for (int i = 0; i < net->n; i++) {
         const layer *y = &net->layers[i];
-        size_t n = y->type == CONVOLUTIONAL ? (size_t)y->nweights
-                   : y->type == CONNECTED   ? (size_t)y->inputs * (size_t)y->outputs
-                                            : 0;
+        size_t n = y->type == CONNECTED ? (size_t)y->inputs * (size_t)y->outputs
+                   : y->weights         ? (size_t)y->nweights
+                                        : 0;
         for (size_t k = 0; k < n; k++)
             if (!isfinite(y->weights[k])) return i;
     }

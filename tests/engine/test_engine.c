@@ -6,7 +6,7 @@
 #include "test.h"
 #include <stdint.h>
 
-enum { IN, CONV, FC, MAX, AVG, ADD, CAT, UP, ACT, BN, LOCAL_AVG, BLUR, REORG };
+enum { IN, CONV, FC, MAX, AVG, ADD, CAT, UP, ACT, BN, LOCAL_AVG, BLUR, REORG, SUM, IMP, TIMES };
 enum { MAX_NODES = 12 };
 #define TOL 1e-5
 
@@ -18,6 +18,8 @@ typedef struct {
     int sx, dil, own, zero; /* stride of columns, 0: as stride; dilation, 0: 1; of MAX */
     act_kind act;
     float scale, alpha, beta; /* ADD: 0 in both: 1 */
+    sum_norm norm;            /* SUM: n: weights of an input, 1 or C. TIMES: n: the factors stand
+                                 last; stride: they are added */
     engine_params p;
     size_t nw;
     double *w, *b, *g, *rm, *rv, *y;
@@ -160,7 +162,20 @@ static double ref_blur(const tnode *t, const tnode *a, int b, int c, int y, int 
     return sum;
 }
 
-/* One output value of the node kinds without weights. */
+/* The factor of input i in channel c of a weighted sum. */
+static double ref_factor(const tnode *t, int i, int c) {
+    double sum = 1e-4, most = -INFINITY, mine = 1;
+    for (int k = 0; t->norm && k < t->n_in; k++) most = fmax(most, t->w[k * t->n + c % t->n]);
+    for (int k = 0; t->norm && k < t->n_in; k++) {
+        double w = t->w[k * t->n + c % t->n],
+               part = t->norm == SUM_RELU ? fmax(w, 0) : exp(w - most);
+        sum += part;
+        if (k == i) mine = part;
+    }
+    return t->norm ? mine / sum : 1;
+}
+
+/* One output value of the node kinds that are no products. */
 static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int x) {
     const tnode *a = &g->t[t->in[0]], *f = &g->t[t->in[1]];
     double s = 0;
@@ -182,6 +197,17 @@ static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int
         return s;
     case UP: return t->scale * at(a, b, c, y / t->stride, x / t->stride);
     case ACT: return act(at(a, b, c, y, x), t->act);
+    case SUM:
+        for (int i = 0; i < t->n_in; i++)
+            if (c < g->t[t->in[i]].c) s += ref_factor(t, i, c) * at(&g->t[t->in[i]], b, c, y, x);
+        return act(s, t->act);
+    case IMP: return t->w[c * t->h + y];
+    case TIMES: {
+        const tnode *by = t->n ? f : a, *map = t->n ? a : f;
+        int one = by->h * by->wd == 1;
+        s = at(by, b, by->c == 1 ? 0 : c, one ? 0 : y, one ? 0 : x);
+        return act(t->stride ? s + at(map, b, c, y, x) : s * at(map, b, c, y, x), t->act);
+    }
     case CAT:
         for (int i = 0; i < t->n_in; i++) {
             if (c < g->t[t->in[i]].c) return at(&g->t[t->in[i]], b, c, y, x);
@@ -237,6 +263,15 @@ static void fill_params(tnode *t, size_t per_filter) {
     t->rv = doubles(t->p.rolling_variance, n);
 }
 
+/* Of the kinds with nothing but weights. One below 0 where two others stay: with one alone there is
+ * hardly a gradient. */
+static void fill_weights(tnode *t, size_t n) {
+    t->nw = n;
+    t->p = (engine_params){.weights = floats(n, .5, .7), .weight_updates = floats(n, 0, 0)};
+    if (t->n_in == 3) t->p.weights[0] = -.4f;
+    t->w = doubles(t->p.weights, n);
+}
+
 static int add_node(engine *e, const tnode *t) {
     engine_op d = {.filters = t->n,
                    .size = t->size,
@@ -263,6 +298,17 @@ static int add_node(engine *e, const tnode *t) {
     case UP: return add_upsample(e, t->in[0], t->stride, t->scale);
     case ACT: return add_activation(e, t->in[0], t->act);
     case BN: return add_batchnorm(e, t->in[0], &t->p);
+    case SUM:
+        d.norm = t->norm;
+        d.per_channel = t->n > 1;
+        return engine_add(e, NODE_WEIGHTED_SUM, t->in, t->n_in, &d);
+    case IMP:
+        d.fixed = (shape4){0, t->h, 1, t->c};
+        return engine_add(e, NODE_IMPLICIT, NULL, 0, &d);
+    case TIMES:
+        d.factors_last = t->n;
+        d.shift = t->stride;
+        return engine_add(e, NODE_SCALE_CHANNELS, t->in, 2, &d);
     default: return add_input(e, t->h, t->wd, t->c);
     }
 }
@@ -280,9 +326,12 @@ static engine *build(graph *g, int training) {
         if (t->kind == BN) t->bn = 1, t->act = ACT_LINEAR;
         if (t->kind == CONV || t->kind == FC) t->c = t->n;
         if (t->kind == BN) t->c = a->c;
-        if (t->kind == CONV) fill_params(t, (size_t)(a->c / t->groups) * (size_t)(t->size * t->size));
+        if (t->kind == CONV)
+            fill_params(t, (size_t)(a->c / t->groups) * (size_t)(t->size * t->size));
         if (t->kind == FC) fill_params(t, per_image(a));
         if (t->kind == BN) fill_params(t, 1);
+        if (t->kind == SUM && t->norm) fill_weights(t, (size_t)t->n * (size_t)t->n_in);
+        if (t->kind == IMP) fill_weights(t, (size_t)t->h * (size_t)t->c);
         add_node(e, t);
         if (engine_plan(e, g->batch, g->h, g->w, 0, err, sizeof err)) {
             CHECK(0, "%s: %s", g->name, err);
@@ -353,7 +402,7 @@ static void check_updates(graph *g, int i, int batch, const float *r, double tol
         const float *got;
         size_t n;
     } v[] = {{"weights", t->w, t->p.weight_updates, t->nw},
-             {"biases", t->b, t->p.bias_updates, c},
+             {"biases", t->b, t->p.bias_updates, t->p.biases ? c : 0},
              {"scales", t->g, t->p.scale_updates, t->bn ? c : 0}};
     for (int k = 0; k < 3; k++) {
         if (!v[k].n) continue;
@@ -393,7 +442,7 @@ static void check_graph(graph g, int batch_stats, double tol) {
     check_outputs(&g, e, tol);
     for (int i = 1; i < g.n; i++) {
         size_t c = (size_t)g.t[i].c;
-        if (g.t[i].p.biases) check_updates(&g, i, batch_stats, r, tol);
+        if (g.t[i].p.weights) check_updates(&g, i, batch_stats, r, tol);
         if (!g.t[i].bn) continue;
         CHECK(t_rel(g.t[i].p.rolling_mean, g.t[i].rm, c) <= tol, "%s: node %d: rolling mean",
               g.name, i);
@@ -431,6 +480,9 @@ int main(void) {
     test_sums();
     test_input_activations();
     test_fork_nodes();
+    test_weighted_sums();
+    test_implicit();
+    test_factors();
     test_modes();
     test_fold();
     test_far_mean();

@@ -52,30 +52,40 @@ static const struct {
     [CFG_S_YOLO] = {CFG_S_YOLO, NET CONV
                     "[convolutional]\nfilters=12\nsize=3\npad=1\nactivation=linear\n"
                     "[yolo]\nmask=0,1\nnum=3\nclasses=1\nanchors=2,2,3,4,6,5\nignore_thresh=.3\n"},
-    [CFG_S_REGION] =
-        {CFG_S_REGION, NET CONV
-         "[convolutional]\nfilters=14\nsize=3\npad=1\nactivation=linear\n"
-         "[region]\nnum=2\nclasses=2\nanchors=1,1,3,2\ncoord_scale=1\nobject_scale=1\nnoobject_scale=1\n"
-         "class_scale=1\nthresh=.2\n"},
+    [CFG_S_REGION] = {CFG_S_REGION,
+                      NET CONV "[convolutional]\nfilters=14\nsize=3\npad=1\nactivation=linear\n"
+                               "[region]\nnum=2\nclasses=2\nanchors=1,1,3,2\ncoord_scale=1\nobject_"
+                               "scale=1\nnoobject_scale=1\n"
+                               "class_scale=1\nthresh=.2\n"},
     [CFG_S_DETECTION] = {CFG_S_DETECTION,
                          NET CONV "[connected]\noutput=48\nactivation=linear\n"
                                   "[detection]\nside=2\nnum=2\ncoords=4\nclasses=2\n"},
-    [CFG_S_ISEG] =
-        {CFG_S_ISEG, NET CONV
-         "[convolutional]\nfilters=6\nsize=3\npad=1\nactivation=linear\n[iseg]\nclasses=2\nids=4\n"},
+    [CFG_S_ISEG] = {CFG_S_ISEG, NET CONV "[convolutional]\nfilters=6\nsize=3\npad=1\nactivation="
+                                         "linear\n[iseg]\nclasses=2\nids=4\n"},
     [CFG_S_RNN] = {CFG_S_RNN, TIMES "[rnn]\noutput=5\nactivation=leaky\n" TOP},
     [CFG_S_GRU] = {CFG_S_GRU, TIMES "[gru]\noutput=5\n" TOP},
     [CFG_S_LSTM] = {CFG_S_LSTM, TIMES "[lstm]\noutput=5\n" TOP},
     [CFG_S_CRNN] =
         {CFG_S_CRNN,
          "[net]\nbatch=2\ntime_steps=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\n"
-         "[convolutional]\nfilters=4\nsize=9\npad=1\nactivation=leaky\n[crnn]\noutput_filters=4\nhidden_filters=4\nactivation=leaky\n" TOP},
+         "[convolutional]\nfilters=4\nsize=9\npad=1\nactivation=leaky\n[crnn]\noutput_filters="
+         "4\nhidden_filters=4\nactivation=leaky\n" TOP},
     [CFG_S_SCALE_CHANNELS] = {CFG_S_SCALE_CHANNELS,
                               NET CONV "[avgpool]\n[scale_channels]\nfrom=-2\n" HEAD},
     [CFG_S_SAM] = {CFG_S_SAM, NET CONV CONV "[sam]\nfrom=-2\n" HEAD},
     [CFG_S_LOCAL_AVGPOOL] = {CFG_S_LOCAL_AVGPOOL,
                              NET CONV "[local_avgpool]\nsize=2\nstride=2\n" HEAD},
     [CFG_S_REORG3D] = {CFG_S_REORG3D, GENTLE CONV "[reorg3d]\nstride=2\n" CONV HEAD},
+    [CFG_S_IMPLICIT] = {CFG_S_IMPLICIT,
+                        NET CONV "[implicit]\nfilters=8\n[scale_channels]\nfrom=-2\n" HEAD},
+    [CFG_S_IMPLICIT_ADD] = {CFG_S_IMPLICIT_ADD, NET CONV "[implicit_add]\nfilters=8\n" HEAD},
+    [CFG_S_IMPLICIT_MUL] = {CFG_S_IMPLICIT_MUL, NET CONV "[implicit_mul]\nfilters=8\n" HEAD},
+    [CFG_S_SHIFT_CHANNELS] = {CFG_S_SHIFT_CHANNELS,
+                              NET CONV "[avgpool]\n[implicit]\nfilters=8\n[route]\nlayers=-3\n"
+                                       "[shift_channels]\nfrom=1\n" HEAD},
+    [CFG_S_CONTROL_CHANNELS] = {CFG_S_CONTROL_CHANNELS,
+                                NET CONV "[avgpool]\n[implicit]\nfilters=8\n[route]\nlayers=-3\n"
+                                         "[control_channels]\nfrom=1\n" HEAD},
     [CFG_S_PERTURB] = {CFG_S_PERTURB, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
                                           "[perturb]\nactivation=leaky\n" HEAD},
     [CFG_S_META_SHARED] = {CFG_S_META_SHARED, NET "[meta_shared]\ntrain=1\nanneal=0\n" CONV
@@ -125,6 +135,8 @@ typedef struct {
     "not a key of the host (tests/host/test_yolo_own.c holds it against the fork's vectors)"
 #define FORK_LAYER \
     "the host has no such layer (tests/host/test_fork_layers.c holds it against the fork's vectors)"
+#define FORK_SUM \
+    "not a key of the host (tests/host/test_fork_layers.c holds it against the fork's vectors)"
 #define GPU_ONLY "the host heeds it on a GPU alone"
 #define NOT_USED "the host reads it and does nothing with it"
 #define A_FILE "names a file; what the host does with it, tests/host/test_heads.c and cli.sh see"
@@ -132,6 +144,16 @@ typedef struct {
 /* The first that fits counts: section (NULL: any) and key. A flag without a row of its own goes
  * from 0 to 1. */
 static const row rows[] = {
+    {"implicit", "filters", NULL, "9", NULL, LISTED, "goes with the layer that reads it"},
+    {"implicit", "atoms", NULL, "2", NULL, LISTED, "goes with the layer that reads it"},
+    {"implicit", "mean", NULL, "1", NULL, LISTED,
+     "what its numbers begin with (tests/host/test_fork_learned.c)"},
+    {"implicit", "std", NULL, ".1", NULL, LISTED,
+     "what its numbers begin with (tests/host/test_fork_learned.c)"},
+    {"implicit_add", "filters", NULL, NULL, NULL, LISTED, "goes with the layer that reads it"},
+    {"implicit_mul", "filters", NULL, NULL, NULL, LISTED, "goes with the layer that reads it"},
+    {"shift_channels", "from", "1", "2", NULL, OURS, "not a section of the host"},
+    {"control_channels", "from", "1", "2", NULL, OURS, "not a section of the host"},
     {"scale_channels", "from", NULL, "0", NULL, LISTED, FORK_LAYER},
     {"scale_channels", "scale_wh", NULL, "1", NULL, LISTED, FORK_LAYER},
     {"scale_channels", "activation", NULL, "leaky", NULL, LISTED, FORK_LAYER},
@@ -239,6 +261,12 @@ static const row rows[] = {
     {"convolutional", "flipped", "0", "1", NULL, SAVED, NULL},
     {NULL, "output", "6", "9", NULL, SAME, NULL},
     {"shortcut", "from", "-2", "-3", NULL, SAME, NULL},
+    {"shortcut", "weights_type", "per_feature", "per_channel", "weights_normalization=relu\n", OURS,
+     FORK_SUM},
+    {"shortcut", "weights_normalization", "relu", "softmax", "weights_type=per_feature\n", OURS,
+     FORK_SUM},
+    {"shortcut", "weights_normalizion", "relu", "softmax", "weights_type=per_feature\n", OURS,
+     FORK_SUM},
     {"shortcut", "alpha", "1", ".4", NULL, SAME, NULL},
     {"shortcut", "beta", "1", "-.7", NULL, SAME, NULL},
     {"route", "layers", "-1", "-1,-2", NULL, SAME, NULL},

@@ -145,7 +145,7 @@ static const refusal refusals[] = {
     {NET CONV "[shortcut]\nfrom=-9\n", 10, "from=-9 would be layer -8", "(layer 1)"},
     {NET CONV "[shortcut]\nfrom=1\n", 10, "is the layer itself", "(layer 1)"},
     {NET CONV "[shortcut]\nfrom=5\n", 10, "would be layer 5", "only layers 0 to 0"},
-    {NET CONV "[shortcut]\nfrom=-1,-2\n", 10, "not a whole number", ""},
+    {NET CONV "[shortcut]\nfrom=-1,x\n", 10, "not a list of whole numbers", ""},
     {NET CONV "[crop]\ncrop_height=8\ncrop_width=4\n[shortcut]\nfrom=0\n", 13, "layer 0 is 8 x 8",
      "4 x 8"},
     {"[net]\ninputs=9\n[softmax]\n[connected]\noutput=4\n[shortcut]\nfrom=0\n", 7,

@@ -303,6 +303,50 @@ static void test_sizes(void) {
     free(x);
 }
 
+#define SUM(from, type, norm) \
+    "[shortcut]\nfrom=" from "\nweights_type=" #type "\nweights_normalization=" #norm "\n"
+
+/* Sums with and without weights, learned vectors: their gradients, and what does not fit. */
+static void test_sums(void) {
+    test_gradients("several",
+                   NET CONV(4, tanh) CONV(6, tanh)
+                       CONV(4, tanh) "[shortcut]\nfrom=-2,-3,0\nactivation=tanh\n" CONV(2, linear));
+    test_gradients("each a weight", NET CONV(4, tanh) CONV(3, tanh) CONV(4, tanh)
+                                        SUM("-2,-3", per_feature, relu) CONV(2, linear));
+    test_gradients("each channel a weight", NET CONV(4, tanh) CONV(6, tanh) CONV(4, tanh)
+                                                SUM("0,1", per_channel, softmax) CONV(2, linear));
+    test_gradients("implicit",
+                   NET CONV(4, tanh) "[implicit]\nfilters=4\nmean=1\nstd=.1\n"
+                                     "[scale_channels]\nfrom=-2\n[avgpool]\n"
+                                     "[implicit]\nfilters=4\n[shortcut]\nfrom=-2\nactivation=tanh\n"
+                                     "[implicit]\nfilters=2\natoms=2\n[connected]\noutput=4\n"
+                                     "activation=tanh\n[shortcut]\nfrom=-3\n");
+    test_gradients("yolor", NET "[implicit_add]\nfilters=3\n[implicit_mul]\nfilters=4\n"
+                                "[implicit]\nfilters=3\natoms=1\nmean=2\n[route]\nlayers=-3\n" CONV(
+                                    3, tanh) "[control_channels]\nfrom=2\n[shift_channels]\nfrom="
+                                             "0\n" CONV(4, tanh) "[control_channels]\nfrom=1\n");
+    refused(NET CONV(4, tanh) CONV(4, tanh) "[shortcut]\nfrom=-2\nweights_type=per_feature\n",
+            "needs weights_normalization=relu or softmax");
+    refused(NET CONV(4, tanh) CONV(4, tanh) "[shortcut]\nfrom=-2\nweights_normalization=relu\n",
+            "without weights_type= does nothing");
+    refused(NET CONV(4, tanh) CONV(4, tanh)
+                SUM("-2", per_feature, relu) "weights_normalizion=relu\n",
+            "give one of them");
+    refused(NET CONV(4, tanh) CONV(4, tanh) SUM("-2", per_feature, relu) "beta=.5\n",
+            "the factors are learned");
+    refused(NET CONV(4, tanh) CONV(4, tanh) "[shortcut]\nfrom=-2,-1\nalpha=2\n",
+            "goes with one layer");
+    refused(NET CONV(4, tanh) "[maxpool]\nsize=2\nstride=2\n[shortcut]\nfrom=-2,-1\n",
+            "width and height are the same");
+    refused(NET CONV(4, tanh) "[shortcut]\nfrom=-1,-2\n", "would be layer -1");
+    refused(NET CONV(4, tanh) CONV(3, tanh) "[shift_channels]\nfrom=0\n", "it must be 1 x 1");
+    refused(NET "[implicit]\nfilters=4\n" CONV(3, tanh) "[control_channels]\nfrom=0\n",
+            "with the 3 channels");
+    refused(NET CONV(3, tanh) "[control_channels]\n", "from= is missing");
+    test_alone(NET CONV(4, tanh) CONV(4, tanh) "[shortcut]\nfrom=-2,-1\n", "several layers");
+    test_alone(NET "[implicit]\nfilters=4\n", "[implicit]: the host alone");
+}
+
 static void test_vectors(void) {
     static const char *const nets[] = {"csp_mish_shaped",
                                        "batchnorm_layer",
@@ -318,7 +362,13 @@ static void test_vectors(void) {
                                        "antialiasing_conv",
                                        "antialiasing_maxpool",
                                        "share_index",
-                                       "reorg3d"};
+                                       "reorg3d",
+                                       "shortcut_plain",
+                                       "shortcut_per_feature_relu",
+                                       "shortcut_per_channel_relu",
+                                       "shortcut_per_feature_softmax",
+                                       "shortcut_per_channel_softmax",
+                                       "implicit"};
     if (fork_there("B_layers"))
         for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) one_net(nets[i]);
     else
@@ -369,6 +419,7 @@ int main(void) {
     test_geometry();
     test_share();
     test_sizes();
+    test_sums();
     test_vectors();
     return t_done("test_fork_layers");
 }

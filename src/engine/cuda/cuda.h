@@ -152,4 +152,7 @@ void engine_cuda_norm_back(engine *e, float *dx, const float *dy, const float *x
                            float *stat);
 /* (+=) the sums of dy over the rows. */
 void engine_cuda_bias_update(engine *e, float *update, const float *dy, size_t rows, int c);
+/* (=) the sums over the rows of dy times x, of the channels that both have. */
+void engine_cuda_products(engine *e, double *sums, const float *dy, int dy_c, const float *x,
+                          int x_c, size_t rows);
 #endif

@@ -13,6 +13,7 @@
 #include "ops/perturb_cuda.h"
 #include "ops/rng_each.h"
 #include "ops/shape.h"
+#include "ops/weighted_sum.h"
 
 /* What one iteration adds up alone is short: a thread waits for memory at each fourth number or so.
  */
@@ -48,6 +49,7 @@ typedef struct {
     uint32_t n, width, step, step2;
     int add, batch, grads, size, stride, stride_x, pad, sample;
     act_kind act;
+    sum_norm norm;
     float slope, scale, alpha, beta, b1, b2, eps;
     cuda_scalars by_value;
 } cuda_job;
@@ -168,8 +170,9 @@ VEC_INLINE uint32_t loop_factor(uint32_t i, const cuda_job *b) {
     return loop_at(b->in, p.n, one ? 0 : p.y, one ? 0 : p.x, b->in.c == 1 ? 0 : p.c);
 }
 LOOP(scale) { b->y[i] = act_value(b->x2[i] * b->x[loop_factor(i, b)], b->act); }
+LOOP(shift) { b->y[i] = act_value(b->x2[i] + b->x[loop_factor(i, b)], b->act); }
 LOOP(scale_back) { loop_put(b->dx + i, b->dy[i] * b->x[loop_factor(i, b)], b->add); }
-/* A factor. */
+/* A factor; x2 NULL: of a sum. */
 LOOP(scale_factors) {
     loop_place p = loop_place_of(i, b->in);
     int one = b->in.h == 1 && b->in.w == 1, c1 = b->in.c == 1 ? b->s.c : p.c + 1;
@@ -178,9 +181,45 @@ LOOP(scale_factors) {
         for (int x = one ? 0 : p.x; x < (one ? b->s.w : p.x + 1); x++)
             for (int c = p.c; c < c1; c++) {
                 uint32_t at = loop_at(b->s, p.n, y, x, c);
-                sum += (double)(b->dy[at] * b->x2[at]);
+                sum += (double)(b->dy[at] * (b->x2 ? b->x2[at] : 1));
             }
     loop_put(b->dx + i, (float)sum, b->add);
+}
+
+/* A map (y) from one of other channels (x, of the shape `in`), or its delta the other way round,
+ * times the channel's factor; see cpu/weighted_sum.c. */
+LOOP(weigh) {
+    uint32_t c = i % (uint32_t)b->s.c, at = i / (uint32_t)b->s.c * (uint32_t)b->in.c + c;
+    float v = c < (uint32_t)b->in.c ? (b->scales ? b->scales[c] : 1) * b->x[at] : 0;
+    loop_put(b->y + i, v, b->add);
+}
+
+/* Factors (y, n rows of `step`) of a channel from weights (x, n rows of step2). */
+LOOP(factors) {
+    sum_factors(b->y + i, b->step, b->x + (b->step2 > 1 ? i : 0), b->step2, (int)b->n, b->norm);
+}
+
+/* A set of weights: from the factors' gradients (total), of one set for all channels their sum. */
+LOOP(factors_back) {
+    for (uint32_t k = 0; b->step2 == 1 && k < b->n; k++) {
+        double sum = 0;
+        for (uint32_t c = 0; c < b->step; c++) sum += b->total[(size_t)k * b->step + c];
+        b->total[(size_t)k * b->step] = sum;
+    }
+    sum_factors_back(b->u + i, b->total + i, b->step, b->x + i, b->step2, (int)b->n, b->norm);
+}
+
+/* Learned numbers (x) as a map; see cpu/implicit.c. / One of them. */
+LOOP(implicit) {
+    loop_place p = loop_place_of(i, b->s);
+    b->y[i] = b->x[p.c * b->s.h + p.y];
+}
+LOOP(implicit_back) {
+    int h = b->s.h;
+    double sum = 0;
+    for (int n = 0; n < b->s.n; n++)
+        sum += (double)b->dy[loop_at(b->s, n, (int)i % h, 0, (int)i / h)];
+    b->u[i] += (float)sum;
 }
 
 /* ---- pooling
@@ -552,6 +591,17 @@ LOOP(sum_band) {
     b->band[((size_t)band * 2 + 1) * c + k] = product;
 }
 
+/* Sums of dy*x2 of one band, one of the first s.c channels, of rows `step` and step2 wide. */
+LOOP(product_band) {
+    uint32_t c = (uint32_t)b->s.c, band = i / c, k = i % c, from = band * b->each,
+             to = from + b->each < b->rows ? from + b->each : b->rows;
+    float sum = 0;
+    for (uint32_t r = from; r < to; r++)
+        sum += b->dy[(size_t)r * b->step + k] * b->x2[(size_t)r * b->step2 + k];
+    b->band[((size_t)band * 2) * c + k] = sum;
+    b->band[((size_t)band * 2 + 1) * c + k] = 0;
+}
+
 LOOP(sum_chunk) {
     uint32_t c = (uint32_t)b->s.c, chunk = i / c, k = i % c, from = chunk * LOOP_CHUNK,
              to = from + LOOP_CHUNK < b->bands ? from + LOOP_CHUNK : b->bands;
@@ -612,6 +662,13 @@ LOOP(bias_update) {
     b->u[i] += (float)sum;
 }
 
+/* A channel. */
+LOOP(product_sum) {
+    double sum = 0;
+    for (uint32_t j = 0; j < b->chunks; j++) sum += b->sum[((size_t)j * 2) * (uint32_t)b->s.c + i];
+    b->total[i] = sum;
+}
+
 /* ---- the optimizers (ops/optim.h); one iteration a weight
  * ---------------------------------------------------------- */
 
@@ -645,8 +702,13 @@ LOOP(squares_some) {
     b->total[i] = sum;
 }
 
+/* Of the fork's sums and learned vectors. */
+#define CUDA_LOOPS_OF_SUMS(X) \
+    X(shift)                  \
+    X(weigh) X(factors) X(factors_back) X(implicit) X(implicit_back) X(product_band) X(product_sum)
 /* All of them, in the order of their names below. */
 #define CUDA_LOOPS(X)                                                                            \
+    CUDA_LOOPS_OF_SUMS(X)                                                                        \
     X(from_nchw)                                                                                 \
     X(to_nchw)                                                                                   \
     X(add)                                                                                       \
@@ -656,14 +718,15 @@ LOOP(squares_some) {
     X(bias_act)                                                                                  \
     X(rows)                                                                                      \
     X(meet)                                                                                      \
-    X(meet_weigh) X(meet_back) X(scale) X(scale_back) X(scale_factors) X(upsample)               \
-        X(upsample_back) X(maxpool) X(maxpool_back) X(nonmax) X(nonmax_back) X(depth)            \
-            X(depth_back) X(local_avgpool) X(local_avgpool_back) X(blur) X(blur_back) X(reorg3d) \
-                X(reorg3d_back) X(avgpool) X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) \
-                    X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) X(softmax_delta)       \
-                        X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply)       \
-                            X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back)  \
-                                X(bias_update) X(sgd) X(adam) X(squares) X(squares_some)
+    X(meet_weigh)                                                                                \
+    X(meet_back) X(scale) X(scale_back) X(scale_factors) X(upsample) X(upsample_back) X(maxpool) \
+        X(maxpool_back) X(nonmax) X(nonmax_back) X(depth) X(depth_back) X(local_avgpool)         \
+            X(local_avgpool_back) X(blur) X(blur_back) X(reorg3d) X(reorg3d_back) X(avgpool)     \
+                X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all)   \
+                    X(masked) X(softmax) X(loss) X(softmax_delta) X(norm_band) X(norm_chunk)     \
+                        X(norm_more) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk)         \
+                            X(sum_more) X(norm_back_stat) X(norm_back) X(bias_update) X(sgd)     \
+                                X(adam) X(squares) X(squares_some)
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;
 #endif

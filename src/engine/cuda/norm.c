@@ -101,3 +101,17 @@ void engine_cuda_bias_update(engine *e, float *update, const float *dy, size_t r
     j.u = cuda_floats(e, update, (size_t)c, 1);
     engine_cuda_each(e, RUN_bias_update, (size_t)c, &j);
 }
+
+void engine_cuda_products(engine *e, double *sums, const float *dy, int dy_c, const float *x,
+                          int x_c, size_t rows) {
+    int c = dy_c < x_c ? dy_c : x_c;
+    cuda_job j = open_job(e, rows, c);
+    j.dy = dy;
+    j.x2 = x;
+    j.step = (uint32_t)dy_c;
+    j.step2 = (uint32_t)x_c;
+    engine_cuda_each(e, RUN_product_band, (size_t)j.bands * (size_t)c, &j);
+    put_together(e, &j, RUN_sum_chunk, RUN_sum_more);
+    j.total = sums;
+    engine_cuda_each(e, RUN_product_sum, (size_t)c, &j);
+}
