@@ -116,6 +116,7 @@ static void take_over(host_net *h, network *net) {
         layer *l = &net->layers[i];
         host_layer *hl = &h->layers[i];
         hl->of = h;
+        hl->stop_steps = l->stopbackward > 1 ? l->stopbackward : 0;
         host_set_mark(l, hl);
         l->forward = host_run_forward;
         if (!hl->stock || l->backward) l->backward = host_run_backward;

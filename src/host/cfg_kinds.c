@@ -303,6 +303,8 @@ static const cfg_key cfg_keys_yolo[] = {
     FORK("dets_for_show", "of following boxes through a video"),
     FORK("track_ciou_norm", "of following boxes through a video"),
     TRAIN("embedding_layer", NAN),
+    FORK("uc_normalizer", "of [Gaussian_yolo] alone"),
+    FORK("beta1", "a name that no Darknet asks a [yolo] for"),
     END};
 static const cfg_key cfg_keys_region[] = {INT("classes", 1, 1e6),
                                           INT("coords", 1, 1000),

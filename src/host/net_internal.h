@@ -21,6 +21,7 @@ typedef struct {
     int first, node;  /* of the engine: the layer's nodes, of which the last has its output */
     int shares;       /* the weights of another layer (share_index=), which trains them */
     host_init_of init;
+    int stop_steps;   /* stopbackward=N above 1, which the fork heeds before step N alone */
     int stock;        /* the host's own code runs this layer */
     int reads_host;   /* the next layer is stock: our output must reach the host's buffer, its delta
                          ours */

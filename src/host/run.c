@@ -111,6 +111,20 @@ static uint64_t step_kind(const host_net *h, const network *net) {
     return bits << 8 | (uint64_t)m->noise;
 }
 
+/* stopbackward=N: the gradient goes no further back in steps 1 to N - 1; how many layers stop it.
+ */
+static uint64_t set_stops(const host_net *h, const network *net) {
+    uint64_t stops = 0;
+    size_t each = (size_t)net->batch * (size_t)net->subdivisions;
+    size_t step = *net->seen ? (*net->seen - 1) / each + 1 : 0;
+    for (int i = 0; i < net->n; i++) {
+        size_t until = (size_t)h->layers[i].stop_steps;
+        if (until) net->layers[i].stopbackward = step < until;
+        stops += net->layers[i].stopbackward != 0;
+    }
+    return stops;
+}
+
 static void begin_pass(host_net *h, const network *net) {
     char err[ERR_LEN];
     h->now = h->has_mode ? h->mode : mode_of_host(h, net);
@@ -130,7 +144,8 @@ static void begin_pass(host_net *h, const network *net) {
         exit(1);
     }
     if (h->now.keep) engine_begin(h->e);
-    if (h->late && records(h, net)) engine_step_begin(h->e, step_kind(h, net));
+    uint64_t stops = set_stops(h, net);
+    if (h->late && records(h, net)) engine_step_begin(h->e, step_kind(h, net) | stops << 32);
     engine_import(h->e, 0, net->input);
 }
 

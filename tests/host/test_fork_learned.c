@@ -1,6 +1,7 @@
 /* test_fork_learned.c - numbers that layers of AlexeyAB's fork learn and the host knows nothing of:
  * the weights of a [shortcut], [implicit] vectors. What they begin with, their place in weights
- * files, that training goes on from a file bit for bit, and what else takes a network apart. */
+ * files, that training goes on from a file bit for bit, and what else takes a network apart; and
+ * when a stopbackward=N begins to let learn. */
 #include "base/files.h"
 #include "host/cfg_attach.h"
 #include "host/net_internal.h"
@@ -152,6 +153,21 @@ static void test_layer_keys(void) {
     host_close(net), host_close(begun), host_close(other), host_close(fresh);
 }
 
+/* stopbackward=3: layer 0 begins to learn at the third step, as in the fork. */
+static void test_stops(void) {
+    static const char text[] =
+        "[net]\nbatch=2\nheight=6\nwidth=6\nchannels=3\nlearning_rate=.05\nmax_batches=9\n"
+        "decay=0\n" CONV "[convolutional]\nfilters=4\nsize=3\nstopbackward=3\n"
+        "activation=leaky\n" END;
+    network *net = open_text(text, 3), *begun = open_text(text, 3);
+    for (int k = 0; k < 4; k++) {
+        step(net, k);
+        CHECK(!moved(net, begun, 0) == (k < 2) && !moved(net, begun, 1) == (k < 2), "after step %d",
+              k + 1);
+    }
+    host_close(net), host_close(begun);
+}
+
 static void test_other_size(void) {
     char err[ERR_LEN] = "";
     network *net = open_text(NET LAYERS CONV, 3), *large = open_text(NET LAYERS CONV, 3);
@@ -215,6 +231,7 @@ int main(void) {
     test_file();
     test_layer_keys();
     test_other_size();
+    test_stops();
     test_attach();
     unlink(file);
     return t_done("test_fork_learned");
