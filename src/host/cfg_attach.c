@@ -63,10 +63,13 @@ static int any(const cfg_file *c, cfg_section_id id, const char *key) {
     return 0;
 }
 
-/* Its activation stands before its blur, and could not follow a [perturb]. */
-static int blurs(const cfg_file *c, int section) {
+/* What must stay between a layer's product and its output, so that no [perturb] and activation can
+ * follow; NULL: nothing. */
+static const char *stays(const cfg_file *c, int section) {
     const char *a = cfg_activation(c, section);
-    return cfg_get_geometry(c, section).antialiasing && a && strcmp(a, "linear");
+    if (!a || !strcmp(a, "linear")) return NULL;
+    if (cfg_get_geometry(c, section).antialiasing) return "antialiasing";
+    return cfg_word_over_channels(a) ? "activation" : NULL;
 }
 
 static void choose_kind(const cfg_file *c, int residual, int conv, const char *marks,
@@ -75,8 +78,8 @@ static void choose_kind(const cfg_file *c, int residual, int conv, const char *m
     for (int i = 1; i < c->n; i++) {
         cfg_section_id id = id_of(c, i);
         if (marks[i]) continue;
-        if (residual && id == CFG_S_SHORTCUT) chosen[i] = 1;
-        if (!conv || id != CFG_S_CONVOLUTIONAL || blurs(c, i)) continue;
+        if (residual && id == CFG_S_SHORTCUT && !stays(c, i)) chosen[i] = 1;
+        if (!conv || id != CFG_S_CONVOLUTIONAL || stays(c, i)) continue;
         chosen[i] = norm ? cfg_get_num(c, i, "batch_normalize", 0) != 0
                          : strcmp(cfg_activation(c, i), "linear") != 0;
     }
@@ -97,12 +100,14 @@ static int choose_numbers(const cfg_file *c, const cfg_edit *e, const char *wher
         if (i == c->n)
             return cfg_fail(err, c, 0, "-where %.100s: there is no layer %ld, only 0 to %d", where,
                             v, cfg_layer_count(c) - 1);
-        if (blurs(c, i))
-            return cfg_fail(
-                err, c, cfg_key_line(c, i, "antialiasing"),
-                "layer %ld blurs what its activation gives (antialiasing=): a [perturb] "
-                "cannot stand between; choose another layer",
-                v);
+        const char *key = stays(c, i);
+        if (key)
+            return cfg_fail(err, c, cfg_key_line(c, i, key),
+                            "layer %ld: a [perturb] cannot stand between it and its %s; choose "
+                            "another layer",
+                            v,
+                            !strcmp(key, "antialiasing") ? "blur (antialiasing=)"
+                                                         : "activation over channels");
         if (has(c, i, KIND_HEAD) || id_of(c, i) == CFG_S_ACTIVATION)
             return cfg_fail(err, c, c->sections[i].line, "layer %ld is [%s]: %s", v,
                             c->sections[i].type,

@@ -110,7 +110,7 @@ static int among(const char *const *list, const char *s) {
 
 int cfg_kind_is_fork(const char *name) { return among(cfg_fork_sections, name); }
 int cfg_word_is_host(const char *word) { return among(cfg_host_activations, word); }
-int cfg_word_is_fork(const char *word) { return among(cfg_fork_words, word); }
+int cfg_word_over_channels(const char *word) { return among(cfg_channel_words, word); }
 
 /* ---- sentences ---- */
 
@@ -186,9 +186,9 @@ int cfg_fail_key(char *err, const cfg_file *c, int line, const cfg_kind *k, cons
 
 static int fail_word(char *err, const cfg_file *c, const cfg_kind *k, const cfg_key *key,
                      const cfg_option *o) {
-    if (cfg_word_is_fork(o->val))
+    if (cfg_word_over_channels(o->val))
         return cfg_fail(err, c, o->line,
-                        "[%s] %s=%s belongs to the AlexeyAB fork; this Darknet does not know it",
+                        "[%s] %s=%s works over the channels of a map, which cannot be done here",
                         k->name, o->key, o->val);
     nearest n = {o->val, NULL, 99};
     char known[ERR_LEN] = "";

@@ -57,7 +57,7 @@ extern const char *const cfg_noises[]; /* the words of noise=, by perturb_kind; 
 extern const cfg_kind cfg_kinds[CFG_S_COUNT];
 extern const cfg_key cfg_layer_keys[];           /* of every layer of the host */
 extern const char *const cfg_host_activations[]; /* that the host knows; ends with NULL */
-extern const char *const cfg_fork_words[], *const cfg_fork_sections[]; /* end with NULL */
+extern const char *const cfg_channel_words[], *const cfg_fork_sections[]; /* end with NULL */
 const cfg_kind *cfg_kind_find(const char *name); /* name or alias; NULL: none */
 /* The kind of a section of a checked cfg; its activation, with the default; NULL: it has none. */
 const cfg_kind *cfg_kind_at(const cfg_file *c, int section);
@@ -77,9 +77,9 @@ const cfg_key *cfg_key_at(const cfg_kind *k,
 const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
 int cfg_key_is_idle(const cfg_key *k); /* nothing comes of it here, or it is refused */
 void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o);
-int cfg_kind_is_fork(const char *name);       /* a section that only another Darknet has */
-int cfg_word_is_host(const char *activation); /* the host knows it */
-int cfg_word_is_fork(const char *word); /* an activation or policy that only another Darknet has */
+int cfg_kind_is_fork(const char *name);             /* a section that only another Darknet has */
+int cfg_word_is_host(const char *activation);       /* the host knows it */
+int cfg_word_over_channels(const char *activation); /* not of each number by itself */
 
 /* "FILE:LINE: text" into err; always -1. Long paths lose their front, never the text. */
 int cfg_fail(char *err, const cfg_file *c, int line, const char *fmt, ...)

@@ -41,8 +41,9 @@
     "linear", "relu", "leaky", "logistic", "tanh", "elu", "selu", "loggy", "relie", "ramp", \
         "plse", "stair", "hardtan", "lhtan"
 const char *const cfg_host_activations[] = {HOST_ACTIVATIONS, NULL};
-static const char *const activations[] = {HOST_ACTIVATIONS, "mish", "swish",    "silu", "hard_mish",
-                                          "relu6",          "gelu", "revleaky", NULL};
+#define FORK_ACTIVATIONS \
+    HOST_ACTIVATIONS, "mish", "swish", "silu", "hard_mish", "relu6", "gelu", "revleaky"
+static const char *const activations[] = {FORK_ACTIVATIONS, NULL};
 static const char *const epsilons[] = {"darknet", "alexeyab", NULL};
 static const char *const policies[] = {"constant", "step",   "steps", "exp",    "poly",
                                        "sigmoid",  "random", "sgdr",  "cosine", NULL};
@@ -53,17 +54,17 @@ static const char *const weights_types[] = {"none", "per_feature", "per_layer", 
                                             NULL};
 static const char *const weights_norms[] = {"none", "relu", "avg_relu", "softmax", NULL};
 const char *const cfg_noises[] = {"0", "1", "gaussian", "mean", "unit", NULL};
-const char *const cfg_fork_words[] = {"norm_chan",
-                                      "norm_chan_softmax",
-                                      "norm_chan_softmax_maxval",
-                                      "normalize_channels",
-                                      "normalize_channels_softmax",
-                                      "normalize_channels_softmax_maxval",
-                                      NULL};
+/* And over the channels of a pixel, of layers that give pictures. */
+#define CHANNEL_ACTIVATIONS                                                             \
+    "norm_chan", "norm_chan_softmax", "norm_chan_softmax_maxval", "normalize_channels", \
+        "normalize_channels_softmax", "normalize_channels_softmax_maxval"
+const char *const cfg_channel_words[] = {CHANNEL_ACTIVATIONS, NULL};
+static const char *const map_activations[] = {FORK_ACTIVATIONS, CHANNEL_ACTIVATIONS, NULL};
 const char *const cfg_fork_sections[] = {"Gaussian_yolo", "conv_lstm", "history", "contrastive",
                                          "empty",         "silence",   NULL};
 
 #define ACTIVATION WORD("activation", activations)
+#define MAP_ACTIVATION WORD("activation", map_activations)
 #define HOST_ACTIVATION WORD("activation", cfg_host_activations)
 
 static const cfg_key cfg_keys_net[] = {
@@ -171,7 +172,7 @@ static const cfg_key cfg_keys_convolutional[] = {INT("filters", 1, 1e6),
                                                  INT("pad", 0, 1024),
                                                  INT("padding", 0, 1024),
                                                  INT("groups", 1, 1e6),
-                                                 ACTIVATION,
+                                                 MAP_ACTIVATION,
                                                  FLAG("batch_normalize"),
                                                  ON_GPU("binary", 0),
                                                  FLAG("xnor"),
@@ -214,7 +215,7 @@ static const cfg_key cfg_keys_local_avgpool[] = {
 static const cfg_key cfg_keys_reorg3d[] = {INT("stride", 1, 1024), MODEL("reverse", 0), END};
 /* The last of the keys' names is the one that the fork once had. */
 static const cfg_key cfg_keys_shortcut[] = {INTS("from", -1e6, 1e6),
-                                            ACTIVATION,
+                                            MAP_ACTIVATION,
                                             FLT("alpha", -HUGE_F, HUGE_F),
                                             FLT("beta", -HUGE_F, HUGE_F),
                                             OWN_WORD("weights_type", weights_types),
@@ -231,8 +232,8 @@ static const cfg_key cfg_keys_control_channels[] = {INT("from", -1e6, 1e6), END}
 static const cfg_key cfg_keys_route[] = {INTS("layers", -1e6, 1e6), OWN_INT("groups", 1, 1e6),
                                          OWN_INT("group_id", 0, 1e6), END};
 static const cfg_key cfg_keys_scale_channels[] = {INT("from", -1e6, 1e6), OWN_INT("scale_wh", 0, 1),
-                                                  ACTIVATION, END};
-static const cfg_key cfg_keys_sam[] = {INT("from", -1e6, 1e6), ACTIVATION, END};
+                                                  MAP_ACTIVATION, END};
+static const cfg_key cfg_keys_sam[] = {INT("from", -1e6, 1e6), MAP_ACTIVATION, END};
 static const cfg_key cfg_keys_upsample[] = {INT("stride", -1024, 1024),
                                             FLT("scale", -HUGE_F, HUGE_F), END};
 static const cfg_key cfg_keys_reorg[] = {INT("stride", 1, 1024), FLAG("reverse"), FLAG("flatten"),
@@ -258,7 +259,7 @@ static const cfg_key cfg_keys_softmax[] = {INT("groups", 1, BIG), ABOVE("tempera
 static const cfg_key cfg_keys_cost[] = {WORD("type", costs), FLT("scale", 0, HUGE_F),
                                         ON_GPU("ratio", 0),  ON_GPU("noobj", 1),
                                         ON_GPU("thresh", 0), END};
-static const cfg_key cfg_keys_activation[] = {ACTIVATION, END};
+static const cfg_key cfg_keys_activation[] = {MAP_ACTIVATION, END};
 static const cfg_key cfg_keys_normalization[] = {
     FLT("alpha", -HUGE_F, HUGE_F), FLT("beta", -HUGE_F, HUGE_F), FLT("kappa", -HUGE_F, HUGE_F),
     INT("size", 1, 65535), END};

@@ -49,7 +49,9 @@ static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, dou
     int sec = cfg_section_of(c, i),
         weights = is(l, "convolutional") || is(l, "connected") || is(l, "deconvolutional");
     int norm = weights && cfg_get_num(c, sec, "batch_normalize", 0) != 0;
+    const char *a = cfg_activation(c, sec);
     double inner = before_blur(c, l, i, sec, each);
+    if (a && cfg_word_over_channels(a)) s->resident += fmax(outputs, inner);
     s->resident += outputs + inner;
     s->address += inner + 2 * idle_weights(c, l, i, sec);
     s->resident += idle_weights(c, l, i, sec);

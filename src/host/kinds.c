@@ -20,6 +20,15 @@ static act_kind act_of(const host_place *p) {
     return (act_kind)act_from_name(name ? name : "linear");
 }
 
+/* op's activation over channels, if it is one, is a node of its own. */
+static int add_behind(const host_place *p, node_kind kind, const int *ins, int n, engine_op op) {
+    act_kind a = op.activation;
+    if (act_over_channels(a)) op.activation = ACT_LINEAR;
+    int node = engine_add(p->h->e, kind, ins, n, &op);
+    if (!act_over_channels(a)) return node;
+    return engine_add(p->h->e, NODE_ACTIVATION, &node, 1, &(engine_op){.activation = a});
+}
+
 static int add(const host_place *p, node_kind kind, const engine_op *op) {
     return engine_add(p->h->e, kind, &p->in, 1, op);
 }
@@ -29,7 +38,7 @@ static int blurred(const host_place *p, node_kind kind, engine_op op) {
     cfg_geometry g = cfg_get_geometry(p->c, p->section);
     op.stride = g.antialiasing ? 1 : g.stride_y;
     op.stride_x = g.antialiasing ? 1 : g.stride_x;
-    int node = add(p, kind, &op);
+    int node = add_behind(p, kind, &p->in, 1, op);
     if (!g.antialiasing) return node;
     return engine_add(p->h->e, NODE_BLUR, &node, 1,
                       &(engine_op){.size = g.antialiasing == 2 ? 2 : 3,
@@ -134,7 +143,7 @@ static int add_sum(const host_place *p) {
         ins[0] = p->in;
         named(p, ins + 1, n - 1);
         op.p = params_of(p->l);
-        int node = engine_add(p->h->e, NODE_WEIGHTED_SUM, ins, n, &op);
+        int node = add_behind(p, NODE_WEIGHTED_SUM, ins, n, op);
         free(ins);
         return node;
     }
@@ -145,9 +154,9 @@ static int add_sum(const host_place *p) {
 static int add_shortcut(const host_place *p) {
     if (cfg_stands_in(p->c, p->section)) return add_sum(p);
     int ins[] = {p->in, host_node(p->h, p->l->index)};
-    return engine_add(
-        p->h->e, NODE_SHORTCUT, ins, 2,
-        &(engine_op){.alpha = p->l->alpha, .beta = p->l->beta, .activation = act_of(p)});
+    return add_behind(
+        p, NODE_SHORTCUT, ins, 2,
+        (engine_op){.alpha = p->l->alpha, .beta = p->l->beta, .activation = act_of(p)});
 }
 
 /* Of YOLOR's two, what it draws them from; of the fork's, what the cfg says. */
@@ -177,7 +186,7 @@ static int add_route(const host_place *p) {
 static int add_scale_channels(const host_place *p) {
     int ins[2] = {p->in};
     named(p, ins + 1, 1);
-    return engine_add(p->h->e, NODE_SCALE_CHANNELS, ins, 2, &(engine_op){.activation = act_of(p)});
+    return add_behind(p, NODE_SCALE_CHANNELS, ins, 2, (engine_op){.activation = act_of(p)});
 }
 
 /* Numbers for the channels of the layer before, added or multiplied. */

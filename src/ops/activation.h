@@ -56,6 +56,7 @@ void act_backward(float *dx, const float *dy, const float *x, const float *y, si
 /* a(x) = x > 0 ? x : slope * x for these; 1 and the slope, or 0 (and slope 1). */
 int act_slope(act_kind a, float *slope);
 
+#define ACT_CHANNEL_EPS 1e-4f
 /* Of `rows` positions with c channels side by side (NHWC), with eps = 1e-4:
  *   normalize_channels                  y_c = p_c / (sum p + eps), p = max(x,0)
  *   normalize_channels_softmax          y_c = e^x_c / (sum e^x + eps)

@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <math.h>
 
-#define CHANNEL_EPS 1e-4f
-
 /* Loops in which the compiler may add in any order; one order for one machine. */
 VEC_CLONES
 static float greatest(const float *x, size_t c) {
@@ -20,7 +18,7 @@ static void share_row(float *y, const float *x, size_t c) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < c; i++) sum += x[i] > 0 ? x[i] : 0;
-    float over = 1 / (sum + CHANNEL_EPS);
+    float over = 1 / (sum + ACT_CHANNEL_EPS);
     for (size_t i = 0; i < c; i++) y[i] = (x[i] > 0 ? x[i] : 0) * over;
 }
 
@@ -45,10 +43,11 @@ void act_channels_forward(float *y, const float *x, size_t rows, size_t c, act_k
         if (a == ACT_NORM_CHAN)
             share_row(y, x, c);
         else if (a == ACT_NORM_CHAN_SOFTMAX_MAXVAL)
-            softmax_row(y, x, c, most, CHANNEL_EPS);
+            softmax_row(y, x, c, most, ACT_CHANNEL_EPS);
         /* Without a shift e^x overflows above 88; eps shrinks with the rest. */
         else
-            softmax_row(y, x, c, most > 0 ? most : 0, CHANNEL_EPS * vec_exp(most > 0 ? -most : 0));
+            softmax_row(y, x, c, most > 0 ? most : 0,
+                        ACT_CHANNEL_EPS * vec_exp(most > 0 ? -most : 0));
     }
 }
 
@@ -65,7 +64,7 @@ static void share_back(float *dx, const float *dy, const float *x, size_t c, flo
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < c; i++) sum += x[i] > 0 ? x[i] : 0;
-    float over = 1 / (sum + CHANNEL_EPS);
+    float over = 1 / (sum + ACT_CHANNEL_EPS);
     for (size_t i = 0; i < c; i++) dx[i] = x[i] > 0 ? (dy[i] - g) * over : 0;
 }
 
@@ -93,7 +92,7 @@ void act_channels_backward(float *dx, const float *dy, const float *x, const flo
         softmax_back(dx, dy, y, c, g);
         if (a == ACT_NORM_CHAN_SOFTMAX_MAXVAL) {
             size_t top = first_greatest(x, c);
-            dx[top] -= g * CHANNEL_EPS * y[top]; /* y = 1/(sum + eps) there */
+            dx[top] -= g * ACT_CHANNEL_EPS * y[top]; /* y = 1/(sum + eps) there */
         }
     }
 }

@@ -134,33 +134,7 @@ static double at(const tnode *a, int b, int c, int y, int x) {
     return a->y[(size_t)b * per_image(a) + (size_t)((c * a->h + y) * a->wd + x)];
 }
 
-/* The largest or the mean of a window. */
-static double ref_pool(const tnode *t, const tnode *a, int b, int c, int y, int x) {
-    double most = -INFINITY, sum = 0, n = 0;
-    for (int j = 0; j < t->size; j++)
-        for (int i = 0; i < t->size; i++) {
-            int iy = y * t->stride + j - t->pad / 2, ix = x * step_x(t) + i - t->pad / 2;
-            if (iy < 0 || ix < 0 || iy >= a->h || ix >= a->wd) continue;
-            double v = at(a, b, c, iy, ix);
-            most = v > most ? v : most;
-            sum += v;
-            n++;
-        }
-    return t->kind == LOCAL_AVG ? sum / n : t->zero && at(a, b, c, y, x) < most ? 0 : most;
-}
-
-static double ref_blur(const tnode *t, const tnode *a, int b, int c, int y, int x) {
-    static const double three[] = {1, 2, 1}, two[] = {1, 1};
-    const double *w = t->size == 3 ? three : two;
-    double sum = 0;
-    for (int j = 0; j < t->size; j++)
-        for (int i = 0; i < t->size; i++) {
-            int iy = y * t->stride + j - (t->size == 3), ix = x * step_x(t) + i - (t->size == 3);
-            if (iy >= 0 && ix >= 0 && iy < a->h && ix < a->wd)
-                sum += w[j] * w[i] * at(a, b, c, iy, ix) / (t->size == 3 ? 16 : 4);
-        }
-    return sum;
-}
+#include "test_engine_ref.h"
 
 /* The factor of input i in channel c of a weighted sum. */
 static double ref_factor(const tnode *t, int i, int c) {
@@ -196,7 +170,9 @@ static double ref_value(const graph *g, const tnode *t, int b, int c, int y, int
             for (int i = 0; i < a->wd; i++) s += at(a, b, c, j, i) / (a->h * a->wd);
         return s;
     case UP: return t->scale * at(a, b, c, y / t->stride, x / t->stride);
-    case ACT: return act(at(a, b, c, y, x), t->act);
+    case ACT:
+        return act_over_channels(t->act) ? ref_channels(t, a, b, c, y, x)
+                                         : act(at(a, b, c, y, x), t->act);
     case SUM:
         for (int i = 0; i < t->n_in; i++)
             if (c < g->t[t->in[i]].c) s += ref_factor(t, i, c) * at(&g->t[t->in[i]], b, c, y, x);

@@ -59,6 +59,9 @@ static void test_fork_nodes(void) {
         {1, 2, 3, {.kind = BLUR, .size = 3, .stride = 1}},
         {6, 9, 2, {.kind = REORG, .stride = 3}},
         {4, 6, 5, {.kind = REORG, .stride = 2}},
+        {7, 19, 5, {.kind = ACT, .act = ACT_NORM_CHAN}},
+        {3, 5, 17, {.kind = ACT, .act = ACT_NORM_CHAN_SOFTMAX}},
+        {3, 5, 6, {.kind = ACT, .act = ACT_NORM_CHAN_SOFTMAX_MAXVAL}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int again = 0; again < 2; again++) { /* alone; after another reader of its input */

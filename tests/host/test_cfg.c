@@ -123,7 +123,7 @@ static const refusal refusals[] = {
      "host can count", "layer 1"},
     {NET "[convolutional]\nactivation=reul\n", 6, "unknown activation \"reul\"",
      "did you mean \"relu\""},
-    {NET "[convolutional]\nactivation=norm_chan\n", 6, "activation=norm_chan", "AlexeyAB"},
+    {NET "[local]\nactivation=norm_chan\n", 6, "activation=norm_chan", "over the channels"},
     {NET "[convolutional]\nactivation=zzzzzzzz\n", 6, "unknown activation",
      "known: linear, relu, leaky"},
     {NET CONV "[cost]\ntype=ssse\n", 10, "unknown type \"ssse\"", "did you mean \"sse\""},

@@ -85,7 +85,7 @@ static void test_text(void) {
     int n;
     char *none = cfg_attach(put(NET "[convolutional]\nantialiasing=1\nactivation=relu\n"), "0",
                             NULL, &n, err);
-    CHECK(!none && strstr(err, "layer 0 blurs what its activation gives"), "%s", err);
+    CHECK(!none && strstr(err, "cannot stand between it and its blur"), "%s", err);
     both_ways(
         "conv: batch norm only; an add by itself", "conv",
         NET

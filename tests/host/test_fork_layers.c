@@ -189,6 +189,9 @@ static void test_refused_geometry(void) {
         {"[maxpool]\nsize=2\nstride=2\nmaxpool_zero_nonmax=1\n", "needs stride=1"},
         {"[maxpool]\nsize=3\npadding=0\nmaxpool_zero_nonmax=1\n", "that keeps the size"},
         {"[local_avg]\nsize=12\npadding=2\n", "larger than its input"},
+        {"[connected]\noutput=4\nactivation=norm_chan\n", "works over the channels of a map"},
+        {"[local]\nactivation=norm_chan\n", "works over the channels of a map"},
+        {"[convolutional]\nxnor=1\nactivation=norm_chan\n", "xnor=1 is run by the host"},
         {"[reorg3d]\nstride=3\n", "stride=3 does not divide"},
         {"[reorg3d]\nreverse=1\n", "reverse=1 belongs to the AlexeyAB fork"},
         {PLAIN "[convolutional]\nfilters=5\nsize=3\nshare_index=0\n", "filters= is 5 here and 4"},
@@ -206,6 +209,8 @@ static void test_refused_geometry(void) {
 
 static void test_geometry(void) {
     test_alone(NET "[convolutional]\nstride_x=2\n", "with stride_x=");
+    test_alone(NET "[convolutional]\nactivation=norm_chan\n",
+               "activation=norm_chan: the host alone");
     test_alone(NET "[maxpool]\nstride_y=2\n", "with stride_y=");
     test_alone(NET "[reorg3d]\nstride=2\n", "[reorg3d]: the host alone cannot run it");
     refused(NET "[local_avgpool]\nsize=2\n[rnn]\noutput=4\n", "with recurrent layers");
@@ -235,6 +240,19 @@ static void test_geometry(void) {
                               4, tanh) "[route]\nlayers=-1,-2\n"
                                        "[maxpool]\nsize=2\nstride_x=2\nantialiasing=2\n" CONV(
                                            2, linear));
+    test_gradients(
+        "channels",
+        NET CONV(4, normalize_channels_softmax) CONV(
+            4, norm_chan_softmax_maxval) "[convolutional]\nfilters=4\nsize=3\npad=1\nbatch_"
+                                         "normalize=1\nstride=2\n"
+                                         "antialiasing=1\nactivation=norm_chan_softmax\n" CONV(
+                                             4, tanh) "[shortcut]\nfrom=-2\nactivation=norm_chan_"
+                                                      "softmax\n"
+                                                      "[activation]\nactivation=norm_chan_softmax_"
+                                                      "maxval\n" CONV(
+                                                          4, logistic) "[sam]\nfrom=-2\nactivation="
+                                                                       "norm_chan\n" CONV(2,
+                                                                                          linear));
     test_gradients("reorg3d", NET CONV(4, tanh) "[reorg3d]\nstride=2\n" CONV(2, linear));
 }
 
@@ -362,6 +380,7 @@ static void test_vectors(void) {
                                        "antialiasing_conv",
                                        "antialiasing_maxpool",
                                        "share_index",
+                                       "conv_activations",
                                        "reorg3d",
                                        "shortcut_plain",
                                        "shortcut_per_feature_relu",

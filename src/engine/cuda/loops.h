@@ -107,6 +107,41 @@ LOOP(act_back) {
     float x = b->x ? b->x[i] : vec_bits(0x7fc00000u);
     b->dx[i] = b->dy[i] * act_slope_at(x, b->y[i], b->act);
 }
+/* Activations over the channels of a pixel, one iteration a pixel: see ops/activation.h. */
+/* What is taken off every channel, so that none overflows. */
+VEC_INLINE float loop_lowered(const cuda_job *b, const float *x) {
+    float most = x[0];
+    for (int c = 1; c < b->s.c; c++) most = x[c] > most ? x[c] : most;
+    return b->act == ACT_NORM_CHAN_SOFTMAX && most < 0 ? 0 : most;
+}
+/* What of a channel is shared out; and all of it, with eps (which shrinks as the shift grows). */
+VEC_INLINE float loop_part(const cuda_job *b, float x, float shift) {
+    return b->act != ACT_NORM_CHAN ? expf(x - shift) : x > 0 ? x : 0;
+}
+VEC_INLINE float loop_whole(const cuda_job *b, const float *x, float shift) {
+    float sum = b->act == ACT_NORM_CHAN_SOFTMAX ? ACT_CHANNEL_EPS * expf(-shift) : ACT_CHANNEL_EPS;
+    for (int c = 0; c < b->s.c; c++) sum += loop_part(b, x[c], shift);
+    return sum;
+}
+LOOP(channels) {
+    const float *x = b->x + (size_t)i * (size_t)b->s.c;
+    float *y = b->y + (size_t)i * (size_t)b->s.c, shift = loop_lowered(b, x),
+          over = 1 / loop_whole(b, x, shift);
+    for (int c = 0; c < b->s.c; c++) y[c] = loop_part(b, x[c], shift) * over;
+}
+LOOP(channels_back) {
+    size_t at = (size_t)i * (size_t)b->s.c;
+    const float *x = b->x + at, *y = b->y + at, *dy = b->dy + at;
+    float *dx = b->dx + at, g = 0, over = 1 / loop_whole(b, x, loop_lowered(b, x));
+    int top = 0;
+    for (int c = 0; c < b->s.c; c++) {
+        g += y[c] * dy[c];
+        top = x[c] > x[top] ? c : top;
+    }
+    for (int c = 0; c < b->s.c; c++)
+        dx[c] = b->act != ACT_NORM_CHAN ? y[c] * (dy[c] - g) : x[c] > 0 ? (dy[c] - g) * over : 0;
+    if (b->act == ACT_NORM_CHAN_SOFTMAX_MAXVAL) dx[top] -= g * ACT_CHANNEL_EPS * y[top];
+}
 LOOP(add_act) { b->y[i] = act_value(b->x[i] + b->x2[i], b->act); }
 LOOP(bias_act) { b->y[i] = act_value(b->y[i] + b->bias[i % (uint32_t)b->s.c], b->act); }
 
@@ -714,6 +749,8 @@ LOOP(squares_some) {
     X(add)                                                                                       \
     X(act)                                                                                       \
     X(act_back)                                                                                  \
+    X(channels)                                                                                  \
+    X(channels_back)                                                                             \
     X(add_act)                                                                                   \
     X(bias_act)                                                                                  \
     X(rows)                                                                                      \
