@@ -85,6 +85,7 @@ static int build_graph(host_net *h, network *net, const cfg_file *c, const cfg_p
             h, net, c, &net->layers[i], here, i, cfg_section_of(c, i), host_node(h, i - 1), err};
         h->layers[i].kind = host_kind_of(c, at.section);
         h->layers[i].first = engine_nodes(h->e);
+        h->layers[i].frozen = cfg_get_frozen(c, at.section);
         h->layers[i].shares = cfg_get_owner(c, at.section) >= 0;
         int (*attach)(const host_place *) = h->layers[i].kind->attach;
         h->layers[i].node = attach ? attach(&at) : host_add_foreign(&at);

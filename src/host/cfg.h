@@ -67,6 +67,10 @@ int cfg_get_owner(const cfg_file *c, int section);
 /* 1: another layer shares its weights. */
 int cfg_is_shared(const cfg_file *c, int layer);
 
+/* A layer is stepped only after so many iterations: dont_update=, or burnin_update= times
+ * burn_in=. */
+double cfg_get_frozen(const cfg_file *c, int section);
+
 /* bn_epsilon=: whose batch norm a weights file means, and which is written: as the file's header
  * says, and Darknet's; else one of them. */
 typedef enum { CFG_EPSILON_HEADER, CFG_EPSILON_DARKNET, CFG_EPSILON_ALEXEYAB } cfg_epsilon;

@@ -72,6 +72,14 @@ static int check_cool(cfg_walk *x) {
                     list, rise);
 }
 
+/* The host's own code steps some layers, at every step. */
+static int check_frozen(cfg_walk *x, const cfg_kind *k) {
+    int host = !(k->flags & KIND_OURS) || cfg_num(x, "xnor", 0);
+    const char *key = cfg_get(x->c, x->sec, "dont_update") ? "dont_update" : "burnin_update";
+    if (!host || !cfg_get(x->c, x->sec, key) || cfg_get_frozen(x->c, x->sec) <= 0) return 0;
+    return FAIL(key, "the host trains this layer, and knows no %s=; remove the line", key);
+}
+
 static int one_section(cfg_walk *x) {
     const cfg_kind *k = cfg_kind_at(x->c, x->sec);
     if (k->id == CFG_S_NET)
@@ -95,7 +103,7 @@ static int one_section(cfg_walk *x) {
         return FAIL(NULL,
                     "needs a picture (width, height, channels), but what comes before gives none%s",
                     x->layer == 0 ? ": give them in [net]" : "");
-    return k->shape(x);
+    return k->shape(x) ? -1 : check_frozen(x, k);
 }
 
 /* The sentence in err: refused with it, or told and gone on. */

@@ -67,6 +67,10 @@ int cfg_check_host(const cfg_file *c, int training, char *err) {
             return cfg_fail(err, c, cfg_key_line(c, i, "activation"),
                             "[%s] activation=%s: the host alone does not know it",
                             c->sections[i].type, a);
+        if (training && cfg_get_frozen(c, i) > 0)
+            return cfg_fail(err, c, c->sections[i].line,
+                            "[%s] dont_update= or burnin_update=: the host alone does not know it",
+                            c->sections[i].type);
         if (check_head(c, i, training, err)) return -1;
     }
     return 0;

@@ -20,8 +20,9 @@ static int differ(cfg_walk *x, int sec, const char *key, double def) {
 
 /* Weights of another layer, which keeps and trains them, and stores them in the file. */
 static int shares(cfg_walk *x) {
-    static const char *const owners[] = {"dontload",       "dontsave",      "numload", "flipped",
-                                         "dontloadscales", "learning_rate", NULL};
+    static const char *const owners[] = {"dontload",    "dontsave",       "numload",
+                                         "flipped",     "dontloadscales", "learning_rate",
+                                         "dont_update", "burnin_update",  NULL};
     static const struct {
         const char *key;
         double def;

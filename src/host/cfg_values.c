@@ -71,6 +71,12 @@ cfg_geometry cfg_get_geometry(const cfg_file *c, int section) {
                           .antialiasing = (int)cfg_get_num(c, section, "antialiasing", 0)};
 }
 
+double cfg_get_frozen(const cfg_file *c, int section) {
+    double until = cfg_get_num(c, section, "dont_update", 0),
+           burn = cfg_get_num(c, section, "burnin_update", 0) * cfg_get_num(c, 0, "burn_in", 0) - 1;
+    return burn > until ? burn : until;
+}
+
 /* Darknet's index of a section's layer. */
 static int layer_of(const cfg_file *c, int section) {
     int n = 0;

@@ -96,6 +96,10 @@ static int records(const host_net *h, const network *net) {
  * which takes memory. */
 static uint64_t step_kind(const host_net *h, const network *net) {
     const engine_mode *m = &h->now;
+    double step = (double)*net->seen / ((double)net->batch * net->subdivisions);
+    uint64_t frozen = 0;
+    for (int i = 0; i < net->n; i++)
+        frozen += h->layers[i].frozen > 0 && h->layers[i].frozen >= step;
     uint64_t bits = 0, flags[] = {m->keep,
                                   m->bn_batch,
                                   m->perturb_batch,
@@ -108,7 +112,7 @@ static uint64_t step_kind(const host_net *h, const network *net) {
                                   h->late == LATE_UPDATE,
                                   net->adam};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) bits = bits << 1 | (flags[i] != 0);
-    return bits << 8 | (uint64_t)m->noise;
+    return frozen << 32 | bits << 8 | (uint64_t)m->noise;
 }
 
 /* stopbackward=N: the gradient goes no further back in steps 1 to N - 1; how many layers stop it.
@@ -297,6 +301,14 @@ static int moments(host_layer *hl, const host_tensor t[3]) {
     return hl->m && hl->v ? 0 : -1;
 }
 
+/* A step of nothing: what has been added up is of no use to a later one. (The fork keeps it, and
+ * takes all of it at once with the first step after that.) */
+static void drop_updates(host_net *h, const host_tensor t[3], int batch) {
+    sgd_args none = {0, 0, 0};
+    for (int k = 0; k < 3; k++)
+        if (t[k].n) engine_sgd(h->e, t[k].w, t[k].update, t[k].n, &none, batch);
+}
+
 void host_run_update(layer l, update_args a) {
     host_layer *hl = host_mark(&l);
     host_net *h = hl->of;
@@ -306,6 +318,10 @@ void host_run_update(layer l, update_args a) {
     a.learning_rate = host_rate_at(h, a.learning_rate, a.batch);
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
     if (!host_tensors(hl, &l, t)) return;
+    if (hl->frozen > 0 && hl->frozen >= (double)*h->seen / a.batch) {
+        drop_updates(h, t, a.batch);
+        return;
+    }
     float rate = a.learning_rate * l.learning_rate_scale;
     if (a.adam && moments(hl, t)) {
         fprintf(stderr, "metaperturb: not enough memory for Adam's moments of layer %d\n", i);

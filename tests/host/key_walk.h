@@ -97,6 +97,8 @@ static const struct {
     const char *section, *key, *text;
 } others[] = {
     {"softmax", "spatial", NET CONV "[softmax]\n[cost]\n"},
+    {"convolutional", "burnin_update",
+     "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nburn_in=2\n" CONV CONV HEAD},
     {"convolutional", "share_index",
      NET "[convolutional]\nfilters=3\nsize=3\npad=1\n"
          "activation=leaky\n[convolutional]\nfilters=3\nsize=3\npad=1\nactivation=leaky\n" HEAD},
@@ -137,6 +139,7 @@ typedef struct {
     "the host has no such layer (tests/host/test_fork_layers.c holds it against the fork's vectors)"
 #define FORK_SUM \
     "not a key of the host (tests/host/test_fork_layers.c holds it against the fork's vectors)"
+#define FROZEN "not a key of the host (tests/host/test_fork_layers.c: which steps are taken)"
 #define GPU_ONLY "the host heeds it on a GPU alone"
 #define NOT_USED "the host reads it and does nothing with it"
 #define A_FILE "names a file; what the host does with it, tests/host/test_heads.c and cli.sh see"
@@ -231,6 +234,8 @@ static const row rows[] = {
     {"convolutional", "learning_rate", "1", ".3", NULL, SAME, NULL},
     {"convolutional", "stopbackward", "0", "1", NULL, SAME, NULL},
     {"convolutional", "truth", "0", "1", NULL, SAME, NULL},
+    {"convolutional", "dont_update", "0", "3", NULL, OURS, FROZEN},
+    {"convolutional", "burnin_update", "0", "2", NULL, OURS, FROZEN},
     {"convolutional", "onlyforward", "0", "1", NULL, IDLE, NOT_USED},
     {"convolutional", "dontload", "0", "1", NULL, SAVED, NULL},
     {"convolutional", "numload", "0", "3", NULL, SAVED, NULL},

@@ -365,6 +365,51 @@ static void test_sums(void) {
     test_alone(NET "[implicit]\nfilters=4\n", "[implicit]: the host alone");
 }
 
+/* Which of six iterations move the weights of layer 1: a mask, the first iteration in bit 0. */
+static int stepped(const char *keys) {
+    char text[600], err[ERR_LEN];
+    int mask = 0;
+    snprintf(text, sizeof text,
+             "[net]\nbatch=2\nsubdivisions=2\nwidth=8\nheight=8\nchannels=3\nburn_in=2\n"
+             "learning_rate=.1\npower=1\n" PLAIN "%s%s\n[connected]\noutput=3\n"
+             "activation=linear\n[softmax]\n",
+             PLAIN, keys);
+    cfg_file *c = cfg_read_text("t.cfg", text, err);
+    network *net = c ? host_open(c, 1, err) : NULL;
+    CHECK(net, "%s", err);
+    if (!net) return -1;
+    host_init(net, 3);
+    for (int i = 0; i < net->batch * net->inputs; i++) net->input[i] = (float)sin(1.1 * i);
+    for (int b = 0; b < net->batch; b++) net->truth[b * 3 + 1] = 1;
+    for (int k = 0; k < 6; k++) {
+        engine_read(host_engine(host_of(net)), NULL);
+        float before = net->layers[1].weights[3], other = net->layers[0].weights[3];
+        for (int s = 0; s < 2; s++) train_network_datum(net);
+        engine_read(host_engine(host_of(net)), NULL);
+        mask |= (net->layers[1].weights[3] != before) << k;
+        CHECK(net->layers[0].weights[3] != other, "%s: layer 0 stands still", keys);
+        if (net->layers[1].weights[3] == before)
+            CHECK(net->layers[1].weight_updates[3] == 0, "%s: updates add up", keys);
+    }
+    host_close(net);
+    cfg_free(c);
+    return mask;
+}
+
+/* The fork: iteration i steps if i > dont_update and i >= burnin_update*burn_in. */
+static void test_frozen(void) {
+    CHECK(stepped("") == 63, "all steps");
+    CHECK(stepped("dont_update=2") == 60, "from the third iteration on");
+    CHECK(stepped("dont_update=100") == 0, "none");
+    CHECK(stepped("burnin_update=1") == 62, "from burn_in on");
+    CHECK(stepped("burnin_update=2") == 56, "from twice burn_in on");
+    CHECK(stepped("burnin_update=2\ndont_update=4") == 48, "the later one");
+    refused(NET "[local]\nfilters=2\nsize=3\nactivation=leaky\ndont_update=1\n",
+            "knows no dont_update=");
+    refused(NET "[convolutional]\nxnor=1\ndont_update=1\n", "knows no dont_update=");
+    refused(NET PLAIN PLAIN PLAIN "share_index=1\ndont_update=1\n", "no effect with share_index=");
+}
+
 static void test_vectors(void) {
     static const char *const nets[] = {"csp_mish_shaped",
                                        "batchnorm_layer",
@@ -439,6 +484,7 @@ int main(void) {
     test_share();
     test_sizes();
     test_sums();
+    test_frozen();
     test_vectors();
     return t_done("test_fork_layers");
 }
