@@ -37,7 +37,7 @@ OBJ     += $(patsubst src/%.cu,$(BUILD)/%.o,$(wildcard src/*/*.cu src/*/*/*.cu))
 LDLIBS  += -L$(CUDA)/lib64 -Wl,-rpath,$(CUDA)/lib64 -lcudart -lcudnn -lcublas -lstdc++
 endif
 endif
-LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ))
+LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ)) $(BUILD)/onnx/onnx.pb-c.o
 # The program that is called: commands that need no network, without Darknet's library and all it brings. It starts metaperturb-host.
 THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/keys base/nearest base/path \
              host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
@@ -64,7 +64,7 @@ $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(LDLIBS)
 
 $(BUILD)/train/ranks_mpi.o: CFLAGS += $(MPI_CFLAGS)
-$(BUILD)/metaperturb-host $(BUILD)/tests/%: LDLIBS += -lzip
+$(BUILD)/metaperturb-host $(BUILD)/tests/%: LDLIBS += -lzip -lprotobuf-c
 
 # The state of the sources, for --version and the lines of `compare`.
 $(BUILD)/commit_name.h: FORCE
@@ -73,6 +73,16 @@ $(BUILD)/commit_name.h: FORCE
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/base/commit.o: $(BUILD)/commit_name.h
 $(BUILD)/base/commit.o: CFLAGS += -I$(BUILD)
+
+# ONNX's own description of its files, as C: for the program alone.
+PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /usr/local/include/onnx/onnx.proto))
+$(BUILD)/onnx/onnx.pb-c.h: $(PROTO)
+	@mkdir -p $(@D)
+	protoc-c --proto_path=$(dir $(PROTO)) --c_out=$(@D) $(PROTO)
+$(BUILD)/onnx/onnx.pb-c.o: $(BUILD)/onnx/onnx.pb-c.h
+	$(CC) -O2 -g -fPIC -c -o $@ $(@D)/onnx.pb-c.c
+$(BUILD)/tools/onnx_graph.o: $(BUILD)/onnx/onnx.pb-c.h
+$(BUILD)/tools/onnx_graph.o: CFLAGS += -isystem $(BUILD)
 
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # The same names on all three; where one of them is another package's by now, that one provides it.
-build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev libopenmpi-dev openmpi-bin libzip-dev pkg-config zlib1g-dev python3 python3-opencv gnuplot-nox patch)
+build=(gcc make libc6-dev darknet libdnnl-dev libjpeg-dev libpng-dev libcjson-dev libopenmpi-dev openmpi-bin libzip-dev pkg-config zlib1g-dev python3 python3-opencv gnuplot-nox patch libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
 demo=(python3-pil librsvg2-bin fonts-dejavu-core unzip)
 known="Debian 13 and 12, and Ubuntu 24.04 with universe"
 

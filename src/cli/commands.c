@@ -41,6 +41,8 @@ static const command commands[] = {
      4, 4, "2"},
     {"weights", "fold", "CFG WEIGHTS OUT.cfg OUT.weights -calibrate DATA",
      "a trained network with [perturb] as a plain one", CMD_W_FOLD, 4, 4, "23"},
+    {"weights", "export", "CFG WEIGHTS OUT.onnx", "the network as an ONNX model", CMD_W_EXPORT, 3,
+     3, "2"},
     {"phi", "show", "PHI [CFG WEIGHTS DATA]",
      "its numbers, and what it does to a network's feature maps", CMD_PHI, 1, 4, ""},
     {"phi", "plot", "PHI [CFG WEIGHTS DATA]", "pictures of the same", CMD_PHI_PLOT, 1, 4, ""},

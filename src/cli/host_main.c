@@ -10,6 +10,7 @@
 #include "train/classifier.h"
 #include "study/compare.h"
 #include "train/detector.h"
+#include "tools/export.h"
 #include "tools/fold.h"
 #include "train/meta.h"
 #include "tools/phi_tool.h"
@@ -232,6 +233,21 @@ static int run_fold(const options *o, char *err) {
     return fold(&a, err);
 }
 
+static int run_export(const options *o, char *err) {
+    const export_args a = {.cfg = o->positional[0],
+                           .weights = o->positional[1],
+                           .out = o->positional[2],
+                           .data = o->data,
+                           .batch = o->batches ? atoi(o->batches) : 1,
+                           .decode = o->decode,
+                           .opset = o->opset};
+    char whole[16];
+    snprintf(whole, sizeof whole, "%d", a.batch);
+    if (o->batches && strcmp(o->batches, "dynamic") && (a.batch < 1 || strcmp(o->batches, whole)))
+        return fail(err, "-batch %s: not a whole number above 0, and not `dynamic`", o->batches);
+    return export_onnx(&a, err);
+}
+
 static const struct {
     unsigned id;
     int (*run)(const options *o, char *err);
@@ -252,6 +268,7 @@ static const struct {
     {CMD_BENCH_PREDICT, run_bench_predict},
     {CMD_BENCH_DATA, run_bench_data},
     {CMD_W_FOLD, run_fold},
+    {CMD_W_EXPORT, run_export},
     {CMD_PHI, run_phi_show},
     {CMD_PHI_PLOT, run_phi_plot},
     {CMD_PHI_IMPORT, run_phi_import},

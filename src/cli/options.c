@@ -53,7 +53,8 @@ static const option table[] = {
     {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET, "N",
      "noise samples averaged per test image (default 0: one deterministic pass)"},
     {"-samples", INT, AT(samples), 0, 1000, CMD_ATTACK, "N",
-     "noise samples averaged in each gradient, and in the prediction attacked (default 0: the deterministic pass)"},
+     "noise samples averaged in each gradient, and in the prediction attacked (default 0: the "
+     "deterministic pass)"},
     {"-norm", TEXT, AT(norm), 0, 0, CMD_ATTACK, "L", "linf (default), l2 or l1"},
     {"-eps", TEXT, AT(eps), 0, 0, CMD_ATTACK, "E,E,..",
      "radii, as 0.01,0.02 or 2/255,4/255, pixels being 0..1 (default: eight)"},
@@ -80,6 +81,14 @@ static const option table[] = {
      "images of the train list to calibrate on (default 1000)"},
     {"-distill", INT, AT(distill), 0, 1000000, CMD_W_FOLD, "N",
      "train a folded classifier N steps towards the deterministic outputs (default 500; 0: not)"},
+    {"-batch", TEXT, AT(batches), 0, 0, CMD_W_EXPORT, "N",
+     "images at once, or `dynamic`: any number (default 1)"},
+    {"-decode", FLAG, AT(decode), 0, 0, CMD_W_EXPORT, NULL,
+     "a detector gives boxes and scores, not the numbers of its heads"},
+    {"-opset", INT, AT(opset), 11, 21, CMD_W_EXPORT, "N",
+     "version of ONNX's operators (default 11, which every reader knows)"},
+    {"-data", IN, AT(data), 0, 0, CMD_W_EXPORT, "DATA",
+     "a .data file whose class names go into the model"},
     {"-where", TEXT, AT(where), 0, 0, CMD_CFG_ATTACH, "W",
      "residual, conv, all, or layers as 2,5,8 (default: residual, else conv)"},
     {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N",
@@ -90,7 +99,8 @@ static const option table[] = {
     {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N",
      "steps to time, behind 3 to warm up (default 20)"},
     {"-draw", TEXT, AT(draw), 0, 0, CMD_BENCH_DATA, "DIR",
-     "no timing: draw a detector's training pictures and boxes there, -steps sheets of 16 (default 4)"},
+     "no timing: draw a detector's training pictures and boxes there, -steps sheets of 16 (default "
+     "4)"},
     {"-host", FLAG, AT(host), 0, 0, CMD_BENCH_STEP | CMD_BENCH_PREDICT, NULL,
      "Darknet's own functions (plain cfgs only)"},
     {"-data", IN, AT(data), 0, 0, CMD_BENCH, "DATA",
@@ -136,7 +146,8 @@ static const option table[] = {
      "overlap with a true box above which a box is right (default 0.5)"},
     {"-like", TEXT, AT(like), 0, 0, CMD_DET | CMD_DET_ANCHORS, "WHOM",
      "like `darknet` (letterbox) or `alexeyab` (stretch; in tests its suppression and mean);\n"
-     "                   letter_box= in [net] comes first; default: in tests whoever wrote WEIGHTS, in train darknet, for anchors alexeyab"},
+     "                   letter_box= in [net] comes first; default: in tests whoever wrote "
+     "WEIGHTS, in train darknet, for anchors alexeyab"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 

@@ -29,6 +29,7 @@ enum {
     CMD_BENCH_META = 1 << 21,
     CMD_BENCH_PREDICT = 1 << 22,
     CMD_DET_ANCHORS = 1 << 23,
+    CMD_W_EXPORT = 1 << 24,
     CMD_BENCH = CMD_BENCH_STEP | CMD_BENCH_META | CMD_BENCH_PREDICT,
     CMD_DET = CMD_DET_TRAIN | CMD_DET_VALID | CMD_DET_MAP | CMD_DET_TEST,
 };
@@ -39,12 +40,12 @@ typedef struct {
     int n_positional, help;
     uint64_t seed;
     int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume,
-        images, points, negatives, map, list, table, num, width, height;
+        images, points, negatives, map, list, table, num, width, height, decode, opset;
     int check, distill, gpu, nogpu, tf32; /* gpu < 0: not said; threads 0: all there are */
     double memory;                        /* bytes; 0: not said */
     double thresh, nms, iou_thresh, step; /* thresh, step, distill < 0: the command's own */
     const char *json, *phi, *backup, *out, *data, *where, *calibrate, *like, *cell, *plot, *norm,
-        *eps, *transfer, *transfer_weights, *beside, *draw;
+        *eps, *transfer, *transfer_weights, *beside, *draw, *batches;
 } options;
 
 /* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option,

@@ -23,10 +23,12 @@ void output_checked(void) {
 }
 
 int output_possible(const options *o, unsigned command, char *err) {
-    const char *paths[] = {o->json, o->plot,
+    const char *paths[] = {o->json,
+                           o->plot,
                            command == CMD_DET_VALID ? NULL : o->out, /* there a name in results= */
                            command == CMD_W_FOLD ? o->positional[2] : NULL,
-                           command == CMD_W_FOLD ? o->positional[3] : NULL};
+                           command == CMD_W_FOLD ? o->positional[3] : NULL,
+                           command == CMD_W_EXPORT ? o->positional[2] : NULL};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (file_out_possible(paths[i], err)) return -1;
     return 0;

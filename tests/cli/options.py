@@ -67,7 +67,7 @@ class Run:
         words = re.sub(r"^\d+(, [\d.]+)?: .* left$", "", self.text, flags=re.M)
         words = re.sub(r"deterministic|\d+ noise samples?|seed \d+|at score [\d.]+:|steps \d+ to \d+", "", words)
         words = re.sub(r"(\d+ h )?\d+ m( \d+ s)?\b", "", words)
-        words = re.sub(r"in [\d.]+ seconds|[\d.]+ seconds|[\d.]+ s(/step)?\b|\d+ [MG]B", "", words)
+        words = re.sub(r"in [\d.]+ seconds|[\d.]+ seconds|[\d.]+ s(/step)?\b|[\d.]+ [MG]B", "", words)
         hashes = []
         for name, data in sorted(self.files.items()):
             if ".state" in name:    # of meta-training: it holds times
@@ -186,6 +186,7 @@ BASE = {
     "bench data": ["bench", "data", D, PLAIN, "-steps", "2", "-json", "j"],
     "cfg attach": ["cfg", "attach", f"{HERE}/tiny-plain.cfg", "a.cfg"],
     "cfg check": ["cfg", "check", TINY],
+    "weights export": ["weights", "export", PLAIN, WP, "m.onnx"],
     "weights fold": ["weights", "fold", TINY, W, "f.cfg", "f.weights", "-calibrate", D, "-distill", "20", "-json", "j"],
     "phi show": ["phi", "show", PHI, TINY, W, D, "-json", "j"],
     "phi plot": ["phi", "plot", PHI, TINY, W, D, "-out", "p.png"],
@@ -370,6 +371,11 @@ def tools():
             holds(c, "-host", test=lambda run: "(host)" in run.text)
     changes("cfg attach", "-phi", PHI)
     changes("cfg attach", "-where", "0")
+    c = "weights export"
+    changes(c, "-batch", "dynamic")
+    changes(c, "-opset", "13")
+    changes(c, "-data", D)
+    refused(c, "-decode", says="no [yolo] and no [region]")
     c = "weights fold"
     changes(c, "-seed", "2", given=["-images", "8"])
     changes(c, "-samples", "1")
