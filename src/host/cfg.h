@@ -37,6 +37,7 @@ typedef struct {
     char phi[PATH_LEN]; /* "" : random at initial scale; relative paths are relative to the cfg file
                          */
     float c_norm, h_norm, clip, momentum, anneal, sigma; /* 0, 0, 100, 0.1, 0.4, 0.01 */
+    float adapt;   /* share of training pictures known above which the noise grows; 0: off */
     float cool[2]; /* shares of max_batches between which the noise fades out; 0, 0: never */
 } cfg_meta_shared;
 

@@ -80,6 +80,19 @@ static int check_frozen(cfg_walk *x, const cfg_kind *k) {
     return FAIL(key, "the host trains this layer, and knows no %s=; remove the line", key);
 }
 
+/* adapt= looks at the classes of the last layer. */
+static int check_adapt(const cfg_walk *x) {
+    const cfg_file *c = x->c;
+    int last = c->n - 1;
+    if (!x->meta || cfg_get_num(c, x->meta, "adapt", 0) == 0) return 0;
+    while (last > 0 && cfg_kind_at(c, last)->id == CFG_S_COST) last--;
+    if (cfg_kind_at(c, last)->id == CFG_S_SOFTMAX && cfg_get_num(c, last, "groups", 1) == 1)
+        return 0;
+    return cfg_fail(x->err, c, cfg_key_line(c, x->meta, "adapt"),
+                    "adapt= needs a network that ends in a [softmax] of one group: it counts the "
+                    "training pictures that are classified right");
+}
+
 static int one_section(cfg_walk *x) {
     const cfg_kind *k = cfg_kind_at(x->c, x->sec);
     if (k->id == CFG_S_NET)
@@ -188,6 +201,7 @@ static int walk_all(cfg_walk *x) {
     if (x->dropblock && x->recurrent)
         return cfg_fail(x->err, c, cfg_key_line(c, x->dropblock, "dropblock"),
                         "[dropout] dropblock=1 cannot stand in a network with recurrent layers");
+    if (check_adapt(x)) return -1;
     return x->recurrent ? check_recurrent(x) : 0;
 }
 

@@ -392,6 +392,7 @@ static const cfg_key cfg_keys_meta_shared[] = {
     {"clip_test", CFG_INT, CFG_OURS, 0, 0, 1, NULL},
     {"momentum", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
     {"anneal", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
+    {"adapt", CFG_FLOAT, CFG_OURS, 0, 0, 1, NULL},
     {"cool", CFG_FLOATS, CFG_OURS, 0, 0, 1, NULL},
     {"sigma", CFG_FLOAT, CFG_OURS, 0, 0, 1000, NULL},
     END};

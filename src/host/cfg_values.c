@@ -27,6 +27,7 @@ cfg_meta_shared cfg_get_meta_shared(const cfg_file *c) {
         m.sigma = (float)cfg_get_num(c, i, "sigma", m.sigma);
         const char *phi = cfg_get(c, i, "phi"), *cool = cfg_get(c, i, "cool");
         double fall[2];
+        m.adapt = (float)cfg_get_num(c, i, "adapt", 0);
         if (cool && cfg_list(cool, fall, 2) == 2)
             for (int k = 0; k < 2; k++) m.cool[k] = (float)fall[k];
         if (phi && path_beside(m.phi, phi, c->path)) m.phi[0] = 0; /* cfg_check has refused it */

@@ -39,6 +39,13 @@ typedef struct {
     float *mean, *var; /* (channels, 4) */
 } host_perturb;
 
+/* Of adapt= (adapt.c): the running share of training pictures classified right, and the share of
+ * the noise that follows. */
+typedef struct {
+    float right, t;
+    int known;
+} host_adaptation;
+
 enum { LATE = 1, LATE_UPDATE }; /* without, with the optimizer's step */
 
 struct host_net {
@@ -54,6 +61,7 @@ struct host_net {
     int phi_from_file;
     uint64_t seed;
     float t_infer;
+    host_adaptation adapt;
     host_progress progress;
     int has_mode;
     engine_mode mode, now;     /* the caller's, and that of the pass under way */
@@ -144,6 +152,8 @@ static inline int host_index(const host_layer *record) {
 
 /* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this
  * kind, reads and writes; that of one pass is forgotten. */
+/* After a training pass, l: its softmax, whose output is the host's again. */
+void host_adapt(host_net *h, const network *net, const layer *l);
 size_t host_statistics_len(const host_net *h, const network *net);
 void host_statistics_for(host_net *h, const network *net, const engine_mode *m);
 void host_statistics_select(host_net *h, const network *net, int one_pass);

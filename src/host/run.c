@@ -66,9 +66,10 @@ static float ramp(const network *net, float rise) {
 float host_annealing(const host_net *h, const network *net) {
     const float *cool = h->shared.cool, all = (float)net->max_batches;
     float rise = ramp(net, h->shared.anneal * all), from = cool[0] * all, to = cool[1] * all;
+    if (h->shared.adapt > 0) rise *= h->adapt.t;
     if (cool[1] <= 0) return rise;
     float fall = to > from ? (to - step_of(net)) / (to - from) : 0;
-    return fall < 0 ? 0 : fall < rise ? fall : rise;
+    return fall < 0 ? 0 : fall < 1 ? fall * rise : rise;
 }
 
 /* What any Darknet program means: train says so itself; a truth or a delta of its own means that a
@@ -166,6 +167,12 @@ static void forward_stock(host_net *h, int i, layer l, network net) {
     if (hl->feeds_engine) engine_import(h->e, hl->node, l.output);
 }
 
+/* Is layer i the softmax that adapt= looks at, in a training pass? */
+static int adapts(const host_net *h, const network *net, int i) {
+    return h->shared.adapt > 0 && h->now.perturb_batch && net->train && net->truth &&
+           net->layers[i].type == SOFTMAX && is_output(net, i);
+}
+
 void host_run_forward(layer l, network net) {
     host_layer *hl = host_mark(&l);
     host_net *h = hl->of;
@@ -185,6 +192,7 @@ void host_run_forward(layer l, network net) {
     if (l.type == SOFTMAX && l.cost)
         l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
     if (hl->reads_host || l.truth || is_output(&net, i)) engine_export(h->e, hl->node, l.output);
+    if (adapts(h, &net, i)) host_adapt(h, &net, &l);
 }
 
 /* What host_run_forward left out when it was told to be late. */
@@ -195,7 +203,9 @@ static void catch_up(host_net *h, network *net, int output) {
         if (hl->stock || hl->yolo || hl->reads_host) continue;
         if (l->type == SOFTMAX && l->cost)
             l->cost[0] = net->truth && !l->noloss ? (float)engine_loss(h->e, hl->node) : 0;
-        if (output && is_output(net, i)) engine_export(h->e, hl->node, l->output);
+        if ((output || adapts(h, net, i)) && is_output(net, i))
+            engine_export(h->e, hl->node, l->output);
+        if (adapts(h, net, i)) host_adapt(h, net, l);
     }
     calc_network_cost(net);
 }

@@ -53,6 +53,10 @@ static void move_step(network *net, host_net *h, walk *w) {
     move(w, &h->t_infer, sizeof h->t_infer);
 }
 
+static void move_adaptation(network *net, host_net *h, walk *w) {
+    move(w, &h->adapt, sizeof h->adapt);
+}
+
 static void move_progress(network *net, host_net *h, walk *w) {
     host_progress *p = &h->progress;
     move(w, &p->average, sizeof p->average);
@@ -104,6 +108,7 @@ static int perturbs(const host_net *h) { return h->n_perturb > 0; }
 static int one_pass(const host_net *h) { return h->one_pass; }
 static int progress(const host_net *h) { return h->progress.known; }
 static int fork_epsilon(const host_net *h) { return h->epsilon == CFG_EPSILON_ALEXEYAB; }
+static int adapts(const host_net *h) { return h->shared.adapt > 0; }
 static int averages(const host_net *h) { return h->ema != NULL; }
 static int averaged(const host_net *h) { return h->ema_steps > 0; }
 
@@ -132,6 +137,8 @@ static const row rows[] = {
     {"BNRM", 0, NULL, NULL, move_batchnorms, MISFIT},
     /* u64 seen, u64 seed, f32 t of inference */
     {"STEP", REQUIRED, NULL, NULL, move_step, MISFIT},
+    /* f32 share of pictures known, f32 share of the noise, i32 are they known (adapt.c) */
+    {"ADPT", RESUME | RUN, adapts, adapts, move_adaptation, MISFIT},
     /* f64 moving average of the loss, f64 seconds so far */
     {"LOOP", RESUME | RUN, progress, NULL, move_progress, MISFIT},
     /* the rolling variances as they are, where the host's part has the fork's (stock.c) */
@@ -139,11 +146,13 @@ static const row rows[] = {
     /* i32 t, i32 adam; per trainable layer of weights, biases, scales: m and v, or SGD's updates;
      * then phi's */
     {"OPTM", RESUME | RUN, NULL, NULL, move_optimizer,
-     "its optimizer state does not fit this cfg (adam=, layers); use -clear to start a new run from its weights"},
+     "its optimizer state does not fit this cfg (adam=, layers); use -clear to start a new run "
+     "from its weights"},
     /* u64 steps averaged, then the live parameters in the order of ema.c: everything else in the
      * file is of the average */
     {"EMA ", RESUME | RUN, averaged, averages, move_ema,
-     "the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use -clear to start a new run "
+     "the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use "
+     "-clear to start a new run "
      "from the average"},
 };
 enum { ROWS = sizeof rows / sizeof *rows, CHUNK_HEAD = 12 };

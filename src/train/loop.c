@@ -79,6 +79,8 @@ static void log_step(loop *l, float loss, float rate, double seconds, long image
     cJSON_AddNumberToObject(o, "loss", (double)loss);
     cJSON_AddNumberToObject(o, "average", l->average);
     cJSON_AddNumberToObject(o, "rate", (double)rate);
+    if (host_perturbs(l->c.h))
+        cJSON_AddNumberToObject(o, "noise", (double)host_inference_t(l->c.h));
     cJSON_AddNumberToObject(o, "seconds", report_now() - l->start);
     cJSON_AddItemToArray(l->log, o);
     if (l->job->progress) l->job->progress(l, 0);

@@ -394,6 +394,8 @@ static const row rows[] = {
      "not a section of the host (tests/ops/test_perturb.c)"},
     {"meta_shared", "anneal", "0", "1", NULL, OURS,
      "not a section of the host (tests/host/test_net.c)"},
+    {"meta_shared", "adapt", "0", ".5", NULL, OURS,
+     "not a section of the host (tests/host/test_cool.c)"},
     {"meta_shared", "cool", "0.5,1", "0,0.5", NULL, OURS,
      "not a section of the host (tests/host/test_net.c)"},
     {"meta_shared", "sigma", ".01", ".5", NULL, OURS,

@@ -206,6 +206,8 @@ static const refusal refusals[] = {
     {NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\nscale=1\n", 12, "has no scale", ""},
     {NET "[meta_shared]\n" CONV "[perturb]\nactivation=reul\n", 11, "did you mean \"relu\"", ""},
     {NET "[meta_shared]\nanneal=1.5\n" CONV "[perturb]\n", 6, "anneal=1.5", "[0, 1]"},
+    {NET "[meta_shared]\nadapt=.5\n" CONV "[perturb]\n", 6, "adapt= needs", "[softmax]"},
+    {NET "[meta_shared]\nadapt=2\n" CONV "[perturb]\n[softmax]\n", 6, "adapt=2", "[0, 1]"},
     {NET "[meta_shared]\ncool=0.9,0.6\n" CONV "[perturb]\n", 6, "cool=0.9,0.6", "0.6,0.9"},
     {NET "[meta_shared]\ncool=0.2,0.6\n" CONV "[perturb]\n", 6, "not below anneal (0.4)", ""},
     {NET "[meta_shared]\ncool=0.6\n" CONV "[perturb]\n", 6, "two shares", ""},

@@ -1,6 +1,6 @@
-/* test_cool.c - [meta_shared] cool=FROM,TO: the share of the noise at every step against its
- * formula; stopping and going on equals a straight run; what is left at the end is the plain
- * network, bit for bit, for the same weights file. */
+/* test_cool.c - [meta_shared] cool=FROM,TO and adapt=A: the share of the noise at every step
+ * against its formula; stopping and going on equals a straight run; what cool= leaves at the end is
+ * the plain network, bit for bit, for the same weights file. */
 #include "test.h"
 #include "host/net.h"
 #include <math.h>
@@ -107,7 +107,65 @@ static void what_is_left(void) {
     host_close(plain);
 }
 
+static int largest(const float *p) {
+    int at = 0;
+    for (int k = 1; k < OUTPUTS; k++)
+        if (p[k] > p[at]) at = k;
+    return at;
+}
+
+/* Steps from..to-1; the share of the noise of each against what the outputs before it say. The
+ * classes are known by chance alone, so that the share goes up and down. late: by our loops' own
+ * step, else as any Darknet program does it. */
+static void adapting(network *net, int from, int to, int late, double *right, double *t) {
+    const layer *last = &net->layers[net->n - 1];
+    for (int k = from; k < to; k++) {
+        float want = (float)*t;
+        int hits = 0;
+        feed(net, (uint64_t)k % 3);
+        if (late) {
+            *net->seen += BATCH;
+            host_train_pass(net, 1, 0);
+        } else {
+            train_network_datum(net);
+        }
+        float got = host_inference_t(host_of(net));
+        CHECK(fabsf(got - want) < 1e-5f, "adapt=, step %d: %g, want %g", k, (double)got,
+              (double)want);
+        for (int b = 0; b < BATCH; b++)
+            hits += largest(last->output + b * OUTPUTS) == largest(net->truth + b * OUTPUTS);
+        *right = *right < 0 ? hits / (double)BATCH : .98 * *right + .02 * hits / BATCH;
+        *t = fmin(1, fmax(0, *t + (*right > .3 ? 1 : -1) / (.1 * LENGTH)));
+    }
+}
+
+static void adaptation(void) {
+    const char *shared = "anneal=0\nadapt=.3\n";
+    char half[] = "/tmp/mp_test_cool_XXXXXX";
+    network *net = open_net(shared, 1), *again = open_net(shared, 1), *late = open_net(shared, 1);
+    float a[BATCH * OUTPUTS], b[BATCH * OUTPUTS];
+    double right = -1, t = 0, same_right, same_t, late_right = -1, late_t = 0;
+    close(mkstemp(half));
+    adapting(net, 0, 9, 0, &right, &t);
+    CHECK(!host_save(net, half, 1, err) && !host_load(again, half, 0, err), "%s", err);
+    same_right = right;
+    same_t = t;
+    adapting(net, 9, LENGTH, 0, &right, &t);
+    adapting(again, 9, LENGTH, 0, &same_right, &same_t);
+    adapting(late, 0, LENGTH, 1, &late_right, &late_t);
+    outputs_of(net, NULL, a);
+    outputs_of(again, NULL, b);
+    CHECK(!memcmp(a, b, sizeof a), "adapt=: going on at step 9 gives other outputs");
+    outputs_of(late, NULL, b);
+    CHECK(!memcmp(a, b, sizeof a), "adapt=: our own loop gives other outputs");
+    unlink(half);
+    host_close(net);
+    host_close(again);
+    host_close(late);
+}
+
 int main(void) {
+    adaptation();
     schedule("", .4, 0, 0);
     schedule("cool=.6,.9\n", .4, .6, .9);
     schedule("anneal=0\ncool=0,.5\n", 0, 0, .5);
