@@ -12,6 +12,10 @@ CFLAGS  += $(EXTRA) -std=c11 -D_GNU_SOURCE $(OPTIMIZE) -g -fPIC -fopenmp -ffp-co
 # MPI for meta-training on several machines, in a library of its own; libzip for PyTorch files: the program alone, not the library that others preload.
 MPI_CFLAGS := $(shell pkg-config --cflags ompi-c)
 MPI_LIBS   := $(shell pkg-config --libs ompi-c)
+# OpenCV for `detector demo`, in a library of its own too, where it and a C++ compiler are found; without the sanitizers of EXTRA.
+VIDEO      := $(and $(shell pkg-config --exists opencv4 && echo yes),$(shell command -v $(CXX)),$(BUILD)/metaperturb-video.so)
+VIDEO_CXXFLAGS = -std=c++17 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Isrc $(patsubst -I%,-isystem %,$(shell pkg-config --cflags opencv4)) -MMD -MP
+VIDEO_LIBS     = $(shell pkg-config --libs-only-L opencv4) -lopencv_videoio -lopencv_imgproc -lopencv_core
 LDLIBS   = -L$(DARKNET) -Wl,-rpath,$(DARKNET) -ldarknet -ldnnl -ljpeg -lpng -lcjson -lz -lpthread -lm
 ROOMS    = base ops engine host data train study tools cli
 
@@ -41,7 +45,7 @@ LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ)) $(B
 # The program that is called: commands that need no network, without Darknet's library and all it brings. It starts metaperturb-host.
 THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/keys base/nearest base/path \
              host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
-PLUGOBJ := $(filter-out $(BUILD)/cli/% $(BUILD)/train/% $(BUILD)/study/% $(BUILD)/tools/%,$(OBJ))
+PLUGOBJ := $(filter-out $(BUILD)/data/video.o $(BUILD)/cli/% $(BUILD)/train/% $(BUILD)/study/% $(BUILD)/tools/%,$(OBJ))
 REF     := $(patsubst tests/lib/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/ref_*.c))
 # A test lies in the folder of the room it tests; its program in build/tests, under its name alone.
 TESTDIRS = $(ROOMS:%=tests/%)
@@ -49,7 +53,7 @@ TESTSRC := $(foreach d,$(TESTDIRS),$(wildcard $d/test_*.c))
 TESTS   := $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TESTSRC)))
 vpath %.c $(TESTDIRS) tests/lib
 
-all: $(BUILD)/metaperturb $(BUILD)/metaperturb-host $(BUILD)/metaperturb-mpi.so $(BUILD)/libmetaperturb.so
+all: $(BUILD)/metaperturb $(BUILD)/metaperturb-host $(BUILD)/metaperturb-mpi.so $(BUILD)/libmetaperturb.so $(VIDEO)
 
 $(BUILD)/metaperturb: $(THINOBJ)
 	$(CC) $(EXTRA) $(LDFLAGS) -o $@ $^ -lz -lm
@@ -59,6 +63,13 @@ $(BUILD)/metaperturb-host: $(LIBOBJ) $(BUILD)/cli/host_main.o
 
 $(BUILD)/metaperturb-mpi.so: $(BUILD)/train/ranks_mpi.o
 	$(CC) $(EXTRA) $(LDFLAGS) -shared -o $@ $^ $(MPI_LIBS)
+
+$(BUILD)/metaperturb-video.so: $(BUILD)/data/video_opencv.o
+	$(CXX) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(VIDEO_LIBS)
+
+$(BUILD)/data/video_opencv.o: src/data/video_opencv.cpp Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(VIDEO_CXXFLAGS) -c -o $@ $<
 
 $(BUILD)/libmetaperturb.so: $(PLUGOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--no-undefined -o $@ $^ $(LDLIBS)
@@ -171,7 +182,7 @@ lint:
 mutants: tests
 	@tests/mutants/mutants.sh
 format:
-	clang-format-19 -i $$(find src tests -name '*.[ch]' -o -name '*.cu' -o -name '*.inc')
+	clang-format-19 -i $$(find src tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu' -o -name '*.inc')
 
 # Each room may include only itself and the rooms above it.
 layers:
@@ -196,6 +207,6 @@ help:
 	@echo "make GPU=1      the same program with CUDA, cuDNN and cuBLAS (CUDA=/usr/local/cuda)"
 	@echo "make clean      remove $(BUILD)"
 
--include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/data/video_opencv.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
 .PHONY: all tests test_programs cuda test lint mutants format layers asan tsan fuzz fuzz_targets clean help FORCE
 .SECONDARY:

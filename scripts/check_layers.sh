@@ -45,7 +45,7 @@ while IFS= read -r file; do
         check_include "$file" "$line" "$what" "$own"
     done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]' "$file" || true)
     if [ $bad = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-done < <(find "$src" -type f \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' \) | LC_ALL=C sort)
+done < <(find "$src" -type f \( -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) | LC_ALL=C sort)
 
 if [ $((passed + failed)) = 0 ]; then
     echo "FAIL no source file found under $src"

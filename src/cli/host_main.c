@@ -190,6 +190,11 @@ static int run_detector_test(const options *o, char *err) {
     return detector_args_of(o, 0.5, -1, &a, err) ? -1 : detector_test(&a, err);
 }
 
+static int run_detector_demo(const options *o, char *err) {
+    detector_args a;
+    return detector_args_of(o, 0.5, -1, &a, err) ? -1 : detector_demo(&a, err);
+}
+
 static int phi_args(const options *o, session_args *a, char *err) {
     *a = session_args_of(o);
     a->phi = o->positional[0];
@@ -259,6 +264,7 @@ static const struct {
     {CMD_DET_TRAIN, run_detector_train},
     {CMD_DET_VALID, run_detector_valid},
     {CMD_DET_TEST, run_detector_test},
+    {CMD_DET_DEMO, run_detector_demo},
     {CMD_DET_MAP, run_detector_map},
     {CMD_DET_ANCHORS, run_detector_anchors},
     {CMD_META, run_meta},

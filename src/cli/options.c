@@ -50,6 +50,8 @@ static const option table[] = {
      "folder for weights (default: backup= of DATA)"},
     {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN | CMD_DET_TRAIN, "N",
      "test on the valid list every N steps"},
+    {"-every", INT, AT(every), 1, 1000000000, CMD_DET_DEMO, "N",
+     "look at every Nth frame only; those behind it are drawn with its boxes (default 1)"},
     {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET, "N",
      "noise samples averaged per test image (default 0: one deterministic pass)"},
     {"-samples", INT, AT(samples), 0, 1000, CMD_ATTACK, "N",
@@ -111,6 +113,8 @@ static const option table[] = {
      "phi file to write, in place of phi= of META; name of the results of valid"},
     {"-out", OUT, AT(out), 0, 0, CMD_DET_TEST | CMD_PREDICT, "FILE",
      "picture to draw (detector: default predictions.png); of several images: the folder"},
+    {"-out", OUT, AT(out), 0, 0, CMD_DET_DEMO, "FILE",
+     "video to draw, .mp4 or .avi (default: none; nothing is shown in a window)"},
     {"-out", OUT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
     {"-num", INT, AT(num), 1, 1000, CMD_DET_ANCHORS, "N", "how many anchors (default 6)"},
     {"-width", INT, AT(width), 1, 65535, CMD_DET_ANCHORS, "W",
@@ -119,8 +123,8 @@ static const option table[] = {
     {"-plot", OUT, AT(plot), 0, 0, CMD_DET_ANCHORS, "FILE",
      "draw the anchors over a sample of the boxes as a PNG"},
     {"-skip_bad", FLAG, AT(skip_bad), 0, 0,
-     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | CMD_DET | CMD_DET_ANCHORS |
-         CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK,
+     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | (CMD_DET & ~CMD_DET_DEMO) |
+         CMD_DET_ANCHORS | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK,
      NULL, "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
     {"-list", FLAG, AT(list), 0, 0, CMD_COMPARE, NULL,
      "all cells with their hashes, and which are done"},

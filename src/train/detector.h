@@ -32,6 +32,9 @@ int detector_train(const detector_args *a, char *err);
 int detector_map(const detector_args *a, char *err);
 int detector_valid(const detector_args *a, char *err);
 int detector_test(const detector_args *a, char *err);
+/* a->c.image: a video or a camera (data/video.h); out: the video to draw, or NULL; every: frames
+ * from one that is looked at to the next, 0 as 1. */
+int detector_demo(const detector_args *a, char *err);
 
 /* Anchors by k-means on the boxes of the train list (ops/anchors.h), printed, and drawn where plot
  * names a PNG. The box's sides are parts of width and height where pictures are stretched, else of

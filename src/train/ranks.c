@@ -1,27 +1,19 @@
 /* ranks.c - see ranks.h. */
 #include "train/ranks.h"
 #include "base/error.h"
-#include "base/path.h"
+#include "base/library.h"
 #include "train/ranks_mpi.h"
 #include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int id, count = 1;
 static const ranks_calls *mpi; /* NULL: this process is alone */
 
 /* Open MPI's own parts look for its symbols among those of all: RTLD_GLOBAL. */
 static const ranks_calls *load(char *err) {
-    static const char name[] = "metaperturb-mpi.so";
-    char path[PATH_LEN];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
-    path[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, name);
-    void *lib = dlopen(path, RTLD_LAZY | RTLD_GLOBAL),
-         *table = lib ? dlsym(lib, "ranks_mpi") : NULL;
+    const ranks_calls *table = library_table("metaperturb-mpi.so", "ranks_mpi",
+                                             RTLD_LAZY | RTLD_GLOBAL);
     if (!table) fail(err, "under mpirun, but MPI cannot be loaded: %.800s", dlerror());
     return table;
 }

@@ -17,6 +17,7 @@ D, B, OUT = f"{T}/tiny.data", f"{T}/set/boxes.data", f"{T}/o"
 W, W2, WP, WY = f"{T}/w/tiny.weights", f"{T}/w2/tiny.weights", f"{T}/w/tiny-plain.weights", f"{T}/w/yolo_final.weights"
 PHI = os.path.join(HERE, "../../cfg_meta/phi/tiny_imagenet_resnet20.phi")
 PICTURE, SCENE = f"{T}/test/disk/0.png", f"{T}/set/images/test1.png"
+VIDEO = f"{T}/v.avi"
 
 
 def change(source, target, *pairs):
@@ -65,6 +66,8 @@ class Run:
         does not count."""
         # Lines of progress come at most once a second, so their number is a matter of speed.
         words = re.sub(r"^\d+(, [\d.]+)?: .* left$", "", self.text, flags=re.M)
+        words = re.sub(r"^frame \d+.* frames/s: .*$", "", words, flags=re.M)
+        words = re.sub(r"[\d.]+ frames/s", "", words)
         words = re.sub(r"deterministic|\d+ noise samples?|seed \d+|at score [\d.]+:|steps \d+ to \d+", "", words)
         words = re.sub(r"(\d+ h )?\d+ m( \d+ s)?\b", "", words)
         words = re.sub(r"in [\d.]+ seconds|[\d.]+ seconds|[\d.]+ s(/step)?\b|[\d.]+ [MG]B", "", words)
@@ -176,6 +179,7 @@ BASE = {
     "detector train": ["detector", "train", B, f"{T}/two/yolo.cfg", WY, "-clear", "-backup", ".", "-json", "j"],
     "detector valid": ["detector", "valid", f"{T}/here.data", YOLO, WY, "-json", "j"],
     "detector test": ["detector", "test", B, YOLO, WY, SCENE, "-thresh", "0.1", "-json", "j"],
+    "detector demo": ["detector", "demo", B, YOLO, WY, VIDEO, "-thresh", "0.1", "-json", "j"],
     "detector calc_anchors": ["detector", "calc_anchors", B],
     "detector map": ["detector", "map", B, YOLO, WY, "-json", "j"],
     "meta train": ["meta", "train", f"{T}/m.meta", "-json", "j"],
@@ -335,6 +339,27 @@ def detectors():
     changes(c, "-iou_thresh", "0.75")
 
 
+def videos():
+    c = "detector demo"
+    changes(c, "-seed", "2", given=["-samples", "2"])
+    changes(c, "-phi", PHI)
+    changes(c, "-samples", "2")
+    changes(c, "-thresh", "0.3")
+    changes(c, "-nms", "0.1")
+    changes(c, "-like", "alexeyab")
+    changes(c, "-every", "2")
+    changes(c, "-out", "v.mp4")
+    refused(c, "-out", "v.mkv", says=".mp4 or .avi")
+
+
+def make_video():
+    """False: this build, or this Python, has no OpenCV."""
+    built = "libopencv-dev" not in Run(["detector", "demo", B, YOLO, WY, VIDEO]).error
+    pictures = [f"{T}/set/images/test{i}.png" for i in range(6)]
+    tool = os.path.join(HERE, "../train/video.py")
+    return built and not subprocess.run(["/usr/bin/python3", tool, "make", VIDEO, "5", *pictures], capture_output=True, check=False).returncode
+
+
 def state():
     words = ["meta", "train", f"{T}/m.meta", "-steps", "1"]
     subprocess.run([MP, *words], cwd=OUT, check=True, capture_output=True)
@@ -407,6 +432,11 @@ if with_gpu:
     print("skip -i, -tf32: a build for CUDA: gpu.sh looks at them")
 every = options_of()
 say(len(every) > 20 and sum(len(o) for o in every.values()) > 150, "the program lists its options")
+if make_video():
+    videos()
+else:
+    print("skip detector demo: a build without OpenCV (libopencv-dev), or no python3-opencv: its options were not walked")
+    every.pop("detector demo")
 detectors()
 classifiers()
 suites()

@@ -2,7 +2,7 @@
 # lint.sh - src and tests in one style (.clang-format), within 100 columns, functions within 60 lines, files within 500;
 # and nothing that clang-tidy calls prone to bugs (.clang-tidy). `tests/lib/lint.sh FILE...` looks at these alone.
 . "$(dirname "$0")/lib.sh"
-mapfile -t files < <([ $# = 0 ] && find src tests -name '*.[ch]' -o -name '*.cu' -o -name '*.inc' || printf '%s\n' "$@")
+mapfile -t files < <([ $# = 0 ] && find src tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu' -o -name '*.inc' || printf '%s\n' "$@")
 mapfile -t files < <(printf '%s\n' "${files[@]}" | LC_ALL=C sort)
 need "there is something to look at" test ${#files[@]} -gt $(($# > 0 ? 0 : 200))
 
@@ -73,7 +73,7 @@ flags=(-std=c11 -D_GNU_SOURCE "-D__malloc__(...)=" -fopenmp -Isrc -Itests/lib -I
 looked=()
 for file in "${files[@]}"; do
     case $file in
-        *.h | *.cu | *.inc) ;;
+        *.h | *.cpp | *.cu | *.inc) ;;
         src/engine/cuda/* | tests/cuda_sim/* | tests/ops/gpu_perturb.c)
             if [ -e "${CUDA:-/usr/local/cuda}/include/cudnn.h" ]; then looked+=("$file"); else skip "$file: no cuDNN here"; fi ;;
         *) looked+=("$file") ;;
