@@ -101,7 +101,7 @@ static void test_agreement(void) {
     both("keys of the fork, and one left over",
          NET "show_receptive_field=1\nmax_epochs=5\n[maxpool]\nsize=2\nmaxpool_zero_nonmax=0\n",
          NULL);
-    both("one that changes the network", NET "[maxpool]\nsize=2\nmaxpool_zero_nonmax=1\n",
+    both("one that changes the network", NET "[convolutional]\nfilters=3\nbin_output=1\n",
          "belongs to the AlexeyAB fork and changes the network");
     both("burn_in at max_batches", NET "burn_in=10\nmax_batches=10\n[connected]\noutput=3\n", NULL);
 }
