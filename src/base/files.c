@@ -132,8 +132,7 @@ int file_out_close(file_out *o, char *err) {
     return 0;
 }
 
-/* ---- reading
- * ---------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 enum { PIPE_SECONDS = 30, NO_WRITER = -2 };
 
@@ -209,9 +208,7 @@ unsigned char *file_slurp(const char *path, size_t *len, char *err) {
     return file_slurp_most(path, SIZE_MAX / 2, len, err);
 }
 
-/* ---- locks
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- locks ---- */
 
 static int held_by_another(int fd, const char *path, char *err) {
     char who[256];
@@ -219,10 +216,10 @@ static int held_by_another(int fd, const char *path, char *err) {
     who[n > 0 ? n : 0] = 0;
     who[strcspn(who, "\n")] = 0;
     close(fd);
-    return fail(
-        err,
-        "%.400s: held by %s, which writes the same files: wait for it, or give another name or folder",
-        path, who[0] ? who : "another process");
+    return fail(err,
+                "%.400s: held by %s, which writes the same files: wait for it, or give another "
+                "name or folder",
+                path, who[0] ? who : "another process");
 }
 
 static void write_holder(int fd) {

@@ -16,8 +16,7 @@ static int has(const cfg_file *c, int section, int flag) {
     return (cfg_kind_at(c, section)->flags & flag) != 0;
 }
 
-/* ---- where it does not belong
- * ---------------------------------------------------------------------------------------------- */
+/* ---- where it does not belong ---- */
 
 enum { GATE = 2 }; /* a note like chosen[]: 1, feeds a head; this: gates the next layer */
 
@@ -54,8 +53,7 @@ static void mark(const cfg_edit *e, char *marks) {
     }
 }
 
-/* ---- which layers
- * ---------------------------------------------------------------------------------------------- */
+/* ---- which layers ---- */
 
 static int any(const cfg_file *c, cfg_section_id id, const char *key) {
     for (int i = 1; i < c->n; i++)
@@ -147,9 +145,7 @@ static int choose(const cfg_file *c, const cfg_edit *e, const char *where, char 
         where);
 }
 
-/* ---- attaching
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- attaching ---- */
 
 static void attach_layer(cfg_edit *e, int i) {
     const cfg_file *c = cfg_edit_cfg(e);
@@ -222,9 +218,7 @@ char *cfg_attach(const char *path, const char *where, const char *phi, int *coun
     return text;
 }
 
-/* ---- detaching
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- detaching ---- */
 
 static void restore(cfg_edit *e, int i, const char *activation) {
     const cfg_file *c = cfg_edit_cfg(e);

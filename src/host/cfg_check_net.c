@@ -78,10 +78,10 @@ void cfg_warn_training(const cfg_file *c) {
     warn_idle_rates(c);
     double burn = cfg_get_num(c, 0, "burn_in", 0), most = cfg_get_num(c, 0, "max_batches", 0);
     if (most <= 0 || burn < most) return;
-    fprintf(
-        stderr,
-        "%s:%d: warning: [net] burn_in=%.0f is not below max_batches=%.0f: learning_rate is never reached\n",
-        c->path, cfg_key_line(c, 0, "burn_in"), burn, most);
+    fprintf(stderr,
+            "%s:%d: warning: [net] burn_in=%.0f is not below max_batches=%.0f: learning_rate is "
+            "never reached\n",
+            c->path, cfg_key_line(c, 0, "burn_in"), burn, most);
 }
 
 /* A value without its switch would be without effect, and nobody would notice. */

@@ -28,9 +28,7 @@ struct cfg_edit {
     const char *eol;
 };
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static int find_lines(cfg_edit *e) {
     size_t n = 1;
@@ -90,8 +88,7 @@ const cfg_file *cfg_edit_cfg(const cfg_edit *e) { return e->cfg; }
 const char *cfg_edit_original(const cfg_edit *e) { return e->text; }
 int cfg_edit_layer(const cfg_edit *e, int section) { return e->layer[section]; }
 
-/* ---- noting changes
- * -------------------------------------------------------------------------------------------- */
+/* ---- noting changes ---- */
 
 /* `text` is taken over. */
 static void note(cfg_edit *e, size_t from, size_t to, char *text) {
@@ -199,9 +196,7 @@ void cfg_edit_unset_ours(cfg_edit *e, int section) {
     }
 }
 
-/* ---- renumbering
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- renumbering ---- */
 
 /* The new index of the section's first layer, were it kept; also for the place behind the last
  * section. */
@@ -248,9 +243,7 @@ static void renumber(cfg_edit *e, int section, const char *key) {
     }
 }
 
-/* ---- the result
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the result ---- */
 
 static int by_place(const void *a, const void *b) {
     const splice *x = a, *y = b;

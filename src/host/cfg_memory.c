@@ -96,8 +96,7 @@ int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err) {
     return 0;
 }
 
-/* ---- what there is
- * ------------------------------------------------------------------------------------------ */
+/* ---- what there is ---- */
 
 /* The number after `key` in a file of the system; -1: no such line. */
 static double number_in(const char *path, const char *key) {
@@ -172,13 +171,13 @@ int cfg_memory_check(const char *path, const cfg_memory *m, char *err) {
     if (data >= 0 && (most < 0 || data + HOST_ADDRESS < most)) most = data + HOST_ADDRESS;
     int by_room = room.bytes >= 0 && m->resident > room.bytes;
     if (!by_room && (most < 0 || address <= most)) return 0;
-    return fail(
-        err,
-        "%.500s: needs about %s of memory for %.0f pictures at once, more than %s, %s: raise subdivisions, "
-        "or make batch, width and height smaller",
-        path, size_text(by_room ? m->resident : address, need), m->batch,
-        by_room ? room.why : "the limit of this shell (ulimit -v)",
-        size_text(by_room ? room.bytes : most, has));
+    return fail(err,
+                "%.500s: needs about %s of memory for %.0f pictures at once, more than %s, %s: "
+                "raise subdivisions, "
+                "or make batch, width and height smaller",
+                path, size_text(by_room ? m->resident : address, need), m->batch,
+                by_room ? room.why : "the limit of this shell (ulimit -v)",
+                size_text(by_room ? room.bytes : most, has));
 }
 
 void cfg_memory_tell(FILE *out, const char *path, const cfg_memory *m) {

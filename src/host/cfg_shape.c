@@ -90,11 +90,11 @@ static int may_add(cfg_walk *x, double at, int several) {
                     from, f->w, f->h, in->w, in->h);
     /* The host asserts both of these, with whole-number division. */
     if (f->w / in->w != f->h / in->h || in->w / f->w != in->h / f->h)
-        return FAIL(
-            "from",
-            "layer %d is %lld x %lld, the layer before is %lld x %lld: widths and heights differ by "
-            "different factors",
-            from, f->w, f->h, in->w, in->h);
+        return FAIL("from",
+                    "layer %d is %lld x %lld, the layer before is %lld x %lld: widths and heights "
+                    "differ by "
+                    "different factors",
+                    from, f->w, f->h, in->w, in->h);
     return 0;
 }
 
@@ -250,9 +250,9 @@ int cfg_shape_dropout(cfg_walk *x) {
     if ((rel || abs) && !cfg_get(x->c, x->sec, "dropblock"))
         return FAIL(size, "%s without dropblock=1 does nothing; add it", size);
     if (cfg_num(x, "dropblock", 0) && !x->in.picture)
-        return FAIL(
-            "dropblock", "%s",
-            "dropblock=1 needs a picture (width, height, channels), but what comes before gives none");
+        return FAIL("dropblock", "%s",
+                    "dropblock=1 needs a picture (width, height, channels), but what comes before "
+                    "gives none");
     if (cfg_num(x, "dropblock", 0) && !x->dropblock) x->dropblock = x->sec;
     return cfg_same(x);
 }

@@ -97,6 +97,10 @@ static int pool(cfg_walk *x, long long *w, long long *h) {
     if (x->in.w + padding < size || x->in.h + padding < size)
         return FAIL("size", "size=%lld is larger than its input of %lld x %lld, padding included",
                     size, x->in.w + padding, x->in.h + padding);
+    if (padding - padding / 2 >= size)
+        return FAIL("padding",
+                    "padding=%lld lets a window of size %lld lie outside the picture; at most %lld",
+                    padding, size, 2 * size - 2);
     *w = (x->in.w + padding - size) / (g.antialiasing ? 1 : g.stride_x) + 1;
     *h = (x->in.h + padding - size) / (g.antialiasing ? 1 : g.stride_y) + 1;
     return 0;

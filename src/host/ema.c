@@ -59,10 +59,10 @@ int host_ema_open(host_net *h, const network *net, const cfg_file *c, char *err)
     if (h->ema_alpha <= 0) return 0;
     for (int i = 0; i < net->n; i++) {
         if (!h->layers[i].stock || !net->layers[i].update) continue;
-        return fail(
-            err,
-            "%s: layer %d is trained by the host's own code, and ema_alpha cannot average it: remove ema_alpha",
-            c->path, i);
+        return fail(err,
+                    "%s: layer %d is trained by the host's own code, and ema_alpha cannot average "
+                    "it: remove ema_alpha",
+                    c->path, i);
     }
     h->ema = calloc(host_ema_len(h, net) + 1, sizeof *h->ema);
     if (h->ema) return 0;

@@ -24,11 +24,11 @@ static int check_head(const cfg_file *c, const layer *l, int i, int classes, con
     int numbers = l->type == YOLO ? 2 * l->total : 2 * l->n,
         per = classes + (l->type == YOLO ? 4 : l->coords) + 1;
     if (l->classes != classes) {
-        snprintf(
-            text, sizeof text,
-            "has classes=%d, but %.200s says classes=%d: set classes=%d here and filters=%d in the layer "
-            "that feeds it",
-            l->classes, data, classes, classes, l->n * per);
+        snprintf(text, sizeof text,
+                 "has classes=%d, but %.200s says classes=%d: set classes=%d here and filters=%d "
+                 "in the layer "
+                 "that feeds it",
+                 l->classes, data, classes, classes, l->n * per);
         return complain(err, c, i, text);
     }
     if (l->type == REGION && l->coords != 4)

@@ -21,8 +21,9 @@ enum {
     KIND_PICTURE = 4, /* its input must have width, height and channels */
     KIND_OURS = 8,    /* the engine runs it, but for cases of its own (attach) */
     KIND_RECURRENT = 16,
-    KIND_HEAD = 32, /* outputs and losses: they are not perturbed */
+    KIND_HEAD = 32,      /* outputs and losses: they are not perturbed */
     KIND_STAND_IN = 128, /* the host is given an [upsample] of its shape (cfg_stands_in) */
+    KIND_FORK_MAP = KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,
     KIND_NAMED = 64 /* `bench` shows its share of the time; else it is among the other layers */
 };
 
@@ -69,7 +70,7 @@ enum {
     ROW(L2NORM, l2norm, NULL, KIND_LAYER | KIND_HEAD,                                             \
         NULL, same, NULL, NULL, NULL)                                                             \
     ROW(YOLO, yolo, NULL, KIND_LAYER | KIND_PICTURE | KIND_HEAD | KIND_NAMED,                     \
-        NULL, yolo, add_yolo, resize_yolo, NULL)                                                      \
+        NULL, yolo, add_yolo, resize_yolo, NULL)                                                  \
     ROW(REGION, region, NULL, KIND_LAYER | KIND_PICTURE | KIND_HEAD | KIND_NAMED,                 \
         NULL, region, NULL, resize_region, NULL)                                                  \
     ROW(DETECTION, detection, NULL, KIND_LAYER | KIND_HEAD,                                       \
@@ -84,11 +85,11 @@ enum {
         NULL, lstm, NULL, NULL, NULL)                                                             \
     ROW(CRNN, crnn, NULL, KIND_LAYER | KIND_PICTURE | KIND_RECURRENT,                             \
         NULL, crnn, NULL, NULL, NULL)                                                             \
-    ROW(SCALE_CHANNELS, scale_channels, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,\
+    ROW(SCALE_CHANNELS, scale_channels, NULL, KIND_FORK_MAP,                                      \
         "linear", scale_channels, add_scale_channels, resize_as_from, NULL)                       \
     ROW(SAM, sam, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,                    \
         "linear", sam, add_scale_channels, resize_as_from, NULL)                                  \
-    ROW(LOCAL_AVGPOOL, local_avgpool, "local_avg", KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,\
+    ROW(LOCAL_AVGPOOL, local_avgpool, "local_avg", KIND_FORK_MAP,                                 \
         NULL, local_avgpool, add_local_avgpool, resize_own, NULL)                                 \
     ROW(REORG3D, reorg3d, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,            \
         NULL, reorg3d, add_reorg3d, resize_own, NULL)                                             \
@@ -98,7 +99,7 @@ enum {
         NULL, implicit, add_implicit, resize_not, sizes_learned)                                  \
     ROW(IMPLICIT_MUL, implicit_mul, NULL, KIND_LAYER | KIND_OURS | KIND_STAND_IN,                 \
         NULL, implicit, add_implicit, resize_not, sizes_learned)                                  \
-    ROW(SHIFT_CHANNELS, shift_channels, NULL, KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,\
+    ROW(SHIFT_CHANNELS, shift_channels, NULL, KIND_FORK_MAP,                                      \
         NULL, channels, add_shift_channels, resize_as_before, NULL)                               \
     ROW(CONTROL_CHANNELS, control_channels, NULL,                                                 \
         KIND_LAYER | KIND_PICTURE | KIND_OURS | KIND_STAND_IN,                                    \

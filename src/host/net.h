@@ -116,7 +116,8 @@ const int *host_file_version(const host_net *h);
  * takes all but the convolutions before them from a file for another number of classes. Steps count
  * from 0. 0, or -1 and err with nothing changed: another network's file, or one cut short. */
 int host_load_body(network *net, const char *path, char *err);
-/* 1: only that last layer, or those before the heads, have another number of outputs in the file. */
+/* 1: only that last layer, or those before the heads, have another number of outputs in the file.
+ */
 int host_other_outputs(const network *net, const char *path);
 
 /* Write it: the host's format first and complete, then the trailer if there are [perturb] layers or

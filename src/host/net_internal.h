@@ -18,9 +18,9 @@ typedef struct {
 typedef struct {
     host_net *of;
     const struct host_kind *kind;
-    int first, node;  /* of the engine: the layer's nodes, of which the last has its output */
-    double frozen;    /* it is stepped only after so many iterations */
-    int shares;       /* the weights of another layer (share_index=), which trains them */
+    int first, node; /* of the engine: the layer's nodes, of which the last has its output */
+    double frozen;   /* it is stepped only after so many iterations */
+    int shares;      /* the weights of another layer (share_index=), which trains them */
     host_init_of init;
     int stop_steps;   /* stopbackward=N above 1, which the fork heeds before step N alone */
     int stock;        /* the host's own code runs this layer */

@@ -93,9 +93,9 @@ static int one_line(reader *r, char *s) {
     if (strcmp(s, "crc32")) {
         while (part < PARTS && strcmp(s, parts[part].name)) part++;
         if (part == PARTS)
-            return FAIL(
-                "unknown name \"%.40s\"; known: e1_self, e1_all, e2_self, e2_all, kernels, scale, crc32",
-                s);
+            return FAIL("unknown name \"%.40s\"; known: e1_self, e1_all, e2_self, e2_all, kernels, "
+                        "scale, crc32",
+                        s);
         seen = &r->seen[part];
     }
     if (*seen) return FAIL("%s is given twice, first in line %d", s, *seen);
@@ -120,9 +120,9 @@ static int read_text(reader *r, char *text, size_t len) {
     }
     if (!r->crc_seen) return FAIL("crc32 is missing: the file is cut short");
     if (crc_of(r->phi) != r->crc)
-        return FAIL(
-            "the numbers do not have the checksum %08x of line %d: the file is damaged or was edited by hand",
-            (unsigned)r->crc, r->crc_seen);
+        return FAIL("the numbers do not have the checksum %08x of line %d: the file is damaged or "
+                    "was edited by hand",
+                    (unsigned)r->crc, r->crc_seen);
     return 0;
 }
 

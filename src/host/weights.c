@@ -27,9 +27,15 @@ int host_save(network *net, const char *path, int resume, char *err) {
     if (file_out_open(&o, path, err)) return -1;
     engine_read(h->e, NULL);
     host_ema_select(h, net, 1);
-    host_statistics_select(h, net, 0);
-    return write_all(&o, net, net->n, resume || h->shared.present || has_batchnorm(net), resume,
-                     path, err);
+    /* Without noise (cool=) the file is a plain network's, for stock programs too: it has the
+     * statistics of one pass in the place where they look. */
+    int plain = !resume && h->one_pass && h->t_infer == 0;
+    host_statistics_select(h, net, plain);
+    if (plain) h->one_pass = 0;
+    int bad = write_all(&o, net, net->n, resume || h->shared.present || has_batchnorm(net), resume,
+                        path, err);
+    if (plain) h->one_pass = 1;
+    return bad;
 }
 
 int host_save_upto(network *net, const char *path, int end, char *err) {
@@ -79,11 +85,11 @@ static int measure(const network *net, const unsigned char *p, size_t len, const
         weights_trailer(p + need, (size_t)(size - need), path, &payload, &n, ignored))
         x->stock = size;
     if (x->layers > 0) return 0;
-    return fail(
-        err,
-        "%s: %lld bytes, but this cfg needs %lld: weights of another network or number of classes (`metaperturb "
-        "weights partial` cuts off what does not fit), or a file cut short",
-        path, size, need);
+    return fail(err,
+                "%s: %lld bytes, but this cfg needs %lld: weights of another network or number of "
+                "classes (`metaperturb "
+                "weights partial` cuts off what does not fit), or a file cut short",
+                path, size, need);
 }
 
 static int load_checked(network *net, unsigned char *p, size_t len, const char *path, int flags,

@@ -31,11 +31,11 @@ int weights_finite(const unsigned char *p, size_t from, size_t to, const char *p
     for (size_t at = from; at + sizeof v <= to; at += sizeof v) {
         memcpy(&v, p + at, sizeof v);
         if (isfinite(v)) continue;
-        return fail(
-            err,
-            "%s: a weight, byte %zu, is no number (%f): training broke down before the file was written; take an "
-            "earlier one (`weights info FILE CFG` shows the layers)",
-            path, at, (double)v);
+        return fail(err,
+                    "%s: a weight, byte %zu, is no number (%f): training broke down before the "
+                    "file was written; take an "
+                    "earlier one (`weights info FILE CFG` shows the layers)",
+                    path, at, (double)v);
     }
     return 0;
 }
@@ -48,11 +48,11 @@ int weights_trailer(const unsigned char *p, size_t len, const char *path,
     *n = 0;
     if (!len) return 0;
     if (len < WEIGHTS_TRAILER_HEAD || memcmp(p, magic, sizeof magic))
-        return fail(
-            err,
-            "%s: %zu bytes more than this cfg needs: weights of another network or number of classes (`metaperturb "
-            "weights partial` cuts off what does not fit)?",
-            path, len);
+        return fail(err,
+                    "%s: %zu bytes more than this cfg needs: weights of another network or number "
+                    "of classes (`metaperturb "
+                    "weights partial` cuts off what does not fit)?",
+                    path, len);
     memcpy(head, p + 8, sizeof head);
     memcpy(&said, p + 16, sizeof said);
     if (head[0] != TRAILER_VERSION)

@@ -59,8 +59,7 @@ static void show_chunk(void *of, const char *tag, const unsigned char *p, size_t
     fputc('\n', of);
 }
 
-/* ---- layer by layer
- * -------------------------------------------------------------------------------------------- */
+/* ---- layer by layer ---- */
 
 static void show_floats(FILE *out, const unsigned char *p, long long n) {
     float lo = INFINITY, hi = -INFINITY, v;
@@ -105,10 +104,10 @@ static cfg_layer *read_layers(const char *cfg, int *n, cfg_epsilon *epsilon, cha
 static long long floats_of(const weights_file *f, const cfg_layer *l, int i, const char *cfg,
                            char *err) {
     if (l->floats < 0)
-        fail(
-            err,
-            "%s: layer %d stores its weights in a way of its own (dontload=, numload=, ...): not counted",
-            cfg, i);
+        fail(err,
+             "%s: layer %d stores its weights in a way of its own (dontload=, numload=, ...): not "
+             "counted",
+             cfg, i);
     return f->head.fork && !strcmp(l->type, "batchnorm") ? l->floats / 3 * 4 : l->floats;
 }
 
@@ -123,10 +122,10 @@ static long long walk_layers(const weights_file *f, const cfg_layer *l, int n, c
         if (k < 0) return -1;
         if (k && at == f->len && *has) return (long long)at;
         if ((size_t)k > (f->len - at) / 4)
-            return fail(
-                err,
-                "%s: ends inside layer %d [%s], %zu of %lld floats: cut short, or weights of another network than %s",
-                f->path, i, l[i].type, (f->len - at) / 4, k, cfg);
+            return fail(err,
+                        "%s: ends inside layer %d [%s], %zu of %lld floats: cut short, or weights "
+                        "of another network than %s",
+                        f->path, i, l[i].type, (f->len - at) / 4, k, cfg);
         if (k && out) {
             fprintf(out, "%5d %-14s %4d x %4d x %4d %10lld floats at %zu", i, l[i].type, l[i].w,
                     l[i].h, l[i].c, k, at);

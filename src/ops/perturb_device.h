@@ -3,9 +3,9 @@
  *
  * Each loop is a function of (iteration, job). ops/perturb_cuda.cu launches it over a grid; on the
  * CPU, with EACH as a plain loop, the same text is held against perturb.h's own code by
- * tests/ops/test_perturb_device.c, on machines without a GPU too. Noise, exponentials and logarithms
- * are those of the CPU (rng.h, vecmath.h). Nothing is added up atomically: sums go through rows,
- * then bands, in a fixed order, so that the same input gives the same bits.
+ * tests/ops/test_perturb_device.c, on machines without a GPU too. Noise, exponentials and
+ * logarithms are those of the CPU (rng.h, vecmath.h). Nothing is added up atomically: sums go
+ * through rows, then bands, in a fixed order, so that the same input gives the same bits.
  *
  * All pointers are the device's. See perturb.h for the mathematics and the meaning of perturb_args.
  */
@@ -137,9 +137,7 @@ DEV float dev_mean_softplus(const perturb_poly *q, float alpha, float *slope) {
     return (alpha > 0 ? alpha : 0) + decay * h;
 }
 
-/* ---- forward
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- forward ---- */
 
 /* to = factor * sum over channels of from. One iteration a pixel. */
 DEV void dev_channel_sum(size_t i, const perturb_job *b) {
@@ -290,9 +288,7 @@ DEV void dev_apply(size_t i, const perturb_job *b) {
     b->y[i] = dev_multiply(a, b->x[i], 1 + dev_annealing(b) * (b->scale[p.c] * z - 1));
 }
 
-/* ---- backward
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- backward ---- */
 
 /* z and dz/dalpha from what the tape kept. */
 DEV float dev_taped(const perturb_job *b, float kept, dev_place p, float *slope) {
@@ -444,8 +440,7 @@ DEV void dev_features_back(size_t i, const perturb_job *b) {
     b->dx[i] += sum;
 }
 
-/* ---- phi's own gradient
- * ---------------------------------------------------------------------------------------- */
+/* ---- phi's own gradient ---- */
 
 /* acc[t] += d * (in, a map of one channel, under tap t). */
 DEV void dev_taps(float acc[9], float d, const float *in, shape4 s, dev_place p) {

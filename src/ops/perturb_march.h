@@ -264,9 +264,7 @@ DEV int march_exchange(const march_thread *t, shape4 s, int j, int from_partner)
     return (x * s.c + 4 * (t->lane + j * t->lanes)) / 2;
 }
 
-/* ---- forward
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- forward ---- */
 
 /* y and z of row y from alpha. The last bit of z's float tells whether E1 was above 0: half a unit
  * in the last place. */
@@ -375,9 +373,7 @@ DEV float march_forward_middle(march_thread *t, const perturb_job *b, const marc
     return sum;
 }
 
-/* ---- backward
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- backward ---- */
 
 /* Gives row h - 3 of dx, takes row h of x, dy and z. Returns the sum of dalpha over the thread's
  * channels. */
@@ -466,9 +462,7 @@ DEV void march_collect(const march_thread *t, float *to, const float *shared, in
     }
 }
 
-/* ---- features
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- features ---- */
 
 /* Sums of the features over the band for one quad, [4 features]; their signs to the mask.
  * Neighbours come through the cache. */

@@ -390,7 +390,8 @@ size_t yolo_scratch_len(const yolo_head *h, const yolo_rule *r) {
 void yolo_loss(float *delta, yolo_figures *f, const float *out, const float *truth,
                const yolo_head *h, const yolo_rule *r, yolo_layout to, void *scratch) {
     size_t batch = (size_t)h->batch, cells = yolo_cells(h);
-    size_t all = (size_t)h->n * (size_t)yolo_per(h), row = (size_t)r->max_boxes * (size_t)r->truth_len;
+    size_t all = (size_t)h->n * (size_t)yolo_per(h),
+           row = (size_t)r->max_boxes * (size_t)r->truth_len;
     job j = {.h = h,
              .r = r,
              .out = out,

@@ -31,8 +31,7 @@ typedef struct {
     double nll;
 } tally;
 
-/* ---- what was asked for
- * ---------------------------------------------------------------------------------------- */
+/* ---- what was asked for ---- */
 
 static const struct {
     const char *name, *eps;
@@ -81,9 +80,7 @@ static int read_args(attack *t, char *err) {
     return read_eps(t, a->eps ? a->eps : norms[k].eps, err);
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 /* The gradient has to come through to the picture. */
 static int passes_gradient(const session *c, const char *cfg, char *err) {
@@ -93,10 +90,10 @@ static int passes_gradient(const session *c, const char *cfg, char *err) {
                     cfg);
     for (int i = 0; i < c->net->n; i++) {
         if (!c->net->layers[i].stopbackward) continue;
-        return fail(
-            err,
-            "%s: stopbackward= in layer %d keeps the gradient from the picture: take it out to attack",
-            cfg, i);
+        return fail(err,
+                    "%s: stopbackward= in layer %d keeps the gradient from the picture: take it "
+                    "out to attack",
+                    cfg, i);
     }
     return 0;
 }
@@ -113,10 +110,10 @@ static int open_other(attack *t, char *err) {
         set_batch_network(t->other.net, x->batch);
         return 0;
     }
-    return fail(
-        err,
-        "%s takes pictures of %dx%dx%d, %s of %dx%dx%d: give both the same width, height and channels",
-        o.cfg, y->w, y->h, y->c, t->a->c.cfg, x->w, x->h, x->c);
+    return fail(err,
+                "%s takes pictures of %dx%dx%d, %s of %dx%dx%d: give both the same width, height "
+                "and channels",
+                o.cfg, y->w, y->h, y->c, t->a->c.cfg, x->w, x->h, x->c);
 }
 
 static int get_memory(attack *t, char *err) {
@@ -160,9 +157,7 @@ static int attack_open(attack *t, char *err) {
     return get_memory(t, err);
 }
 
-/* ---- the attack
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the attack ---- */
 
 void attack_gradient(network *net, float *X, float *truth, int samples, uint64_t draw, float *g,
                      double *loss) {
@@ -288,8 +283,7 @@ static tally attack_all(attack *t, network *source, const pgd *how) {
     return sum;
 }
 
-/* ---- what came out
- * --------------------------------------------------------------------------------------------- */
+/* ---- what came out ---- */
 
 static attack_row row_of(const attack *t, double eps, const tally *w) {
     return (attack_row){.eps = eps,
@@ -329,8 +323,8 @@ static void check_convergence(attack *t, const attack_row *base, int steps, cJSO
         cJSON_AddItemToArray(list, o);
     }
     if (base->transfer_top1 >= 0 && base->transfer_top1 < base->top1) {
-        printf(
-            "the other network's gradients do more harm than its own: its gradients are masked, do not believe the second column\n");
+        printf("the other network's gradients do more harm than its own: its gradients are masked, "
+               "do not believe the second column\n");
     }
 }
 

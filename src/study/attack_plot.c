@@ -91,15 +91,15 @@ int attack_plot(const attack_args *a, const attack_row *rows, int n, char *err) 
         plot_abort(&p);
         return -1;
     }
-    fprintf(
-        p.to,
-        "set xlabel 'eps (%s)'\nset ylabel 'top-1 under attack, %%'\nset yrange [0:*]\nset key outside right noenhanced\nplot ",
-        a->norm ? a->norm : "linf");
+    fprintf(p.to,
+            "set xlabel 'eps (%s)'\nset ylabel 'top-1 under attack, %%'\nset yrange [0:*]\nset key "
+            "outside right noenhanced\nplot ",
+            a->norm ? a->norm : "linf");
     for (int k = 0; k < curves; k++) {
-        fprintf(
-            p.to,
-            "%s$c%d u 1:2 w linespoints pt 7 ps 0.7 lw 1.5 lc rgb '%s' title \"%s\", $c%d u 1:3 w l dt 2 lw 1.5 lc rgb '%s' notitle",
-            k ? ", " : "", k, colors[k], name[k], k, colors[k]);
+        fprintf(p.to,
+                "%s$c%d u 1:2 w linespoints pt 7 ps 0.7 lw 1.5 lc rgb '%s' title \"%s\", $c%d u "
+                "1:3 w l dt 2 lw 1.5 lc rgb '%s' notitle",
+                k ? ", " : "", k, colors[k], name[k], k, colors[k]);
     }
     fputc('\n', p.to);
     return plot_close(&p, err);

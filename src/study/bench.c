@@ -30,8 +30,7 @@ typedef struct {
     cJSON *json;
 } bench;
 
-/* ---- time per kind of layer: the network's function pointers go through these
- * -------------------------------- */
+/* ---- time per kind of layer: the network's function pointers go through these ---- */
 
 typedef void (*pass)(layer, network);
 typedef struct {
@@ -88,9 +87,7 @@ static int watch(bench *b) {
     return 0;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static int set_int(cfg_file *c, int section, const char *key, int v) {
     char s[32];
@@ -171,8 +168,7 @@ static void bench_close(bench *b) {
     memset(&timed, 0, sizeof timed);
 }
 
-/* ---- measuring and telling
- * --------------------------------------------------------------------------------------- */
+/* ---- measuring and telling ---- */
 
 static batch_t next_batch(bench *b) {
     return b->loader ? *loader_next(b->loader) : (batch_t){.X = b->X, .truth = b->truth};

@@ -210,10 +210,10 @@ static const suite_cell *find_cell(const run *r, const char *name, char *err) {
         found = &r->cells[i];
     }
     if (!found)
-        fail(
-            err,
-            "-cell %.300s: no such cell; -list shows their hashes and names, TARGET/NETWORK/METHOD/SEED",
-            name);
+        fail(err,
+             "-cell %.300s: no such cell; -list shows their hashes and names, "
+             "TARGET/NETWORK/METHOD/SEED",
+             name);
     return found;
 }
 
@@ -261,10 +261,10 @@ static int run_again(run *r, const char *name, char *err) {
     else {
         const char *commit = cJSON_GetStringValue(cJSON_GetObjectItem(was, "commit")),
                    *now = cJSON_GetStringValue(cJSON_GetObjectItem(line, "commit"));
-        fail(
-            err,
-            "%s: \"%s\" is not what %s has (made by commit %s, this is %s; another processor too may round otherwise)",
-            c->id, other, r->suite->all.results, commit ? commit : "unknown", now);
+        fail(err,
+             "%s: \"%s\" is not what %s has (made by commit %s, this is %s; another processor too "
+             "may round otherwise)",
+             c->id, other, r->suite->all.results, commit ? commit : "unknown", now);
     }
     cJSON_Delete(line);
     return other ? -1 : 0;

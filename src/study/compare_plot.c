@@ -66,10 +66,10 @@ static void put_differences(FILE *f, const compare_source *from, const compare_r
         put_text(f, rows[i].network->name);
         fprintf(f, "' %d", place[i]);
     }
-    fprintf(
-        f,
-        ")\nset multiplot layout %d,1\nset lmargin 10\nset xrange [-0.6:%g]\nset grid y\nset xzeroaxis lt 1 lc rgb '#000000'\nset key outside right noenhanced\n",
-        METRICS, pairs - 0.4);
+    fprintf(f,
+            ")\nset multiplot layout %d,1\nset lmargin 10\nset xrange [-0.6:%g]\nset grid y\nset "
+            "xzeroaxis lt 1 lc rgb '#000000'\nset key outside right noenhanced\n",
+            METRICS, pairs - 0.4);
     for (int m = 0; m < METRICS; m++) {
         for (int k = 0; k < count; k++) {
             fprintf(f, "$d%d_%d << EOD\n", m, k);
@@ -102,10 +102,10 @@ static int draw_differences(const compare_source *from, const compare_row *rows,
     int count = s && place ? find_series(from, rows, n, 0, s) : 0,
         pairs = place ? number_pairs(rows, n, place) : 0;
     if (!count)
-        fail(
-            err,
-            "%s: nothing to compare is there yet: no method besides the one that all are compared with",
-            from->suite->path);
+        fail(err,
+             "%s: nothing to compare is there yet: no method besides the one that all are compared "
+             "with",
+             from->suite->path);
     else if (!plot_open(&p, path,
                         400 + 60 * pairs + 24 * pairs * count > 900
                             ? 400 + 60 * pairs + 24 * pairs * count
@@ -155,19 +155,19 @@ static int draw_reliability(const compare_source *from, const compare_row *rows,
         free(s);
         return -1;
     }
-    fprintf(
-        p.to,
-        "set multiplot layout %d,%d\nset xrange [0:1]\nset yrange [0:1]\nset size square\nset key off\nset grid\n"
-        "set xlabel 'confidence'\nset ylabel 'accuracy'\n",
-        (count + columns - 1) / columns, columns);
+    fprintf(p.to,
+            "set multiplot layout %d,%d\nset xrange [0:1]\nset yrange [0:1]\nset size square\nset "
+            "key off\nset grid\n"
+            "set xlabel 'confidence'\nset ylabel 'accuracy'\n",
+            (count + columns - 1) / columns, columns);
     for (int k = 0; k < count; k++) put_bins(p.to, rows, n, &s[k], k);
     for (int k = 0; k < count; k++) {
         fprintf(p.to, "set title '");
         put_text(p.to, s[k].name);
-        fprintf(
-            p.to,
-            "' noenhanced\nplot x w l lc rgb '#888888' dt 2, $b%d u 1:2 w linespoints pt 7 ps 0.8 lw 1.5 lc rgb '%s'\n",
-            k, colors[k % COLORS]);
+        fprintf(p.to,
+                "' noenhanced\nplot x w l lc rgb '#888888' dt 2, $b%d u 1:2 w linespoints pt 7 ps "
+                "0.8 lw 1.5 lc rgb '%s'\n",
+                k, colors[k % COLORS]);
     }
     free(s);
     return plot_close(&p, err);

@@ -17,10 +17,10 @@ static void put_spread(const double *v, int n, int digits_behind) {
 
 static void put_means(const compare_source *from, const compare_row *rows, int n) {
     char name[128];
-    printf(
-        "## Means over the seeds, ± standard deviation\n\n"
-        "| target | network | method | seeds | top-1 %% | NLL | ECE | training s | test s | training, × reference | gap, points |\n"
-        "|---|---|---|---|---|---|---|---|---|---|---|\n");
+    printf("## Means over the seeds, ± standard deviation\n\n"
+           "| target | network | method | seeds | top-1 %% | NLL | ECE | training s | test s | "
+           "training, × reference | gap, points |\n"
+           "|---|---|---|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < n; i++) {
         const compare_row *r = &rows[i];
         compare_difference d = compare_differ(from, rows, n, r);
@@ -38,9 +38,9 @@ static void put_means(const compare_source *from, const compare_row *rows, int n
             printf(" |");
         printf("\n");
     }
-    printf(
-        "\nGap: accuracy on the training images as they are minus that on the test images, one pass. Only where plain "
-        "training has one does it overfit.\n");
+    printf("\nGap: accuracy on the training images as they are minus that on the test images, one "
+           "pass. Only where plain "
+           "training has one does it overfit.\n");
 }
 
 static void put_interval(const compare_difference *d, int m) {
@@ -55,10 +55,10 @@ static void put_interval(const compare_difference *d, int m) {
 
 static void put_differences(const compare_source *from, const compare_row *rows, int n) {
     char name[128];
-    printf(
-        "\n## Differences, seed by seed, with 95 %% intervals (Student's t)\n\n"
-        "Against the one pass of the method named; better, worse: the interval leaves out 0.\n\n"
-        "| target | network | method | against | seeds | top-1, points | NLL | ECE |\n|---|---|---|---|---|---|---|---|\n");
+    printf("\n## Differences, seed by seed, with 95 %% intervals (Student's t)\n\n"
+           "Against the one pass of the method named; better, worse: the interval leaves out 0.\n\n"
+           "| target | network | method | against | seeds | top-1, points | NLL | ECE "
+           "|\n|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < n; i++) {
         const compare_row *r = &rows[i];
         compare_difference d = compare_differ(from, rows, n, r);
@@ -110,11 +110,12 @@ static void put_tally(const tally *t, const char *name) {
 
 static void put_wins(const compare_source *from, const compare_row *rows, int n) {
     char name[128];
-    printf(
-        "\n## Wins, ties, losses over the pairs of target and network\n\n"
-        "A win or loss is an interval that leaves out 0; pairs with one seed count in the means alone.\n\n"
-        "| method | pairs | top-1 w / t / l | NLL w / t / l | ECE w / t / l | mean top-1, points | mean NLL | mean ECE | training, × |\n"
-        "|---|---|---|---|---|---|---|---|---|\n");
+    printf("\n## Wins, ties, losses over the pairs of target and network\n\n"
+           "A win or loss is an interval that leaves out 0; pairs with one seed count in the means "
+           "alone.\n\n"
+           "| method | pairs | top-1 w / t / l | NLL w / t / l | ECE w / t / l | mean top-1, "
+           "points | mean NLL | mean ECE | training, × |\n"
+           "|---|---|---|---|---|---|---|---|---|\n");
     const suite_file *s = from->suite;
     for (int k = 0; k < s->n[SUITE_METHOD] * FORMS; k++) {
         const suite_part *method = &s->part[SUITE_METHOD][k / FORMS];
@@ -150,10 +151,10 @@ static void put_missing(const compare_source *from, const compare_row *rows, int
     }
     printf(".\n");
     if (by_name)
-        fprintf(
-            stderr,
-            "metaperturb: %d cells by their names alone, as their hash needs what is missing here (-list tells it)\n",
-            by_name);
+        fprintf(stderr,
+                "metaperturb: %d cells by their names alone, as their hash needs what is missing "
+                "here (-list tells it)\n",
+                by_name);
 }
 
 int compare_table(const compare_source *from, char *err) {
@@ -163,9 +164,9 @@ int compare_table(const compare_source *from, char *err) {
     put_means(from, rows, n);
     put_differences(from, rows, n);
     put_wins(from, rows, n);
-    printf(
-        "\nTemperature scaling is fitted on one half of the test images (every other one) and scored on the other, and the other way round.\n"
-        "It has seen labels that no other row has.\n");
+    printf("\nTemperature scaling is fitted on one half of the test images (every other one) and "
+           "scored on the other, and the other way round.\n"
+           "It has seen labels that no other row has.\n");
     put_missing(from, rows, n);
     free(rows);
     return 0;

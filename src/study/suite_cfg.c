@@ -43,10 +43,10 @@ static int replace_one(cfg_file *c, int i, char *err) {
     const char *had = cfg_get(c, before, "activation");
     if (a && strcmp(a, "linear")) {
         if (!had || strcmp(had, "linear"))
-            return fail(
-                err,
-                "%s:%d: [perturb] cannot be replaced: the [%s] before it must say activation=linear",
-                c->path, c->sections[i].line, c->sections[before].type);
+            return fail(err,
+                        "%s:%d: [perturb] cannot be replaced: the [%s] before it must say "
+                        "activation=linear",
+                        c->path, c->sections[i].line, c->sections[before].type);
         if (cfg_set(c, before, "activation", a)) return -1;
     }
     return cfg_renew(c, i, "dropout");

@@ -7,6 +7,7 @@
 #include "train/classifier.h"
 #include "train/detector.h"
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +56,12 @@ static int all_numbers(const job *j, char *err) {
                                             : 0;
         double sum = 0;
         for (size_t k = 0; k < n; k++) sum += (double)l->weights[k];
+        for (int k = 0; n && l->batch_normalize && k < (l->type == CONNECTED ? l->outputs : l->n);
+             k++)
+            sum += sqrt((double)l->rolling_variance[k]);
         if (sum - sum != 0)
-            return fail(err, "%s: layer %d holds weights that are no numbers", j->a->weights, i);
+            return fail(err, "%s: layer %d holds weights or variances that give no numbers",
+                        j->a->weights, i);
     }
     return 0;
 }
@@ -151,13 +156,24 @@ static int describe(job *j, char *err) {
              j->net->c);
     onnx_describe(g, "size", size);
     onnx_describe(g, "scale", "pixels divided by 255: 0 to 1");
-    onnx_describe(g, "channels", "RGB, in that order");
+    onnx_describe(g, "channels", j->net->c == 3 ? "RGB, in that order" : "as they are");
     onnx_describe(g, "fit", fit_of(j));
     if (j->a->decode)
         onnx_describe(g, "boxes",
                       "centre x, centre y, width, height in parts of the network's "
                       "input; scores: objectness times class; not suppressed");
     return class_names(j, err);
+}
+
+static void tell(const job *j) {
+    char many[16];
+    snprintf(many, sizeof many, "%d", j->a->batch);
+    printf("%s: ONNX, operators of version %d, %d layers, %s; input images %s x %d x %d x %d\n",
+           j->a->out, onnx_opset(j->g), j->net->n,
+           j->a->decode ? "boxes and scores"
+           : j->n_heads ? "the numbers of its heads"
+                        : "one output",
+           j->a->batch ? many : "N", j->net->c, j->net->h, j->net->w);
 }
 
 int export_onnx(const export_args *a, char *err) {
@@ -179,13 +195,7 @@ int export_onnx(const export_args *a, char *err) {
                   ? -1
                   : 0;
     }
-    if (!bad)
-        printf("%s: ONNX, operators of version %d, %d layers, %s; input images %s x %d x %d x %d\n",
-               a->out, onnx_opset(j.g), j.net->n,
-               a->decode   ? "boxes and scores"
-               : j.n_heads ? "the numbers of its heads"
-                           : "one output",
-               a->batch ? "1" : "N", j.net->c, j.net->h, j.net->w);
+    if (!bad) tell(&j);
     onnx_free(j.g);
     free(j.heads);
     free(j.values);

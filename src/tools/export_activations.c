@@ -46,33 +46,50 @@ static const char *bend(const export_place *p, const char *x, float from, float 
                     export_affine(p, outside, low, 0));
 }
 
-/* x / (sum of x over the channels + 1e-4): the sum is a convolution with ones. */
-static const char *normalized(const export_place *p, const char *x) {
+/* The sum over the channels: a convolution with ones. */
+static const char *sum_of_channels(const export_place *p, const char *x) {
     const int64_t dims[] = {1, p->out.c, 1, 1};
     float *ones;
     const char *w = onnx_tensor(p->g, 4, dims, &ones);
     for (int k = 0; k < p->out.c && ones; k++) ones[k] = 1;
-    const char *sum = onnx_op2(p->g, "Conv", x, w);
-    return onnx_op2(p->g, "Div", x, export_affine(p, sum, 1, 1e-4f));
+    onnx_node *node = onnx_add(p->g, NULL, "Conv", (const char *const[]){x, w, NULL});
+    onnx_set_ints(p->g, node, "kernel_shape", 2, (const int64_t[]){1, 1});
+    return onnx_result(node);
 }
 
-/* x minus its largest channel. */
-static const char *from_largest(const export_place *p, const char *x) {
+/* relu(x) / (its sum + 1e-4) */
+static const char *normalized(const export_place *p, const char *x) {
+    const char *y = onnx_op1(p->g, "Relu", x);
+    return onnx_op2(p->g, "Div", y, export_affine(p, sum_of_channels(p, y), 1, 1e-4f));
+}
+
+static const char *largest(const export_place *p, const char *x) {
     const int64_t axis = 1;
     int newer = onnx_opset(p->g) >= 18;
     onnx_node *node = onnx_add(
         p->g, NULL, "ReduceMax",
         (const char *const[]){x, newer ? onnx_ints(p->g, 1, &axis) : NULL, NULL});
     if (!newer) onnx_set_ints(p->g, node, "axes", 1, &axis);
-    return onnx_op2(p->g, "Sub", x, onnx_result(node));
+    return onnx_result(node);
+}
+
+/* exp(x - m) / (its sum + 1e-4), m: the largest; without `shifted` the same of exp(x), which is
+ * exp(x - m) / (its sum + 1e-4 exp(-m)) and does not overflow. */
+static const char *softmax_of_channels(const export_place *p, const char *x, int shifted) {
+    onnx_graph *g = p->g;
+    const char *m = largest(p, x), *y = onnx_op1(g, "Exp", onnx_op2(g, "Sub", x, m)),
+               *sum = sum_of_channels(p, y);
+    if (shifted) return onnx_op2(g, "Div", y, export_affine(p, sum, 1, 1e-4f));
+    const char *small = export_affine(p, onnx_op1(g, "Exp", onnx_op1(g, "Neg", m)), 1e-4f, 0);
+    return onnx_op2(g, "Div", y, onnx_op2(g, "Add", sum, small));
 }
 
 const char *export_activation(const export_place *p, const char *x, act_kind a) {
     onnx_graph *g = p->g;
     switch (a) {
-    case ACT_NORM_CHAN: return normalized(p, onnx_op1(g, "Relu", x));
-    case ACT_NORM_CHAN_SOFTMAX: return normalized(p, onnx_op1(g, "Exp", x));
-    case ACT_NORM_CHAN_SOFTMAX_MAXVAL: return normalized(p, onnx_op1(g, "Exp", from_largest(p, x)));
+    case ACT_NORM_CHAN: return normalized(p, x);
+    case ACT_NORM_CHAN_SOFTMAX: return softmax_of_channels(p, x, 0);
+    case ACT_NORM_CHAN_SOFTMAX_MAXVAL: return softmax_of_channels(p, x, 1);
     case ACT_LINEAR: return x;
     case ACT_RELU: return onnx_op1(g, "Relu", x);
     case ACT_LEAKY:

@@ -352,10 +352,14 @@ static const char *scale_channels(const export_place *p) {
 
 /* Learned numbers, the same for every picture. */
 static const char *implicit(const export_place *p) {
-    const int64_t dims[] = {1, p->out.c, p->out.h, p->out.w};
+    const int64_t dims[] = {p->a->batch, p->out.c, p->out.h, p->out.w};
+    size_t n = (size_t)p->l->nweights;
     float *x;
+    if (!p->a->batch)
+        return export_refuse(p, "is the same for every picture, of which -batch dynamic does not "
+                                "say how many there are: give a number");
     const char *name = onnx_tensor(p->g, 4, dims, &x);
-    for (int k = 0; k < p->l->nweights && x; k++) x[k] = p->l->weights[k];
+    for (size_t k = 0; k < n * (size_t)p->a->batch && x; k++) x[k] = p->l->weights[k % n];
     return name;
 }
 

@@ -43,9 +43,7 @@ typedef struct {
     const char *runner; /* of the files that were written */
 } job;
 
-/* ---- images
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- images ---- */
 
 /* A classifier's as in training, augmented: so were those that its own statistics come from. A
  * detector's as in its tests. */
@@ -93,8 +91,7 @@ static int load_images(job *j, char *err) {
     return j->valid || !j->classifier || !j->data->valid[0] ? 0 : -1;
 }
 
-/* ---- opening and folding
- * --------------------------------------------------------------------------------------- */
+/* ---- opening and folding ---- */
 
 static int ends_in_softmax(const cfg_file *c) {
     int i = c->n - 1;
@@ -334,9 +331,7 @@ static int make_plain(job *j, char *err) {
     return bad;
 }
 
-/* ---- the report
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the report ---- */
 
 static void tell(cJSON *json, const char *key, const char *what, const metrics *m) {
     double n = m->images ? (double)m->images : 1;

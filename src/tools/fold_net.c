@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the plan
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the plan ---- */
 
 static int type_is(const cfg_file *c, int section, const char *type) {
     return !strcmp(c->sections[section].type, type);
@@ -103,8 +101,7 @@ void fold_plan_free(fold_plan *p) {
     free(p);
 }
 
-/* ---- the stand-ins
- * --------------------------------------------------------------------------------------------- */
+/* ---- the stand-ins ---- */
 
 /* Of the activation, on the side of x; fold.h has why it is squared. Only where act_slope knows it.
  */
@@ -243,8 +240,7 @@ void fold_take(fold_plan *p, const fold_plan *from) {
                sizeof(fold_channel) * (size_t)p->places[i].c);
 }
 
-/* ---- the plain cfg
- * --------------------------------------------------------------------------------------------- */
+/* ---- the plain cfg ---- */
 
 char *fold_text(fold_plan *p, char *err) {
     const cfg_file *c = cfg_edit_cfg(p->edit);
@@ -269,8 +265,7 @@ char *fold_text(fold_plan *p, char *err) {
     return cfg_edit_text(p->edit, err);
 }
 
-/* ---- the plain weights
- * ----------------------------------------------------------------------------------------- */
+/* ---- the plain weights ---- */
 
 /* Number of filters (or outputs) and of weights of each; 0: no such layer. */
 static size_t filters_of(const layer *l, size_t *each) {
@@ -342,8 +337,7 @@ void fold_weights(const fold_plan *p, network *plain) {
     *plain->seen = *p->net->seen;
 }
 
-/* ---- batch norm statistics
- * ------------------------------------------------------------------------------------- */
+/* ---- batch norm statistics ---- */
 
 /* Share of a batch's statistics in the rolling ones, after a pass that began with zeros. */
 static const double share = 0.1;

@@ -38,9 +38,7 @@ static int complain(const source *s, const char *what) {
     return -1;
 }
 
-/* ---- numbers
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- numbers ---- */
 
 /* The whole of an entry (malloc'd, checksum looked at), at most `most` bytes. NULL: not there, too
  * long or damaged. */
@@ -151,9 +149,7 @@ static int take_all(source *s, int dict, float phi[PHI_LEN]) {
     return 0;
 }
 
-/* ---- formats
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- formats ---- */
 
 static int is_int(const source *s, int v, long long n) {
     return v >= 0 && s->k.v[v].kind == PK_INT && s->k.v[v].number == n;

@@ -56,8 +56,7 @@ double phi_flat_scale(const float *phi, double v, double c_feature, double h_fea
     return 1 / (1 + exp(-a));
 }
 
-/* ---- one layer on one batch
- * ------------------------------------------------------------------------------------ */
+/* ---- one layer on one batch ---- */
 
 typedef struct {
     shape4 s;
@@ -198,9 +197,7 @@ static int take_maps(view *v, const cfg_perturb *p, phi_map *map) {
     return 0;
 }
 
-/* ---- the network
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- the network ---- */
 
 static int measure_batch(session *c, const cfg_perturb *p, float *X, int batch, phi_measured *m) {
     network *net = c->net;

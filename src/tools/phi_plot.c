@@ -10,8 +10,7 @@ static const char diverging[] =
 static const char sequential[] =
     "set palette defined (0 '#ffffff', 1 '#f0d890', 2 '#c03010', 3 '#400808')\n";
 
-/* ---- kernels and responses
- * ------------------------------------------------------------------------------------- */
+/* ---- kernels and responses ---- */
 
 /* Eight tiles of 3 x 3 in one row, a column of nothing between them, and each number in its cell.
  */
@@ -20,17 +19,18 @@ static void put_kernels(FILE *f, const float *phi) {
                                         "K1",      "K2",     "K3",      "K4"};
     double most = 1e-6;
     for (int i = 0; i < 72; i++) most = fmax(most, fabs((double)phi[i]));
-    fprintf(
-        f,
-        "%sset cbrange [%g:%g]\nset size 1,0.36\nset origin 0,0.62\nunset border\nunset grid\nunset tics\n"
-        "set colorbox\nset cbtics\nset xrange [-0.6:30.6]\nset yrange [3.2:-0.8]\nset lmargin 2\nset title 'kernels'\n",
-        diverging, -most, most);
+    fprintf(f,
+            "%sset cbrange [%g:%g]\nset size 1,0.36\nset origin 0,0.62\nunset border\nunset "
+            "grid\nunset tics\n"
+            "set colorbox\nset cbtics\nset xrange [-0.6:30.6]\nset yrange [3.2:-0.8]\nset lmargin "
+            "2\nset title 'kernels'\n",
+            diverging, -most, most);
     for (int k = 0; k < 8; k++) {
-        fprintf(
-            f,
-            "set label %d '%s' at %d,-0.8 center front\nset object %d rect from %g,-0.5 to %g,2.5 fs empty border lc rgb "
-            "'#888888' front\n",
-            k + 1, names[k], 4 * k + 1, k + 1, 4 * k - 0.5, 4 * k + 2.5);
+        fprintf(f,
+                "set label %d '%s' at %d,-0.8 center front\nset object %d rect from %g,-0.5 to "
+                "%g,2.5 fs empty border lc rgb "
+                "'#888888' front\n",
+                k + 1, names[k], 4 * k + 1, k + 1, 4 * k - 0.5, 4 * k + 2.5);
     }
     fprintf(f, "plot '-' u 1:2:3 w image notitle, '-' u 1:2:3 w labels font ',7' notitle\n");
     for (int pass = 0; pass < 2; pass++) {
@@ -46,20 +46,20 @@ static void put_kernels(FILE *f, const float *phi) {
         fprintf(f, "e\n");
     }
     for (int k = 1; k <= 8; k++) fprintf(f, "unset label %d\nunset object %d\n", k, k);
-    fprintf(
-        f,
-        "set border 3\nset tics\nset grid lt 1 lc rgb '#dddddd'\nunset colorbox\nunset lmargin\nset autoscale x\n");
+    fprintf(f, "set border 3\nset tics\nset grid lt 1 lc rgb '#dddddd'\nunset colorbox\nunset "
+               "lmargin\nset autoscale x\n");
 }
 
 static void put_noise(FILE *f, const float *phi) {
-    fprintf(
-        f,
-        "set size 0.5,0.6\nset origin 0,0\nset title 'noise z = softplus(alpha + eps): mean, and one sd either way'\n"
-        "set xlabel 'value of a flat feature map'\nset ylabel 'z'\nset yrange [0:*]\nset key top left\n"
-        "set style fill transparent solid 0.25 noborder\n"
-        "plot '-' u 1:2:3 w filledcurves lc rgb '#c03010' notitle, '-' u 1:2:3 w filledcurves lc rgb '#2060b0' notitle, "
-        "'-' u 1:2 w l lw 2 lc rgb '#c03010' title 'all channels alike', "
-        "'-' u 1:2 w l lw 2 lc rgb '#2060b0' title 'this channel alone'\n");
+    fprintf(f, "set size 0.5,0.6\nset origin 0,0\nset title 'noise z = softplus(alpha + eps): "
+               "mean, and one sd either way'\n"
+               "set xlabel 'value of a flat feature map'\nset ylabel 'z'\nset yrange [0:*]\nset "
+               "key top left\n"
+               "set style fill transparent solid 0.25 noborder\n"
+               "plot '-' u 1:2:3 w filledcurves lc rgb '#c03010' notitle, '-' u 1:2:3 w "
+               "filledcurves lc rgb '#2060b0' notitle, "
+               "'-' u 1:2 w l lw 2 lc rgb '#c03010' title 'all channels alike', "
+               "'-' u 1:2 w l lw 2 lc rgb '#2060b0' title 'this channel alone'\n");
     for (int curve = 0; curve < 4; curve++) {
         for (int i = -30; i <= 60; i++) {
             double v = i / 10.0;
@@ -78,10 +78,9 @@ static void put_scale(FILE *f, const float *phi) {
         double c, h;
         const char *color;
     } at[] = {{0.25, 1, "#c03010"}, {0.5, 0.5, "#2060b0"}, {1, 0.25, "#208040"}};
-    fprintf(
-        f,
-        "set size 0.5,0.6\nset origin 0.5,0\nset title 'scale s of a channel'\nset ylabel 's'\nset yrange [0:1]\n"
-        "set key bottom left\nplot ");
+    fprintf(f, "set size 0.5,0.6\nset origin 0.5,0\nset title 'scale s of a channel'\nset ylabel "
+               "'s'\nset yrange [0:1]\n"
+               "set key bottom left\nplot ");
     for (int k = 0; k < 3; k++) {
         fprintf(f, "'-' u 1:2 w l lw 2 lc rgb '%s' title 'C/C_{norm} = %g, H/H_{norm} = %g'%s",
                 at[k].color, at[k].c, at[k].h, k < 2 ? ", " : "\n");
@@ -103,8 +102,7 @@ static int draw_phi(const float *phi, const char *path, char *err) {
     return plot_close(&p, err);
 }
 
-/* ---- feature maps
- * ---------------------------------------------------------------------------------------------- */
+/* ---- feature maps ---- */
 
 enum { ROWS = 4, COLUMNS = 3 * PHI_MAPS_EACH, CELL = 190, CELL_HIGH = 208, LEFT = 60, TOP = 30 };
 
@@ -150,15 +148,14 @@ static int draw_maps(const phi_measured *m, const char *path, char *err) {
     plot p;
     int rows = m->layers < ROWS ? m->layers : ROWS, high = TOP + rows * CELL_HIGH;
     if (plot_open(&p, path, LEFT + COLUMNS * CELL, high, err)) return -1;
-    fprintf(
-        p.to,
-        "set multiplot\nunset tics\nunset grid\nset border 15 lc rgb '#888888'\nunset colorbox\nset lmargin 0.5\n"
-        "set rmargin 0.5\nset tmargin 1.6\nset bmargin 0.4\n");
-    fprintf(
-        p.to,
-        "set label 100 'before, after: blue below 0, red above, one range for both; s z: white 0, red 1.3, dark 2' "
-        "at screen 0.5,%g center\n",
-        1 - 15.0 / high);
+    fprintf(p.to, "set multiplot\nunset tics\nunset grid\nset border 15 lc rgb '#888888'\nunset "
+                  "colorbox\nset lmargin 0.5\n"
+                  "set rmargin 0.5\nset tmargin 1.6\nset bmargin 0.4\n");
+    fprintf(p.to,
+            "set label 100 'before, after: blue below 0, red above, one range for both; s z: white "
+            "0, red 1.3, dark 2' "
+            "at screen 0.5,%g center\n",
+            1 - 15.0 / high);
     /* From the first layer to the last, evenly. */
     for (int r = 0; r < rows; r++) {
         int k = rows > 1 ? r * (m->layers - 1) / (rows - 1) : 0;

@@ -49,9 +49,9 @@ static void show_values(const float *phi) {
 
 static void show_measured(const phi_measured *m, cJSON *j) {
     cJSON *list = cJSON_AddArrayToObject(j, "layers");
-    printf(
-        "%d images, training mode:\nlayer        map   mean s E[z]   sd[z]/E[z]   scale s (least, most)\n",
-        m->images);
+    printf("%d images, training mode:\nlayer        map   mean s E[z]   sd[z]/E[z]   scale s "
+           "(least, most)\n",
+           m->images);
     for (int k = 0; k < m->layers; k++) {
         const phi_layer *l = &m->layer[k];
         char map[64];

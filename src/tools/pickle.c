@@ -68,9 +68,7 @@ int pickle_get(const pickle *k, int dict, const char *key) {
     return found;
 }
 
-/* ---- the machine
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- the machine ---- */
 
 static int push(pickle *k, pk_kind kind, long long number) {
     k->v[k->n_v] = (pk_value){.kind = kind, .number = number, .first = -1, .last = -1};

@@ -7,10 +7,10 @@
 
 static int outputs_fit(const session *c, const session_args *a, char *err) {
     if (c->net->outputs == c->data->classes) return 0;
-    return fail(
-        err,
-        "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last layer to %d",
-        a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
+    return fail(err,
+                "%s has %d outputs, but %s has classes=%d: set output= (or filters=) of its last "
+                "layer to %d",
+                a->cfg, c->net->outputs, a->data, c->data->classes, c->data->classes);
 }
 
 int classifier_open(session *c, const session_args *a, int load_flags, char *err) {

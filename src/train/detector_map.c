@@ -32,11 +32,11 @@ static void show(const session *c, const detector_args *a, const class_ap *ap, c
     if (a->iou != 0.5)
         printf("right above IoU %.2f: mAP@%.2f %.2f %%\n", a->iou, a->iou,
                100 * number(j, "map_at_iou_thresh"));
-    printf(
-        "at score %.2f: precision %.2f, recall %.2f, F1 %.2f, mean IoU %.2f; TP %.0f, FP %.0f, FN %.0f\n",
-        (double)a->thresh, number(j, "precision"), number(j, "recall"), number(j, "f1"),
-        number(j, "iou"), number(j, "true_positives"), number(j, "false_positives"),
-        number(j, "false_negatives"));
+    printf("at score %.2f: precision %.2f, recall %.2f, F1 %.2f, mean IoU %.2f; TP %.0f, FP %.0f, "
+           "FN %.0f\n",
+           (double)a->thresh, number(j, "precision"), number(j, "recall"), number(j, "f1"),
+           number(j, "iou"), number(j, "true_positives"), number(j, "false_positives"),
+           number(j, "false_negatives"));
     printf("tested like Debian's darknet: pictures %s, "
            "mean over the classes with boxes\n",
            fit_in_words(c, a));
@@ -63,11 +63,11 @@ static void show_like_fork(const session *c, const detector_args *a, const class
     printf("\n IoU threshold = %.0f %%, %s\n", 100 * a->iou, points_in_words(a->points));
     printf(" mean average precision (mAP@%.2f) = %f, or %.2f %%\n", a->iou,
            number(j, "map_at_iou_thresh"), 100 * number(j, "map_at_iou_thresh"));
-    printf(
-        "tested like the AlexeyAB fork: pictures %s, its count of right boxes, classes without boxes count 0 "
-        "in the mean (%.0f of %d have some); mAP@0.50:0.95 %.2f %%\n",
-        fit_in_words(c, a), number(j, "classes_with_boxes"), c->data->classes,
-        100 * number(j, "map50_95"));
+    printf("tested like the AlexeyAB fork: pictures %s, its count of right boxes, classes without "
+           "boxes count 0 "
+           "in the mean (%.0f of %d have some); mAP@0.50:0.95 %.2f %%\n",
+           fit_in_words(c, a), number(j, "classes_with_boxes"), c->data->classes,
+           100 * number(j, "map50_95"));
 }
 
 static cJSON *classes_json(const session *c, const class_ap *ap) {

@@ -91,11 +91,11 @@ static int read_best(run *r, char *err) {
     }
     int whole = cJSON_IsNumber(v) && cJSON_IsNumber(s);
     if (!whole)
-        fail(
-            err,
-            "%.800s: damaged: which mAP the best weights have is not known; remove it, and the next test "
-            "counts as the best",
-            path);
+        fail(err,
+             "%.800s: damaged: which mAP the best weights have is not known; remove it, and the "
+             "next test "
+             "counts as the best",
+             path);
     cJSON_Delete(j);
     free(text);
     return whole ? 0 : -1;
@@ -124,12 +124,12 @@ static int validate(loop *l, cJSON *o, char *err) {
     if (!ap) fail(err, "not enough memory for %d classes", r->valid->classes);
     if (!bad) {
         detector_report(o, ap, r->valid->classes, r->a.fork);
-        printf(
-            "step %ld: valid mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %%, precision %.2f, recall %.2f at score %.2f\n",
-            l->step, 100 * cJSON_GetObjectItem(o, "map50")->valuedouble,
-            100 * cJSON_GetObjectItem(o, "map50_95")->valuedouble,
-            cJSON_GetObjectItem(o, "precision")->valuedouble,
-            cJSON_GetObjectItem(o, "recall")->valuedouble, (double)r->a.thresh);
+        printf("step %ld: valid mAP@0.50 %.2f %%, mAP@0.50:0.95 %.2f %%, precision %.2f, recall "
+               "%.2f at score %.2f\n",
+               l->step, 100 * cJSON_GetObjectItem(o, "map50")->valuedouble,
+               100 * cJSON_GetObjectItem(o, "map50_95")->valuedouble,
+               cJSON_GetObjectItem(o, "precision")->valuedouble,
+               cJSON_GetObjectItem(o, "recall")->valuedouble, (double)r->a.thresh);
         bad = keep_best(r, o, err);
     }
     free(ap);
@@ -181,10 +181,10 @@ static void tell_anchors(const run *r) {
     double mean = r->train->boxes ? sum / (double)r->train->boxes : 0;
     printf("anchors: mean IoU %.2f of the boxes with the best of %d\n", mean, n);
     if (mean < 0.4 && r->train->boxes) {
-        fprintf(
-            stderr,
-            "warning: the anchors hardly fit the boxes of the train list: are they in pixels of the network's %d x %d?\n",
-            r->aug.w, r->aug.h);
+        fprintf(stderr,
+                "warning: the anchors hardly fit the boxes of the train list: are they in pixels "
+                "of the network's %d x %d?\n",
+                r->aug.w, r->aug.h);
     }
     if (unused)
         fprintf(stderr,
@@ -207,13 +207,13 @@ static void tell_pictures(const run *r) {
     const det_set *s = r->train;
     int crowded = 0;
     for (int i = 0; i < s->n; i++) crowded += s->items[i].n > r->aug.boxes;
-    printf(
-        "%s: %d pictures, %zu boxes, %d classes; %d pictures without boxes, %d skipped, %zu boxes cut at the edge\n",
-        r->a.c.data, s->n, s->boxes, s->classes, s->empty, s->skipped, s->clipped);
+    printf("%s: %d pictures, %zu boxes, %d classes; %d pictures without boxes, %d skipped, %zu "
+           "boxes cut at the edge\n",
+           r->a.c.data, s->n, s->boxes, s->classes, s->empty, s->skipped, s->clipped);
     if (crowded) {
-        printf(
-            "%d pictures have more than the %d boxes that a head has room for: each time a random choice is learned\n",
-            crowded, r->aug.boxes);
+        printf("%d pictures have more than the %d boxes that a head has room for: each time a "
+               "random choice is learned\n",
+               crowded, r->aug.boxes);
     }
 }
 
@@ -224,11 +224,11 @@ static void tell_fit(const run *r) {
     if (r->aug.stretch || !weights || cfg_get_net_extra(r->l.c.cfg).letter_box >= 0 ||
         !detector_of_fork(r->l.c.h))
         return;
-    fprintf(
-        stderr,
-        "%s: written by the AlexeyAB fork, which stretches pictures; here they are letterboxed: say letter_box=0 in [net] "
-        "to stretch them, letter_box=1 to be rid of this line\n",
-        weights);
+    fprintf(stderr,
+            "%s: written by the AlexeyAB fork, which stretches pictures; here they are "
+            "letterboxed: say letter_box=0 in [net] "
+            "to stretch them, letter_box=1 to be rid of this line\n",
+            weights);
 }
 
 static int augmentation(run *r, char *err) {

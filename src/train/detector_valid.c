@@ -94,11 +94,11 @@ static int classes_differ(const data_file *d, char *err) {
     for (int i = 0; i < d->classes; i++) {
         for (int k = 0; k < i; k++) {
             if (strcmp(d->name[i], d->name[k])) continue;
-            return fail(
-                err,
-                "%s: classes %d and %d are both called \"%.60s\": they would share one file of results; rename one, or "
-                "use eval=coco",
-                d->names, k, i, d->name[i]);
+            return fail(err,
+                        "%s: classes %d and %d are both called \"%.60s\": they would share one "
+                        "file of results; rename one, or "
+                        "use eval=coco",
+                        d->names, k, i, d->name[i]);
         }
     }
     return 0;
@@ -128,11 +128,11 @@ static void write_one(results *r, int i, int cls, float score, box b) {
     double x0 = fmax((double)(b.x - b.w / 2) * w, 0), x1 = fmin((double)(b.x + b.w / 2) * w, w);
     double y0 = fmax((double)(b.y - b.h / 2) * h, 0), y1 = fmin((double)(b.y + b.h / 2) * h, h);
     if (r->coco) {
-        fprintf(
-            r->f[0],
-            "%s{\"image_id\":%lld, \"file_name\":%s, \"category_id\":%d, \"bbox\":[%f, %f, %f, %f], \"score\":%f}",
-            r->written ? ",\n" : "", r->id[i], r->file_name[i], category(cls, r->s->classes), x0,
-            y0, x1 - x0, y1 - y0, (double)score);
+        fprintf(r->f[0],
+                "%s{\"image_id\":%lld, \"file_name\":%s, \"category_id\":%d, \"bbox\":[%f, %f, %f, "
+                "%f], \"score\":%f}",
+                r->written ? ",\n" : "", r->id[i], r->file_name[i], category(cls, r->s->classes),
+                x0, y0, x1 - x0, y1 - y0, (double)score);
     } else {
         const char *name = path_name(it->path);
         fprintf(r->f[cls], "%.*s %f %f %f %f %f\n", (int)stem_length(name), name, (double)score,

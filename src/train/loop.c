@@ -152,10 +152,10 @@ int loop_prepare(loop *l, char *err) {
         cfg_warn_training(l->c.cfg);
         return name_outputs(l, err);
     }
-    return fail(
-        err,
-        "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give -clear to count from 0",
-        l->a->weights, l->first, l->steps);
+    return fail(err,
+                "%s: trained for %ld steps already, and max_batches is %ld: raise it, or give "
+                "-clear to count from 0",
+                l->a->weights, l->first, l->steps);
 }
 
 static int finish(loop *l, char *err) {

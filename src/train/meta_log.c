@@ -38,11 +38,11 @@ void meta_log_step(meta_run *r, double gradient) {
     if (ranks_id() == 0 && report_due(r->step, r->steps, &r->last_line)) {
         char eta[32];
         report_duration(seconds / r->step * (r->steps - r->step), eta);
-        printf(
-            "meta %d/%d: theta loss %.4f, phi loss %.4f, accuracy %.1f %%, |theta gradient| %.2e, |phi gradient| %.2e, |phi| %.4f, "
-            "%.3f s/step, %s left\n",
-            r->step, r->steps, v[THETA_LOSS], v[PHI_LOSS], 100 * v[ACCURACY], v[THETA_GRADIENT],
-            v[GRADIENT], v[PHI_NORM], seconds / r->step, eta);
+        printf("meta %d/%d: theta loss %.4f, phi loss %.4f, accuracy %.1f %%, |theta gradient| "
+               "%.2e, |phi gradient| %.2e, |phi| %.4f, "
+               "%.3f s/step, %s left\n",
+               r->step, r->steps, v[THETA_LOSS], v[PHI_LOSS], 100 * v[ACCURACY], v[THETA_GRADIENT],
+               v[GRADIENT], v[PHI_NORM], seconds / r->step, eta);
         fflush(stdout);
     }
     cJSON *o = cJSON_CreateObject();
@@ -92,15 +92,19 @@ static void put_block(FILE *f, const cJSON *log, int c) {
 static const char script[] =
     "set multiplot layout 2,2\nset xlabel 'step'\n"
     "set ylabel 'loss, mean over the tasks'\nset yrange [0:*]\nset key bottom left\n"
-    "plot $theta_loss u 1:2 w l lc rgb '#cccccc' notitle, $phi_loss u 1:2 w l lc rgb '#f0c0b0' notitle, \\\n"
+    "plot $theta_loss u 1:2 w l lc rgb '#cccccc' notitle, $phi_loss u 1:2 w l lc rgb '#f0c0b0' "
+    "notitle, \\\n"
     "  $theta_loss u 1:3 w l lw 2 lc rgb '#555555' title 'train batches (theta)', \\\n"
     "  $phi_loss u 1:3 w l lw 2 lc rgb '#c03010' title 'validation batches (phi)'\n"
     "set ylabel 'accuracy on validation batches, %'\nset key bottom right\n"
     "plot $accuracy u 1:($2*100) w l lc rgb '#f0c0b0' notitle, \\\n"
     "  $accuracy u 1:($3*100) w l lw 2 lc rgb '#c03010' title 'mean of 20 steps'\n"
-    "set ylabel 'L2 norm of the gradient'\nset logscale y\nset yrange [*:*]\nset format y '10^{%T}'\nset key top right\n"
-    "plot $theta_gradient u 1:3 w l lw 2 lc rgb '#555555' title 'theta', $gradient u 1:3 w l lw 2 lc rgb '#c03010' title 'phi'\n"
-    "unset logscale y\nset format y '%g'\nset ylabel 'L2 norm of phi'\nset yrange [0:*]\nset key off\n"
+    "set ylabel 'L2 norm of the gradient'\nset logscale y\nset yrange [*:*]\nset format y "
+    "'10^{%T}'\nset key top right\n"
+    "plot $theta_gradient u 1:3 w l lw 2 lc rgb '#555555' title 'theta', $gradient u 1:3 w l lw 2 "
+    "lc rgb '#c03010' title 'phi'\n"
+    "unset logscale y\nset format y '%g'\nset ylabel 'L2 norm of phi'\nset yrange [0:*]\nset key "
+    "off\n"
     "plot $phi_norm u 1:2 w l lw 2 lc rgb '#2060b0'\n";
 
 void meta_log_draw(const meta_run *r) {

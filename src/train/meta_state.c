@@ -207,11 +207,11 @@ static int restore(meta_run *r, bytes b, char *err) {
         n > b.len)
         goto cut;
     if (id != identity(r))
-        return fail(
-            err,
-            "%s.state: the state of a run with other tasks, rates, batch or seed than %s: give -out another name, or "
-            "remove it to start anew",
-            r->out, r->a->meta);
+        return fail(err,
+                    "%s.state: the state of a run with other tasks, rates, batch or seed than %s: "
+                    "give -out another name, or "
+                    "remove it to start anew",
+                    r->out, r->a->meta);
     cJSON *log = cJSON_ParseWithLength((const char *)b.p, n);
     if (log) {
         cJSON_DeleteItemFromObject(r->json, "log");

@@ -122,10 +122,11 @@ static void run_task(const meta_run *r, int k) {
                                           row->gradient, &row->accuracy);
     t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss);
     if (t->bad)
-        fail(
-            t->err,
-            "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi was written",
-            r->step + 1, t->name, r->m->tasks[k].data, isfinite(row->theta_loss) ? "phi" : "theta");
+        fail(t->err,
+             "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi "
+             "was written",
+             r->step + 1, t->name, r->m->tasks[k].data,
+             isfinite(row->theta_loss) ? "phi" : "theta");
 }
 
 static int run_tasks(meta_run *r, char *err) {

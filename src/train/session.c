@@ -70,9 +70,9 @@ void session_close(session *c) {
 void session_note_statistics(const session *c, const session_args *a) {
     if (a->samples == 0 && host_perturbs(c->h) && !host_has_one_pass(c->h) &&
         host_inference_t(c->h) != 0)
-        printf(
-            "%s holds no statistics of one pass (training was not finished?): those of noisy passes stand in\n",
-            a->weights);
+        printf("%s holds no statistics of one pass (training was not finished?): those of noisy "
+               "passes stand in\n",
+               a->weights);
 }
 
 float session_step(network *net, const batch_t *b) {

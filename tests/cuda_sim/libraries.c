@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- cuDNN: descriptors
- * ---------------------------------------------------------------------------------------------- */
+/* ---- cuDNN: descriptors ---- */
 
 struct cudnnContext {
     cudaStream_t stream;
@@ -140,8 +139,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
     RANK(perf, wanted, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, x, TO_W);
 }
 
-/* ---- cuDNN: the convolution, three ways
- * ------------------------------------------------------------------------------- */
+/* ---- cuDNN: the convolution, three ways ---- */
 
 typedef struct {
     struct cudnnTensorStruct x, y;
@@ -271,9 +269,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
     return convolve(h, &a, alpha, beta, algo == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
 }
 
-/* ---- cuBLAS
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- cuBLAS ---- */
 
 struct cublasContext {
     cudaStream_t stream;

@@ -20,9 +20,7 @@ _Noreturn void sim_die(const char *fmt, ...) {
     abort();
 }
 
-/* ---- memory
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 #define ARENA ((size_t)64 << 30)
 enum { ALIGN = 256, MAX_BLOCKS = 1 << 16, MAX_LOCKED = 1 << 12 };
@@ -151,9 +149,7 @@ const char *cudaGetErrorString(cudaError_t e) {
                                             : "an error";
 }
 
-/* ---- streams
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- streams ---- */
 
 typedef struct op {
     struct op *next;
@@ -322,9 +318,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) {
     return cudaSuccess;
 }
 
-/* ---- copies
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- copies ---- */
 
 typedef struct {
     void *to;
@@ -365,9 +359,7 @@ cudaError_t cudaMemsetAsync(void *to, int fill, size_t bytes, cudaStream_t s) {
     return cudaSuccess;
 }
 
-/* ---- graphs
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- graphs ---- */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mode) {
     flush(must_be(s));

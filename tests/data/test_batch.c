@@ -439,7 +439,8 @@ static void test_stop(void) {
     int wrong = 0;
     for (int n = 0; n < 60; n++) {
         loader *l = loader_new(&s, &a, 1, (uint64_t)n, 16, 1 + n % 4);
-        for (int k = 0; l && k < n % 7; k++) wrong += loader_next(l)->k != (uint64_t)n + (uint64_t)k;
+        for (int k = 0; l && k < n % 7; k++)
+            wrong += loader_next(l)->k != (uint64_t)n + (uint64_t)k;
         if (n % 5 == 0) usleep(300);
         wrong += !l;
         loader_free(l);

@@ -24,8 +24,10 @@ static void test_data_file(void) {
     m_text("names.txt", "Cat\nDog\nBird\nFish\n");
     m_text("l.txt", "x\n");
     data_file *d = read_text(
-        "\xef\xbb\xbf# comment\r\n classes = 3\r\nlabels=three.txt\n;x\nnames=names.txt\n\ntrain = l.txt\n"
-        "valid=missing/v.txt\nbackup=b\ntop=2\nsplit=half1\nimages_per_class=7\nseed=18446744073709551615\n"
+        "\xef\xbb\xbf# comment\r\n classes = 3\r\nlabels=three.txt\n;x\nnames=names.txt\n\ntrain = "
+        "l.txt\n"
+        "valid=missing/"
+        "v.txt\nbackup=b\ntop=2\nsplit=half1\nimages_per_class=7\nseed=18446744073709551615\n"
         "eval=coco\nresults=r\n");
     CHECK(d, "%s", err);
     if (!d) return;

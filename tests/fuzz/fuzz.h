@@ -1,10 +1,10 @@
 /* fuzz.h - what the fuzz targets share: the bytes as a file, and a checksum that is put right after
  * a mutation.
  *
- * Each fuzz_NAME.c is one libFuzzer program, build/fuzz/NAME, with the sanitizers on (tests/fuzz/fuzz.sh
- * builds and runs them). It hands the bytes to one reader of ours, as the commands do, and then
- * uses what was read. Whatever the bytes are, the reader must come back with a value or with one
- * sentence in err. */
+ * Each fuzz_NAME.c is one libFuzzer program, build/fuzz/NAME, with the sanitizers on
+ * (tests/fuzz/fuzz.sh builds and runs them). It hands the bytes to one reader of ours, as the
+ * commands do, and then uses what was read. Whatever the bytes are, the reader must come back with
+ * a value or with one sentence in err. */
 #ifndef MP_FUZZ_H
 #define MP_FUZZ_H
 #include "host/cfg.h"

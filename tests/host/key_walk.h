@@ -4,15 +4,18 @@
 #define KEY_WALK_H
 #include "host/cfg_keys.h"
 
-#define NET \
-    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define NET                                                                                 \
+    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nmomentum=.9\ndecay=." \
+    "01\nmax_batches=10\n"
 /* Where thousands of values meet one unit, steps of .1 throw it about, and rounding with it. */
-#define GENTLE \
-    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.01\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define GENTLE                                                                               \
+    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.01\nmomentum=.9\ndecay=." \
+    "01\nmax_batches=10\n"
 #define CONV "[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=leaky\n"
 #define HEAD "[connected]\noutput=5\nactivation=linear\n[softmax]\n[cost]\n"
-#define TIMES \
-    "[net]\nbatch=2\ntime_steps=2\ninputs=6\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define TIMES                                                                                \
+    "[net]\nbatch=2\ntime_steps=2\ninputs=6\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_" \
+    "batches=10\n"
 #define TOP "[connected]\noutput=4\nactivation=linear\n[softmax]\n[cost]\n"
 
 /* Beside each section: where in its network it stands, the network. */
@@ -126,8 +129,9 @@ typedef struct {
     const char *why;
 } row;
 
-#define BN_WHY \
-    "the host's gradient of batch norm is wrong (tests/host/test_net.c and test_engine.c hold ours against doubles)"
+#define BN_WHY                                                                                  \
+    "the host's gradient of batch norm is wrong (tests/host/test_net.c and test_engine.c hold " \
+    "ours against doubles)"
 #define BN_HOST "the host alone ends at a [batchnorm] (test_engine.c holds ours against doubles)"
 #define RAND_WHY "the host draws from rand(), we from a seed of our own"
 #define LOADER "detector_train's pictures are made by it: tests/data/test_detection.c"
@@ -135,8 +139,9 @@ typedef struct {
     "the host ignores adam=1 on a CPU (tests/ops/test_ops.c holds ours against doubles)"
 #define FORK_HEAD \
     "not a key of the host (tests/host/test_yolo_own.c holds it against the fork's vectors)"
-#define FORK_LAYER \
-    "the host has no such layer (tests/host/test_fork_layers.c holds it against the fork's vectors)"
+#define FORK_LAYER                                                                           \
+    "the host has no such layer (tests/host/test_fork_layers.c holds it against the fork's " \
+    "vectors)"
 #define FORK_SUM \
     "not a key of the host (tests/host/test_fork_layers.c holds it against the fork's vectors)"
 #define FROZEN "not a key of the host (tests/host/test_fork_layers.c: which steps are taken)"

@@ -8,8 +8,9 @@
 #include <malloc.h>
 #include <pthread.h>
 
-#define NET \
-    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nmomentum=.9\ndecay=.01\nmax_batches=10\n"
+#define NET                                                                                 \
+    "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.1\nmomentum=.9\ndecay=." \
+    "01\nmax_batches=10\n"
 #define CONV "[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=leaky\n"
 #define HEAD "[connected]\noutput=5\nactivation=linear\n[softmax]\n[cost]\n"
 

@@ -398,7 +398,7 @@ static void test_values(void) {
     free(t);
     cfg_free(c);
     c = parse(NET "[meta_shared]\n" CONV "[perturb]\nnoise=gaussian\n[perturb]\nnoise=mean\nscale="
-                                         "0\n[perturb]\nnoise=unit\n[perturb]\n");
+                  "0\n[perturb]\nnoise=unit\n[perturb]\n");
     cfg_perturb q[4];
     CHECK(c && cfg_get_perturbs(c, q, 4) == 4 && q[0].noise == PERTURB_KIND_GAUSSIAN &&
               q[0].sd == 0.6f && q[1].noise == PERTURB_KIND_MEAN && q[1].scale == 0 &&

@@ -44,12 +44,11 @@ static void test_text(void) {
             "leaky") "#next\n[maxpool]\n"
                      "stride=1\nsize=1\n[shortcut]\nfrom=1\nactivation=linear\n" P(
                          "relu") "\n[route]\nlayers = -1,  1\n[shortcut]\nfrom=-2");
-    both_ways(
-        "a relative reference across a [perturb]", "1",
-        NET
-        "[conv]\nactivation=relu\n[conv]\nactivation=relu\n[conv]\nactivation=relu\n[shortcut]\nfrom=-3\n",
-        NET SHARED "[conv]\nactivation=relu\n[conv]\nactivation=linear\n" P(
-            "relu") "[conv]\nactivation=relu\n[shortcut]\nfrom=-4\n");
+    both_ways("a relative reference across a [perturb]", "1",
+              NET "[conv]\nactivation=relu\n[conv]\nactivation=relu\n[conv]\nactivation=relu\n["
+                  "shortcut]\nfrom=-3\n",
+              NET SHARED "[conv]\nactivation=relu\n[conv]\nactivation=linear\n" P(
+                  "relu") "[conv]\nactivation=relu\n[shortcut]\nfrom=-4\n");
     both_ways(
         "no activation given: the host's default", "0",
         NET "[convolutional]\nfilters=2\n[avgpool]\n",
@@ -59,16 +58,16 @@ static void test_text(void) {
     both_ways(
         "CRLF, no newline at the end", "0",
         "[net]\r\nwidth=8\r\nheight=8\r\nchannels=3\r\n\r\n[convolutional]\r\nactivation=relu",
-        "[net]\r\nwidth=8\r\nheight=8\r\nchannels=3\r\n\r\n[meta_shared]\r\n\r\n[convolutional]\r\nactivation=linear\r\n\r\n[perturb]\r\n"
+        "[net]\r\nwidth=8\r\nheight=8\r\nchannels=3\r\n\r\n[meta_shared]\r\n\r\n[convolutional]"
+        "\r\nactivation=linear\r\n\r\n[perturb]\r\n"
         "activation=relu");
-    both_ways(
-        "comments behind values, keys given twice", "0,1",
-        NET
-        "[convolutional] # first\nfilters=3 # three\nactivation=leaky\t# not relu\nactivation=relu\n[shortcut]\nfrom=0 # 0\n"
-        "[shortcut]\nfrom=0 # the convolution\n",
-        NET SHARED
-        "[convolutional] # first\nfilters=3 # three\nactivation=linear\t# not relu\nactivation=relu\n" P(
-            "leaky") "[shortcut]\nfrom=1 # 0\n" P("linear") "[shortcut]\nfrom=1 # the convolution\n");
+    both_ways("comments behind values, keys given twice", "0,1",
+              NET "[convolutional] # first\nfilters=3 # three\nactivation=leaky\t# not "
+                  "relu\nactivation=relu\n[shortcut]\nfrom=0 # 0\n"
+                  "[shortcut]\nfrom=0 # the convolution\n",
+              NET SHARED "[convolutional] # first\nfilters=3 # three\nactivation=linear\t# not "
+                         "relu\nactivation=relu\n" P("leaky") "[shortcut]\nfrom=1 # 0\n" P(
+                             "linear") "[shortcut]\nfrom=1 # the convolution\n");
     both_ways("a layer without an activation", "1",
               NET "[convolutional]\nactivation=relu\n[maxpool]\nsize=2\nstride=2\n",
               NET SHARED
@@ -94,8 +93,7 @@ static void test_text(void) {
             "relu") "[convolutional]\nactivation=linear\n");
 }
 
-/* ---- the cfgs of others
- * ---------------------------------------------------------------------------------------- */
+/* ---- the cfgs of others ---- */
 
 static int restored, compared;
 
@@ -194,8 +192,7 @@ static void test_yolov3(void) {
     free(text);
 }
 
-/* ---- refusals, problems
- * ---------------------------------------------------------------------------------------- */
+/* ---- refusals, problems ---- */
 
 static void refuse(const char *words, const char *where, const char *text) {
     int n;

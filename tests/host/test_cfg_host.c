@@ -95,19 +95,26 @@ static void judge(const char *name, const cfg_file *c) {
 }
 
 static const char *const own[] = {
-    "[net]\nheight=12\nwidth=16\nchannels=3\nbatch=2\npolicy=steps\nsteps=1,2\nscales=1,1\n[crop]\ncrop_height=10\ncrop_width=14\n"
-    "[deconv]\nfilters=4\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n[conv]\nfilters=8\ngroups=4\nsize=3\nstride=2\npadding=2\n"
-    "[meta_shared]\n[max]\nsize=3\nstride=2\n[perturb]\n[lrn]\n[batchnorm]\n[activation]\n[local]\nfilters=3\nsize=3\nstride=2\n"
-    "pad=1\n[local]\nfilters=4\nsize=2\n[upsample]\nstride=4\n[upsample]\nstride=-2\n[reorg]\nstride=2\n[reorg]\nstride=2\n"
-    "reverse=1\n[l2norm]\n[shortcut]\nfrom=-3\n[route]\nlayers=-1,-2\n[logistic]\n[dropout]\n[avg]\n[conn]\noutput=6\n"
+    "[net]\nheight=12\nwidth=16\nchannels=3\nbatch=2\npolicy=steps\nsteps=1,2\nscales=1,1\n[crop]"
+    "\ncrop_height=10\ncrop_width=14\n"
+    "[deconv]\nfilters=4\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n[conv]\nfilters=8\ngroups="
+    "4\nsize=3\nstride=2\npadding=2\n"
+    "[meta_shared]\n[max]\nsize=3\nstride=2\n[perturb]\n[lrn]\n[batchnorm]\n[activation]\n[local]"
+    "\nfilters=3\nsize=3\nstride=2\n"
+    "pad=1\n[local]\nfilters=4\nsize=2\n[upsample]\nstride=4\n[upsample]\nstride=-2\n[reorg]"
+    "\nstride=2\n[reorg]\nstride=2\n"
+    "reverse=1\n[l2norm]\n[shortcut]\nfrom=-3\n[route]\nlayers=-1,-2\n[logistic]\n[dropout]\n[avg]"
+    "\n[conn]\noutput=6\n"
     "batch_normalize=1\n[soft]\n[cost]\n",
-    "[net]\nheight=4\nwidth=6\nchannels=3\n[crnn]\noutput_filters=5\nhidden_filters=4\nbatch_normalize=1\n[upsample]\n[conn]\noutput=9\n[lstm]\n"
-    "output=5\nbatch_normalize=1\n[gru]\noutput=4\n[rnn]\noutput=7\nbatch_normalize=1\n[softmax]\n[dropout]\n",
+    "[net]\nheight=4\nwidth=6\nchannels=3\n[crnn]\noutput_filters=5\nhidden_filters=4\nbatch_"
+    "normalize=1\n[upsample]\n[conn]\noutput=9\n[lstm]\n"
+    "output=5\nbatch_normalize=1\n[gru]\noutput=4\n[rnn]\noutput=7\nbatch_normalize=1\n[softmax]\n["
+    "dropout]\n",
     NET "[conv]\nfilters=25\n[region]\n",
     NET "[conv]\nfilters=52\n[iseg]\n",
-    NET
-    "[conv]\nfilters=6\n[yolo]\nclasses=1\nmax=90\n[reorg]\nextra=5\n[conn]\noutput=6\n[detection]\nside=1\ncoords=4\n[route]\n"
-    "layers=0\n[crop]\ncrop_height=4\ncrop_width=4\n[shortcut]\nfrom=0\n",
+    NET "[conv]\nfilters=6\n[yolo]\nclasses=1\nmax=90\n[reorg]\nextra=5\n[conn]\noutput=6\n["
+        "detection]\nside=1\ncoords=4\n[route]\n"
+        "layers=0\n[crop]\ncrop_height=4\ncrop_width=4\n[shortcut]\nfrom=0\n",
     "[net]\ninputs=12\n[softmax]\n[dropout]\n[connected]\noutput=3\n[route]\nlayers=0\n",
 };
 

@@ -75,7 +75,7 @@ static double furthest(const float *a, const float *b) {
 }
 
 static void what_is_left(void) {
-    const char *cool = "anneal=.2\ncool=.5,.8\n";
+    const char *cool = "anneal=.2\ncool=.5,.8\nclip=.2\n";
     char half[] = "/tmp/mp_test_cool_XXXXXX", end[] = "/tmp/mp_test_cool_XXXXXX";
     network *net = open_net(cool, 1), *again = open_net(cool, 1), *plain = open_net(cool, 0);
     float a[BATCH * OUTPUTS], b[BATCH * OUTPUTS];

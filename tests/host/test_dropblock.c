@@ -179,7 +179,8 @@ static void ramp(void) {
     cfg_file *c = cfg_read_text(
         "ramp.cfg",
         "[net]\nbatch=32\nheight=16\nwidth=16\nchannels=3\nlearning_rate=.1\nmax_batches=10\n"
-        "[convolutional]\nfilters=8\nsize=1\nactivation=logistic\n[dropout]\nprobability=.3\ndropblock=1\n"
+        "[convolutional]\nfilters=8\nsize=1\nactivation=logistic\n[dropout]\nprobability=."
+        "3\ndropblock=1\n"
         "dropblock_size_rel=.2\n[avgpool]\n[connected]\noutput=2\n[softmax]\n",
         err);
     network *net = c ? host_open(c, 1, err) : NULL;

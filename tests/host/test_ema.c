@@ -11,12 +11,13 @@ static char err[ERR_LEN];
 
 static network *open_net(const char *extra, const char *shared, const char *body) {
     char text[2048];
-    snprintf(
-        text, sizeof text,
-        "[net]\nbatch=%d\nheight=9\nwidth=9\nchannels=3\nlearning_rate=.02\nmomentum=.9\ndecay=.001\nmax_batches=40\n%s"
-        "[meta_shared]\n%s[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[perturb]\nactivation=relu\n%s"
-        "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
-        BATCH, extra, shared, body);
+    snprintf(text, sizeof text,
+             "[net]\nbatch=%d\nheight=9\nwidth=9\nchannels=3\nlearning_rate=.02\nmomentum=."
+             "9\ndecay=.001\nmax_batches=40\n%s"
+             "[meta_shared]\n%s[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad="
+             "1\nactivation=linear\n[perturb]\nactivation=relu\n%s"
+             "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
+             BATCH, extra, shared, body);
     cfg_file *c = cfg_read_text("ema.cfg", text, err);
     network *net = c ? host_open(c, 1, err) : NULL;
     CHECK(net != NULL, "%s", err);

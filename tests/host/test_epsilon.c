@@ -20,8 +20,7 @@ static network *open_text(const char *name, const char *text) {
     return net;
 }
 
-/* ---- the fork's own outputs
- * ------------------------------------------------------------------------------------ */
+/* ---- the fork's own outputs ---- */
 
 static void *all_of(const char *root, const char *name, const char *end, size_t *len) {
     char file[4300];
@@ -92,8 +91,7 @@ static void test_golden(void) {
     }
 }
 
-/* ---- both formulas
- * --------------------------------------------------------------------------------------------- */
+/* ---- both formulas ---- */
 
 enum { N = 6, PIXELS = 12 };
 static const float variance[N] = {0, 1e-8f, 1e-6f, 1e-5f, 2e-3f, 3};
@@ -101,11 +99,11 @@ static const float variance[N] = {0, 1e-8f, 1e-6f, 1e-5f, 2e-3f, 3};
 /* One 1x1 convolution with batch norm on one channel, and a [batchnorm] of it; `key` in [net]. */
 static network *small(const char *key) {
     char text[512];
-    snprintf(
-        text, sizeof text,
-        "[net]\nbatch=1\nheight=3\nwidth=4\nchannels=1\n%s[convolutional]\nbatch_normalize=1\nfilters=%d\nsize=1\n"
-        "activation=linear\n[batchnorm]\n",
-        key, N);
+    snprintf(text, sizeof text,
+             "[net]\nbatch=1\nheight=3\nwidth=4\nchannels=1\n%s[convolutional]\nbatch_normalize="
+             "1\nfilters=%d\nsize=1\n"
+             "activation=linear\n[batchnorm]\n",
+             key, N);
     return open_text("small.cfg", text);
 }
 
@@ -199,10 +197,10 @@ static void test_parts(void) {
     is_converted(net, "one layer");
     CHECK(net->layers[1].rolling_variance[0] == 1, "the next layer was not read");
     host_close(net);
-    net = open_text(
-        "body.cfg",
-        "[net]\nbatch=1\nheight=3\nwidth=4\nchannels=1\n[convolutional]\nbatch_normalize=1\nfilters=6\nsize=1\n"
-        "activation=linear\n[convolutional]\nfilters=1\nsize=1\nactivation=linear\n");
+    net = open_text("body.cfg",
+                    "[net]\nbatch=1\nheight=3\nwidth=4\nchannels=1\n[convolutional]\nbatch_"
+                    "normalize=1\nfilters=6\nsize=1\n"
+                    "activation=linear\n[convolutional]\nfilters=1\nsize=1\nactivation=linear\n");
     if (truncate(path, 20 + (5 * N + N + 1) * (long)sizeof(float))) CHECK(0, "truncate");
     CHECK(!host_load_body(net, path, err), "%s", err);
     is_converted(net, "weights to begin with");
@@ -232,8 +230,8 @@ static void test_saved(void) {
 /* The host alone, on a network without [batchnorm] (its biases have no place in the host's files).
  */
 static void test_host_alone(void) {
-    static const char text[] =
-        "[net]\nbatch=1\nheight=3\nwidth=4\nchannels=1\n[convolutional]\nbatch_normalize=1\nfilters=6\nsize=1\nactivation=linear\n";
+    static const char text[] = "[net]\nbatch=1\nheight=3\nwidth=4\nchannels=1\n[convolutional]"
+                               "\nbatch_normalize=1\nfilters=6\nsize=1\nactivation=linear\n";
     float x[PIXELS];
     double want[N * PIXELS];
     network *net = open_text("one.cfg", text);

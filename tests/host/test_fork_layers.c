@@ -214,55 +214,40 @@ static void test_geometry(void) {
     test_alone(NET "[maxpool]\nstride_y=2\n", "with stride_y=");
     test_alone(NET "[reorg3d]\nstride=2\n", "[reorg3d]: the host alone cannot run it");
     refused(NET "[local_avgpool]\nsize=2\n[rnn]\noutput=4\n", "with recurrent layers");
-    test_gradients(
-        "strides",
-        NET CONV(4,
-                 tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nstride_x=2\nactivation=tanh\n"
-                       "[convolutional]\nbatch_normalize=1\nfilters=5\nsize=3\npad=1\ndilation=2\n"
-                       "stride=2\nactivation=tanh\n" CONV(2, linear));
-    test_gradients(
-        "pools",
-        NET CONV(6, tanh) "[maxpool]\nsize=2\nstride_y=2\n" CONV(
-            6,
-            tanh) "[local_avgpool]\nsize=3\nstride_x=2\n" CONV(6,
-                                                               tanh) "[maxpool]\nmaxpool_"
-                                                                     "depth=1\nout_channels="
-                                                                     "4\n" CONV(4, tanh) CONV(
-                                                                         2,
-                                                                         linear)); /* maxpool_zero_nonmax
-                                                                                      jumps:
-                                                                                      test_engine_fork.h
-                                                                                    */
-    test_gradients(
-        "blurs",
-        NET CONV(4, tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nstride=2\nantialiasing=1\n"
-                          "activation=tanh\n" CONV(
-                              4, tanh) "[route]\nlayers=-1,-2\n"
-                                       "[maxpool]\nsize=2\nstride_x=2\nantialiasing=2\n" CONV(
-                                           2, linear));
-    test_gradients(
-        "channels",
-        NET CONV(4, normalize_channels_softmax) CONV(
-            4, norm_chan_softmax_maxval) "[convolutional]\nfilters=4\nsize=3\npad=1\nbatch_"
-                                         "normalize=1\nstride=2\n"
-                                         "antialiasing=1\nactivation=norm_chan_softmax\n" CONV(
-                                             4, tanh) "[shortcut]\nfrom=-2\nactivation=norm_chan_"
-                                                      "softmax\n"
-                                                      "[activation]\nactivation=norm_chan_softmax_"
-                                                      "maxval\n" CONV(
-                                                          4, logistic) "[sam]\nfrom=-2\nactivation="
-                                                                       "norm_chan\n" CONV(2,
-                                                                                          linear));
+    /* clang-format off */
+    test_gradients("strides", NET CONV(4, tanh)
+        "[convolutional]\nfilters=4\nsize=3\npad=1\nstride_x=2\nactivation=tanh\n"
+        "[convolutional]\nbatch_normalize=1\nfilters=5\nsize=3\npad=1\ndilation=2\nstride=2\n"
+        "activation=tanh\n" CONV(2, linear));
+    /* maxpool_zero_nonmax jumps: test_engine_fork.h. */
+    test_gradients("pools", NET CONV(6, tanh)
+        "[maxpool]\nsize=2\nstride_y=2\n" CONV(6, tanh)
+        "[local_avgpool]\nsize=3\nstride_x=2\n" CONV(6, tanh)
+        "[maxpool]\nmaxpool_depth=1\nout_channels=4\n" CONV(4, tanh) CONV(2, linear));
+    test_gradients("blurs", NET CONV(4, tanh)
+        "[convolutional]\nfilters=4\nsize=3\npad=1\nstride=2\nantialiasing=1\nactivation=tanh\n"
+        CONV(4, tanh) "[route]\nlayers=-1,-2\n[maxpool]\nsize=2\nstride_x=2\nantialiasing=2\n"
+        CONV(2, linear));
+    test_gradients("channels",
+        NET CONV(4, normalize_channels_softmax) CONV(4, norm_chan_softmax_maxval)
+        "[convolutional]\nfilters=4\nsize=3\npad=1\nbatch_normalize=1\nstride=2\nantialiasing=1\n"
+        "activation=norm_chan_softmax\n" CONV(4, tanh)
+        "[shortcut]\nfrom=-2\nactivation=norm_chan_softmax\n"
+        "[activation]\nactivation=norm_chan_softmax_maxval\n" CONV(4, logistic)
+        "[sam]\nfrom=-2\nactivation=norm_chan\n" CONV(2, linear));
+    /* clang-format on */
     test_gradients("reorg3d", NET CONV(4, tanh) "[reorg3d]\nstride=2\n" CONV(2, linear));
 }
 
 /* Two layers on the weights of a third: their gradients add up there, it alone is stored and
  * stepped. */
 static void test_share(void) {
-    static const char text[] = NET CONV(4, tanh) CONV(
-        4, tanh) "[convolutional]\nfilters=4\nsize=3\npad=1\nshare_index=-1\nactivation=logistic\n"
-                 "[convolutional]\nfilters=4\nsize=3\npad=1\nshare_index=2\nstride_x=2\nactivation="
-                 "tanh\n" CONV(2, linear);
+    /* clang-format off */
+    static const char text[] = NET CONV(4, tanh) CONV(4, tanh)
+        "[convolutional]\nfilters=4\nsize=3\npad=1\nshare_index=-1\nactivation=logistic\n"
+        "[convolutional]\nfilters=4\nsize=3\npad=1\nshare_index=2\nstride_x=2\nactivation=tanh\n"
+        CONV(2, linear);
+    /* clang-format on */
     char err[ERR_LEN], path[] = "/tmp/mp_test_share_XXXXXX";
     test_gradients("share_index", text);
     cfg_file *c = cfg_read_text("t.cfg", text, err);

@@ -7,21 +7,31 @@
 #include <unistd.h>
 
 static const char *const net_head =
-    "[net]\nbatch=3\nheight=%d\nwidth=%d\nchannels=3\nlearning_rate=.01\nmomentum=.9\ndecay=.0005\nadam=%d\nB1=.9\nB2=.999\n"
+    "[net]\nbatch=3\nheight=%d\nwidth=%d\nchannels=3\nlearning_rate=.01\nmomentum=.9\ndecay=."
+    "0005\nadam=%d\nB1=.9\nB2=.999\n"
     "eps=1e-8\nmax_batches=20\n[meta_shared]\ntrain=1\nanneal=0\nh_norm=64\n";
 static const char *const yolo_body =
     "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nstride=2\nactivation=leaky\n"
-    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\ngroups=8\npad=1\nactivation=linear\n[dropout]\nprobability=.2\n"
-    "[shortcut]\nfrom=-3\nactivation=linear\n[perturb]\nactivation=leaky\n[maxpool]\nsize=2\nstride=2\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\ngroups=8\npad=1\nactivation=linear\n["
+    "dropout]\nprobability=.2\n"
+    "[shortcut]\nfrom=-3\nactivation=linear\n[perturb]\nactivation=leaky\n[maxpool]\nsize="
+    "2\nstride=2\n"
     "[convolutional]\nbatch_normalize=1\nfilters=12\nsize=3\npad=1\nstride=2\nactivation=leaky\n"
     "[convolutional]\nsize=1\nfilters=16\nactivation=linear\n"
-    "[yolo]\nmask=2,3\nanchors=5,6, 12,10, 20,30, 40,25\nclasses=3\nnum=4\njitter=.2\nignore_thresh=.5\nrandom=1\n"
-    "[route]\nlayers=-3\n[upsample]\nstride=2\n[route]\nlayers=-1,5\n[convolutional]\nsize=1\nfilters=16\nactivation=linear\n"
-    "[yolo]\nmask=0,1\nanchors=5,6, 12,10, 20,30, 40,25\nclasses=3\nnum=4\njitter=.2\nignore_thresh=.5\nrandom=1\nnms_kind=greedynms\n";
+    "[yolo]\nmask=2,3\nanchors=5,6, 12,10, 20,30, "
+    "40,25\nclasses=3\nnum=4\njitter=.2\nignore_thresh=.5\nrandom=1\n"
+    "[route]\nlayers=-3\n[upsample]\nstride=2\n[route]\nlayers=-1,5\n[convolutional]\nsize="
+    "1\nfilters=16\nactivation=linear\n"
+    "[yolo]\nmask=0,1\nanchors=5,6, 12,10, 20,30, "
+    "40,25\nclasses=3\nnum=4\njitter=.2\nignore_thresh=.5\nrandom=1\nnms_kind=greedynms\n";
 static const char *const region_body =
-    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nstride=2\nactivation=leaky\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=1\n"
-    "[convolutional]\nbatch_normalize=1\nfilters=12\nsize=3\npad=1\nactivation=leaky\n[reorg]\nstride=2\n[convolutional]\nsize=1\nfilters=16\nactivation=linear\n"
-    "[region]\nanchors=1,1.5, 2.5,2\nclasses=3\ncoords=4\nnum=2\nsoftmax=1\njitter=.2\nrandom=1\nbias_match=1\nrescore=1\nobject_scale=5\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\npad=1\nstride=2\nactivation=leaky\n["
+    "maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=1\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=12\nsize=3\npad=1\nactivation=leaky\n[reorg]"
+    "\nstride=2\n[convolutional]\nsize=1\nfilters=16\nactivation=linear\n"
+    "[region]\nanchors=1,1.5, "
+    "2.5,2\nclasses=3\ncoords=4\nnum=2\nsoftmax=1\njitter=.2\nrandom=1\nbias_match=1\nrescore="
+    "1\nobject_scale=5\n"
     "noobject_scale=1\nclass_scale=1\ncoord_scale=1\nthresh=.6\nabsolute=1\n";
 
 static cfg_file *last_cfg;
@@ -130,9 +140,9 @@ static void resize(const char *body, int adam) {
 
 static void refused(void) {
     char err[ERR_LEN] = "";
-    network *net = open_net(
-        "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=relu\n[connected]\noutput=10\nactivation=linear\n[softmax]\n",
-        64, 64, 0);
+    network *net = open_net("[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=relu\n["
+                            "connected]\noutput=10\nactivation=linear\n[softmax]\n",
+                            64, 64, 0);
     CHECK(host_resize(net, 96, 96, err) && strstr(err, "layer 1") && net->w == 64 &&
               net->layers[0].w == 64,
           "%s", err);

@@ -6,8 +6,8 @@
 #include "host/net.h"
 #include <unistd.h>
 
-static const char *const head =
-    "[net]\nbatch=%d\nheight=9\nwidth=9\nchannels=3\nlearning_rate=.1\nmax_batches=10\n[meta_shared]\ntrain=1\nanneal=0\n";
+static const char *const head = "[net]\nbatch=%d\nheight=9\nwidth=9\nchannels=3\nlearning_rate=."
+                                "1\nmax_batches=10\n[meta_shared]\ntrain=1\nanneal=0\n";
 static const struct {
     const char *name, *body;
     int batch, bn_batch;
@@ -15,25 +15,33 @@ static const struct {
     {"residual with 1x1 and route",
      "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=leaky\n"
      "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=1\nactivation=relu\n"
-     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[shortcut]\nfrom=-3\nactivation=linear\n"
-     "[perturb]\nactivation=relu\n[convolutional]\nfilters=5\nsize=1\nactivation=leaky\n[route]\nlayers=-1,-3,-6\n"
-     "[perturb]\nactivation=leaky\n[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
+     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[shortcut]"
+     "\nfrom=-3\nactivation=linear\n"
+     "[perturb]\nactivation=relu\n[convolutional]\nfilters=5\nsize=1\nactivation=leaky\n[route]"
+     "\nlayers=-1,-3,-6\n"
+     "[perturb]\nactivation=leaky\n[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]"
+     "\n",
      4, 1},
     {"the same in the phi step",
      "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=leaky\n"
      "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=1\nactivation=relu\n[perturb]\n"
-     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[shortcut]\nfrom=-4\nalpha=.6\nbeta=-1.4\nactivation=leaky\n"
+     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[shortcut]"
+     "\nfrom=-4\nalpha=.6\nbeta=-1.4\nactivation=leaky\n"
      "[perturb]\nactivation=relu\n[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
      3, 0},
     {"pooling, stride, groups, upsample, skips of other shapes",
      "[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\nactivation=elu\n"
-     "[perturb]\nactivation=relu\nscale=0\n[maxpool]\nsize=2\nstride=2\n[convolutional]\nbatch_normalize=1\ngroups=2\nfilters=6\nsize=3\npad=1\nactivation=tanh\n"
-     "[shortcut]\nfrom=-3\nalpha=-.7\nbeta=1.3\nactivation=linear\n[perturb]\nnoise=0\nactivation=leaky\n[upsample]\nstride=2\n"
-     "[convolutional]\nfilters=3\nsize=1\nstride=2\nactivation=logistic\n[perturb]\n[connected]\nbatch_normalize=1\noutput=7\nactivation=leaky\n"
+     "[perturb]\nactivation=relu\nscale=0\n[maxpool]\nsize=2\nstride=2\n[convolutional]\nbatch_"
+     "normalize=1\ngroups=2\nfilters=6\nsize=3\npad=1\nactivation=tanh\n"
+     "[shortcut]\nfrom=-3\nalpha=-.7\nbeta=1.3\nactivation=linear\n[perturb]\nnoise=0\nactivation="
+     "leaky\n[upsample]\nstride=2\n"
+     "[convolutional]\nfilters=3\nsize=1\nstride=2\nactivation=logistic\n[perturb]\n[connected]"
+     "\nbatch_normalize=1\noutput=7\nactivation=leaky\n"
      "[connected]\noutput=4\nactivation=linear\n[softmax]\n",
      5, 1},
     {"one image, plain",
-     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=leaky\n[perturb]\nactivation=relu\n"
+     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=leaky\n[perturb]"
+     "\nactivation=relu\n"
      "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
      1, 1},
 };

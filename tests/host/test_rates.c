@@ -3,11 +3,11 @@
 #include "alone.h"
 #include "ops/rate.h"
 
-static const char *const net_text =
-    "[net]\nbatch=4\nsubdivisions=2\nheight=8\nwidth=8\nchannels=3\nlearning_rate=.02\nmomentum=.9\n"
-    "decay=.001\nmax_batches=12\nburn_in=2\n%s\n"
-    "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"
-    "[avgpool]\n[softmax]\n";
+static const char *const net_text = "[net]\nbatch=4\nsubdivisions=2\nheight=8\nwidth=8\nchannels="
+                                    "3\nlearning_rate=.02\nmomentum=.9\n"
+                                    "decay=.001\nmax_batches=12\nburn_in=2\n%s\n"
+                                    "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"
+                                    "[avgpool]\n[softmax]\n";
 
 static network *open_net(const char *policy) {
     char text[1024], err[ERR_LEN] = "";

@@ -4,8 +4,10 @@
 #include "base/files.h"
 
 static const char *const text =
-    "[net]\nbatch=1\nheight=4\nwidth=4\nchannels=3\nadam=1\nlearning_rate=.1\nmax_batches=10\n[meta_shared]\ntrain=1\n"
-    "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\npad=1\nactivation=linear\n[perturb]\nactivation=relu\n"
+    "[net]\nbatch=1\nheight=4\nwidth=4\nchannels=3\nadam=1\nlearning_rate=.1\nmax_batches=10\n["
+    "meta_shared]\ntrain=1\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\npad=1\nactivation=linear\n[perturb]"
+    "\nactivation=relu\n"
     "[batchnorm]\n[avgpool]\n[connected]\noutput=2\nactivation=linear\n[softmax]\n";
 static char file[64], other[64];
 

@@ -9,7 +9,8 @@
 
 /* The host forgets what other layers gave the input of a convolution of size=1: none here. */
 static const char *const plain_net =
-    "[net]\nbatch=3\nheight=64\nwidth=96\nchannels=3\nlearning_rate=.0005\nmomentum=.9\ndecay=.0005\n"
+    "[net]\nbatch=3\nheight=64\nwidth=96\nchannels=3\nlearning_rate=.0005\nmomentum=.9\ndecay=."
+    "0005\n"
     "max_batches=20\n"
     "[convolutional]\nfilters=8\nsize=3\npad=1\nstride=4\nactivation=leaky\n"
     "[convolutional]\nfilters=12\nsize=3\npad=1\nstride=2\nactivation=leaky\n"

@@ -1,8 +1,8 @@
 /* gpu_perturb.c - the perturbation's kernels on a CUDA device (ops/perturb_cuda.h) against the
  * CPU's own code: outputs, running statistics, all gradients, drawn noise, to 1e-5; the same bits
  * twice; and how many bytes a second they move beside a plain copy. Built by `make GPU=1 tests`,
- * run by tests/engine/gpu.sh; without a device every check is a counted skip. With a file name as argument
- * the speeds are written there as JSON. It links src/ops alone. */
+ * run by tests/engine/gpu.sh; without a device every check is a counted skip. With a file name as
+ * argument the speeds are written there as JSON. It links src/ops alone. */
 #include "ops/perturb_cuda.h"
 #include "sides.h"
 #include <cuda_runtime_api.h>
@@ -156,9 +156,9 @@ static void speed(const char *json) {
                      .key = {1, 2}}};
     double copy = best_of(&t, COPY), frozen = best_of(&t, FROZEN), learning = best_of(&t, LEARNING),
            least = 2.5 * copy;
-    printf(
-        "128x32x32x64 forward and backward: %.3f ms, with phi's gradient %.3f ms; a copy %.3f ms; %.2f and %.2f times what must move\n",
-        frozen, learning, copy, frozen / least, learning / least);
+    printf("128x32x32x64 forward and backward: %.3f ms, with phi's gradient %.3f ms; a copy %.3f "
+           "ms; %.2f and %.2f times what must move\n",
+           frozen, learning, copy, frozen / least, learning / least);
     FILE *f = json ? fopen(json, "w") : NULL;
     CHECK(!json || f, "%s: cannot be written", json);
     if (f)

@@ -88,10 +88,13 @@ static void steps_and_starts(ball_kind k, rng_stream *r) {
 }
 
 static const char *const cfg =
-    "[net]\nbatch=3\nheight=9\nwidth=9\nchannels=3\nlearning_rate=.1\nmax_batches=10\n[meta_shared]\ntrain=1\nanneal=0\n"
+    "[net]\nbatch=3\nheight=9\nwidth=9\nchannels=3\nlearning_rate=.1\nmax_batches=10\n[meta_shared]"
+    "\ntrain=1\nanneal=0\n"
     "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=tanh\n"
-    "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[shortcut]\nfrom=-2\nactivation=linear\n"
-    "[perturb]\nactivation=tanh\n[dropout]\nprobability=0.3\n[convolutional]\nfilters=5\nsize=3\nstride=2\nactivation=tanh\n[perturb]\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=3\npad=1\nactivation=linear\n[shortcut]"
+    "\nfrom=-2\nactivation=linear\n"
+    "[perturb]\nactivation=tanh\n[dropout]\nprobability=0.3\n[convolutional]\nfilters=5\nsize="
+    "3\nstride=2\nactivation=tanh\n[perturb]\n"
     "[avgpool]\n[connected]\noutput=4\nactivation=linear\n[softmax]\n";
 
 /* Along 8 random directions the loss of each image must change as its part of g says. */

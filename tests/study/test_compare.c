@@ -75,12 +75,13 @@ static void test_temperature(double sharper) {
 
 static network *net_of(int filters, int outputs, int perturb, uint64_t seed) {
     char text[1024], err[ERR_LEN] = "";
-    snprintf(
-        text, sizeof text,
-        "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nmax_batches=10\n%s[convolutional]\nbatch_normalize=1\nfilters=%d\nsize=3\n"
-        "pad=1\nactivation=linear\n%s[avgpool]\n[connected]\noutput=%d\nactivation=linear\n[softmax]\n",
-        perturb ? "[meta_shared]\n" : "", filters, perturb ? "[perturb]\nactivation=relu\n" : "",
-        outputs);
+    snprintf(text, sizeof text,
+             "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\nmax_batches=10\n%s[convolutional]"
+             "\nbatch_normalize=1\nfilters=%d\nsize=3\n"
+             "pad=1\nactivation=linear\n%s[avgpool]\n[connected]\noutput=%d\nactivation=linear\n["
+             "softmax]\n",
+             perturb ? "[meta_shared]\n" : "", filters,
+             perturb ? "[perturb]\nactivation=relu\n" : "", outputs);
     cfg_file *c = cfg_read_text("net.cfg", text, err);
     network *net = c ? host_open(c, 1, err) : NULL;
     cfg_free(c);

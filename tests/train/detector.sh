@@ -49,6 +49,17 @@ sys.exit(not (abs(d['map_at_iou_thresh'] - sum(ap) / len(ap)) < 1e-9 and plain['
 check "noise samples" "$MP" detector map "$D" "$C" "$T/a/${N}_final.weights" -samples 3 -json "$T/s.json" >/dev/null 2>&1
 check "noisy mAP is a mAP too" above "$(number "$T/s.json" map50)" 0.5
 
+# Without noise at the end, the best weights too are those of the plain network.
+sed 's/^anneal=.*/anneal=0.2\ncool=0.3,0.5/; s/^max_batches=.*/max_batches=120/; s/^steps=.*/steps=100/' "$C" >"$T/cool.cfg"
+check "cool=: train" train "$T/cool.cfg" -seed 1 -every 120 -backup "$T/k"
+"$MP" cfg detach "$T/cool.cfg" "$T/cool-d.cfg" >/dev/null
+for which in best final; do
+    "$MP" detector map "$D" "$T/cool.cfg" "$T/k/cool_$which.weights" -json "$T/k1.json" >/dev/null 2>&1
+    "$MP" detector map "$D" "$T/cool-d.cfg" "$T/k/cool_$which.weights" -json "$T/k2.json" >/dev/null 2>&1
+    check "cool=: $which weights are plain" test "$(number "$T/k1.json" map50)" = "$(number "$T/k2.json" map50)"
+    check "cool=: and find something" above "$(number "$T/k1.json" map50)" 0.05
+done
+
 # Folded: mAP of three, each what `map` says of the files.
 check "fold" "$MP" weights fold "$C" "$T/a/${N}_final.weights" "$T/f.cfg" "$T/f.weights" -calibrate "$D" -samples 3 -json "$T/fold.json" >"$T/fold.txt" 2>/dev/null
 "$MP" detector map "$D" "$T/f.cfg" "$T/f.weights" -json "$T/f.json" >/dev/null 2>&1

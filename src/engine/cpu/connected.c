@@ -6,11 +6,11 @@ static int shape(const engine *e, node *n, char *err) {
     shape4 s = e->nodes[n->in[0]].s;
     size_t inputs = (size_t)s.h * (size_t)s.w * (size_t)s.c;
     if (n->inputs && n->inputs != inputs) {
-        return fail(
-            err,
-            "node %d: this connected layer was made for %zu inputs and would now get %zu (%dx%dx%d); keep "
-            "the size of the picture",
-            n->id, n->inputs, inputs, s.h, s.w, s.c);
+        return fail(err,
+                    "node %d: this connected layer was made for %zu inputs and would now get %zu "
+                    "(%dx%dx%d); keep "
+                    "the size of the picture",
+                    n->id, n->inputs, inputs, s.h, s.w, s.c);
     }
     n->inputs = inputs;
     n->s = (shape4){s.n, 1, 1, n->d.filters};

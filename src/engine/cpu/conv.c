@@ -5,18 +5,18 @@ static int shape(const engine *e, node *n, char *err) {
     shape4 s = e->nodes[n->in[0]].s;
     const engine_op *d = &n->d;
     if (s.c % d->groups || d->filters % d->groups) {
-        return fail(
-            err,
-            "node %d: groups=%d does not divide %d channels into %d filters; choose a common divisor",
-            n->id, d->groups, s.c, d->filters);
+        return fail(err,
+                    "node %d: groups=%d does not divide %d channels into %d filters; choose a "
+                    "common divisor",
+                    n->id, d->groups, s.c, d->filters);
     }
     int span = (d->size - 1) * engine_dilation(d) + 1;
     if (s.h + 2 * d->pad < span || s.w + 2 * d->pad < span) {
-        return fail(
-            err,
-            "node %d: a window of size %d does not fit its input of %dx%d with pad %d; use a larger "
-            "picture or a smaller size",
-            n->id, span, s.h, s.w, d->pad);
+        return fail(err,
+                    "node %d: a window of size %d does not fit its input of %dx%d with pad %d; use "
+                    "a larger "
+                    "picture or a smaller size",
+                    n->id, span, s.h, s.w, d->pad);
     }
     n->s = (shape4){s.n, (s.h + 2 * d->pad - span) / d->stride + 1,
                     (s.w + 2 * d->pad - span) / engine_stride_x(d) + 1, d->filters};

@@ -15,7 +15,10 @@ perturb_args engine_perturb_args(const node *n, const engine_mode *m) {
         .c_feature = (float)n->s.c / d->c_norm,
         .h_feature = (float)n->s.h / d->h_norm,
         .t = m->t,
-        .clip = (m->perturb_batch || d->clip_test) && !gaussian ? d->clip : INFINITY,
+        /* Without a share of the noise nothing is clipped: it is a plain network. */
+        .clip = (m->perturb_batch || d->clip_test) && !gaussian && (m->t > 0 || m->t < 0)
+                    ? d->clip
+                    : INFINITY,
         .two_sided = 1,
         .noise = perturb_noise_of((perturb_kind)d->noise, m->noise == PERTURB_NOISE_SAMPLE),
         .sd = d->sd,

@@ -5,10 +5,10 @@
 static int shape(const engine *e, node *n, char *err) {
     shape4 s = e->nodes[n->in[0]].s;
     if (s.h != 1 || s.w != 1) {
-        return fail(
-            err,
-            "node %d: the softmax needs a 1x1 map and gets %dx%d; put [avgpool] or [connected] before it",
-            n->id, s.h, s.w);
+        return fail(err,
+                    "node %d: the softmax needs a 1x1 map and gets %dx%d; put [avgpool] or "
+                    "[connected] before it",
+                    n->id, s.h, s.w);
     }
     n->s = s;
     return 0;

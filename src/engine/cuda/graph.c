@@ -24,9 +24,9 @@ const cuda_scalars *engine_cuda_scalars(engine *e, const cuda_scalars *v) {
         return NULL;
     }
     if (o->n_scalars == CUDA_SCALARS)
-        engine_die(
-            "a step of more than %d noises and updates cannot be recorded: set METAPERTURB_GRAPHS=0",
-            CUDA_SCALARS);
+        engine_die("a step of more than %d noises and updates cannot be recorded: set "
+                   "METAPERTURB_GRAPHS=0",
+                   CUDA_SCALARS);
     o->scalars[o->n_scalars] = *v;
     return o->scalars_there + o->n_scalars++;
 }
@@ -100,9 +100,9 @@ void engine_cuda_step_end(engine *e) {
     }
     if (phase == STEP_RECORDED) finish_recording(o, s);
     if (s->memory != o->memory || s->sum != o->sum)
-        engine_die(
-            "internal: a step of kind %llx is not the step that was recorded; METAPERTURB_GRAPHS=0 goes without",
-            (unsigned long long)s->kind);
+        engine_die("internal: a step of kind %llx is not the step that was recorded; "
+                   "METAPERTURB_GRAPHS=0 goes without",
+                   (unsigned long long)s->kind);
     if (o->n_scalars)
         engine_cuda_upload(e, o->scalars_there, o->scalars,
                            (size_t)o->n_scalars * sizeof *o->scalars);

@@ -80,8 +80,7 @@ VEC_INLINE uint32_t loop_at(shape4 s, int n, int y, int x, int c) {
 VEC_INLINE int loop_least(int a, int b) { return a < b ? a : b; }
 VEC_INLINE void loop_put(float *to, float v, int add) { *to = add ? *to + v : v; }
 
-/* ---- moving and adding; one iteration an element of what is written
- * ---------------------------------------------- */
+/* ---- moving and adding; one iteration an element of what is written ---- */
 
 LOOP(from_nchw) {
     loop_place p = loop_place_of(i, b->s);
@@ -257,9 +256,7 @@ LOOP(implicit_back) {
     b->u[i] += (float)sum;
 }
 
-/* ---- pooling
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- pooling ---- */
 
 /* What an output pixel's window holds of the picture: see cpu/pool.h; `pad` is half of the node's.
  */
@@ -403,8 +400,7 @@ LOOP(avgpool_back) {
     loop_put(b->dx + i, (float)(1.0 / hw) * b->dy[i / (hw * c) * c + i % c], b->add);
 }
 
-/* ---- noise: rng_uniform_row's numbers, row by row of a picture
- * --------------------------------------------------- */
+/* ---- noise: rng_uniform_row's numbers, row by row of a picture ---- */
 
 VEC_INLINE float loop_uniform(rng_key_t k, uint32_t row, uint32_t j, uint32_t n) {
     uint32_t half = (n + 1) / 2, block = j < half ? j : j - half, out[2] = {block, row};
@@ -464,8 +460,7 @@ LOOP(kept_all) {
 
 LOOP(masked) { loop_put(b->y + i, b->mask[i] ? b->stat[0] * b->x[i] : 0, b->add); }
 
-/* ---- softmax and its loss; one iteration a picture
- * ---------------------------------------------------------------- */
+/* ---- softmax and its loss; one iteration a picture ---- */
 
 LOOP(softmax) {
     uint32_t c = (uint32_t)b->s.c;
@@ -496,8 +491,7 @@ LOOP(loss) {
 /* An element. */
 LOOP(softmax_delta) { loop_put(b->dx + i, b->x2[i] - b->y[i], b->add); }
 
-/* ---- batch norm over (rows, C)
- * ------------------------------------------------------------------------------------ */
+/* ---- batch norm over (rows, C) ---- */
 
 /* Mean and sum of squares about it of one band, one channel: the mean first, so that no digits are
  * lost to it. */
@@ -704,8 +698,7 @@ LOOP(product_sum) {
     b->total[i] = sum;
 }
 
-/* ---- the optimizers (ops/optim.h); one iteration a weight
- * ---------------------------------------------------------- */
+/* ---- the optimizers (ops/optim.h); one iteration a weight ---- */
 
 LOOP(sgd) {
     const cuda_scalars *v = loop_now(b);
@@ -742,28 +735,18 @@ LOOP(squares_some) {
     X(shift)                  \
     X(weigh) X(factors) X(factors_back) X(implicit) X(implicit_back) X(product_band) X(product_sum)
 /* All of them, in the order of their names below. */
-#define CUDA_LOOPS(X)                                                                            \
-    CUDA_LOOPS_OF_SUMS(X)                                                                        \
-    X(from_nchw)                                                                                 \
-    X(to_nchw)                                                                                   \
-    X(add)                                                                                       \
-    X(act)                                                                                       \
-    X(act_back)                                                                                  \
-    X(channels)                                                                                  \
-    X(channels_back)                                                                             \
-    X(add_act)                                                                                   \
-    X(bias_act)                                                                                  \
-    X(rows)                                                                                      \
-    X(meet)                                                                                      \
-    X(meet_weigh)                                                                                \
-    X(meet_back) X(scale) X(scale_back) X(scale_factors) X(upsample) X(upsample_back) X(maxpool) \
-        X(maxpool_back) X(nonmax) X(nonmax_back) X(depth) X(depth_back) X(local_avgpool)         \
-            X(local_avgpool_back) X(blur) X(blur_back) X(reorg3d) X(reorg3d_back) X(avgpool)     \
-                X(avgpool_back) X(dropout) X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all)   \
-                    X(masked) X(softmax) X(loss) X(softmax_delta) X(norm_band) X(norm_chunk)     \
-                        X(norm_more) X(norm_stat) X(norm_apply) X(sum_band) X(sum_chunk)         \
-                            X(sum_more) X(norm_back_stat) X(norm_back) X(bias_update) X(sgd)     \
-                                X(adam) X(squares) X(squares_some)
+/* clang-format off */
+#define CUDA_LOOPS(X) \
+    CUDA_LOOPS_OF_SUMS(X) X(from_nchw) X(to_nchw) X(add) X(act) X(act_back) X(channels) \
+    X(channels_back) X(add_act) X(bias_act) X(rows) X(meet) X(meet_weigh) X(meet_back) X(scale) \
+    X(scale_back) X(scale_factors) X(upsample) X(upsample_back) X(maxpool) X(maxpool_back) \
+    X(nonmax) X(nonmax_back) X(depth) X(depth_back) X(local_avgpool) X(local_avgpool_back) \
+    X(blur) X(blur_back) X(reorg3d) X(reorg3d_back) X(avgpool) X(avgpool_back) X(dropout) \
+    X(seeds) X(blocks) X(kept) X(kept_some) X(kept_all) X(masked) X(softmax) X(loss) \
+    X(softmax_delta) X(norm_band) X(norm_chunk) X(norm_more) X(norm_stat) X(norm_apply) \
+    X(sum_band) X(sum_chunk) X(sum_more) X(norm_back_stat) X(norm_back) X(bias_update) X(sgd) \
+    X(adam) X(squares) X(squares_some)
+/* clang-format on */
 #define CUDA_LOOP_ID(name) RUN_##name,
 typedef enum { CUDA_LOOPS(CUDA_LOOP_ID) CUDA_LOOP_COUNT } cuda_loop;
 #endif

@@ -36,9 +36,9 @@ static cuda_twin *add(engine *e, const void *array, size_t bytes, const shape4 *
     cudaError_t bad = cudaMalloc(&t->device, bytes ? bytes : 1);
     engine_cuda_unlock();
     if (bad != cudaSuccess)
-        engine_die(
-            "out of the device's memory: %.1f MB more for parameters; use a smaller batch (more subdivisions)",
-            (double)bytes * 1e-6);
+        engine_die("out of the device's memory: %.1f MB more for parameters; use a smaller batch "
+                   "(more subdivisions)",
+                   (double)bytes * 1e-6);
     e->bytes += bytes;
     o->n_twins++;
     return t;
