@@ -39,8 +39,9 @@ static void make_bwd_data(const node *n, linear *l) {
     engine_dnn_finish(c, attr);
 }
 
-/* oneDNN 3.7's AVX2 kernel of 1x1 windows squeezes a strided input into room that its threads share:
- * now and then, on a busy machine, a gradient came out a percent off. Its general kernel does not. */
+/* oneDNN 3.7's AVX2 kernel of 1x1 windows squeezes a strided input into room that its threads
+ * share: now and then, on a busy machine, a gradient came out a percent off. Its general kernel
+ * does not. */
 static void pass_over_1x1(const node *n, dnnl_primitive_desc_t pd) {
 #if DNNL_VERSION_MAJOR >= 3
     const char *name = NULL;
