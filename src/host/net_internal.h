@@ -152,6 +152,8 @@ static inline int host_index(const host_layer *record) {
 
 /* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this
  * kind, reads and writes; that of one pass is forgotten. */
+/* Has cool= taken all the noise out at the network's present step? */
+int host_cooled(const host_net *h, const network *net);
 /* After a training pass, l: its softmax, whose output is the host's again. */
 void host_adapt(host_net *h, const network *net, const layer *l);
 size_t host_statistics_len(const host_net *h, const network *net);

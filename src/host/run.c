@@ -63,13 +63,21 @@ static float ramp(const network *net, float rise) {
     return t < 1 ? t : 1;
 }
 
-float host_annealing(const host_net *h, const network *net) {
+/* What cool= leaves of the noise at this step: 1 to 0. */
+static float cooling(const host_net *h, const network *net) {
     const float *cool = h->shared.cool, all = (float)net->max_batches;
-    float rise = ramp(net, h->shared.anneal * all), from = cool[0] * all, to = cool[1] * all;
-    if (h->shared.adapt > 0) rise *= h->adapt.t;
-    if (cool[1] <= 0) return rise;
+    float from = cool[0] * all, to = cool[1] * all;
+    if (cool[1] <= 0) return 1;
     float fall = to > from ? (to - step_of(net)) / (to - from) : 0;
-    return fall < 0 ? 0 : fall < 1 ? fall * rise : rise;
+    return fall < 0 ? 0 : fall < 1 ? fall : 1;
+}
+
+int host_cooled(const host_net *h, const network *net) { return cooling(h, net) <= 0; }
+
+float host_annealing(const host_net *h, const network *net) {
+    float rise = ramp(net, h->shared.anneal * (float)net->max_batches);
+    if (h->shared.adapt > 0) rise *= h->adapt.t;
+    return cooling(h, net) * rise;
 }
 
 /* What any Darknet program means: train says so itself; a truth or a delta of its own means that a

@@ -114,8 +114,10 @@ static int load_checked(network *net, unsigned char *p, size_t len, const char *
     host_statistics_drop(h, net);
     host_ema_drop(h);
     h->progress.known = 0;
+    h->t_infer = 1; /* files with a trailer say it */
     host_trailer_load(net, payload, n, flags, 0);
     if (host_stock_load(net, p, len, path, 0, x.layers, err)) return -1;
+    if (!payload && host_cooled(h, net)) h->t_infer = 0;
     host_trailer_load(net, payload, n, flags, 1);
     memcpy(h->file_version, p, sizeof h->file_version);
     if (flags & HOST_CLEAR) {

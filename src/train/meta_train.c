@@ -50,6 +50,12 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
     if (!t->c.cfg || cfg_check_training(t->c.cfg, err)) return -1;
     if (!cfg_get_meta_shared(t->c.cfg).present)
         return fail(err, "%s: no [meta_shared] section: there is no phi to train", t->c.cfg->path);
+    cfg_meta_shared shared = cfg_get_meta_shared(t->c.cfg);
+    if (shared.cool[1] > 0 || shared.adapt > 0)
+        return fail(err,
+                    "%s:%d: [meta_shared] %s= has no effect in meta-training, where the noise is "
+                    "always whole: remove the line",
+                    t->c.cfg->path, shared.line, shared.adapt > 0 ? "adapt" : "cool");
     set_up(t->c.cfg, r->m, mt, r->steps);
     if (cfg_set_classes(t->c.cfg, t->c.data->classes, err)) return -1;
     cfg_memory m;

@@ -418,7 +418,7 @@ static void check_graph(graph g, int batch_stats, double tol) {
     check_outputs(&g, e, tol);
     for (int i = 1; i < g.n; i++) {
         size_t c = (size_t)g.t[i].c;
-        if (g.t[i].p.weights) check_updates(&g, i, batch_stats, r, tol);
+        if (g.t[i].p.weights || g.t[i].p.biases) check_updates(&g, i, batch_stats, r, tol);
         if (!g.t[i].bn) continue;
         CHECK(t_rel(g.t[i].p.rolling_mean, g.t[i].rm, c) <= tol, "%s: node %d: rolling mean",
               g.name, i);

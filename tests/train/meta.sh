@@ -52,6 +52,14 @@ check "size and flip in META" meta "$T/keys.meta" -out "$T/keys.phi" -steps 10
 check "size and flip in the cfg" meta "$T/cfgs.meta" -out "$T/cfgs.phi" -steps 10
 check "are the same" cmp <(grep -v '^#' "$T/keys.phi") <(grep -v '^#' "$T/cfgs.phi")
 
+# The noise of meta-training is whole: keys that would weaken it are refused.
+for key in cool=0.6,0.9 adapt=0.5; do
+    sed "s/^\[meta_shared\]/&\n$key/" "$T/a.cfg" >"$T/weak.cfg"
+    grep -q "^$key" "$T/weak.cfg" || bad "$key: not in the cfg"
+    sed "s|^cfg=$T/a.cfg|cfg=$T/weak.cfg|" "$T/m.meta" >"$T/weak.meta"
+    refused "$key" "has no effect in meta-training" "$MP" meta train "$T/weak.meta" -out "$T/weak.phi" -steps 2
+done
+
 # A damaged state is refused; the one before it serves, under its name.
 meta "$T/m.meta" -out "$T/d.phi" -steps 10
 rm "$T/d.phi"
