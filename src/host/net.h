@@ -64,9 +64,6 @@ void host_set_mode(host_net *h, const engine_mode *m);
  * passes with PERTURB_NOISE_MEAN, bn_batch and perturb_batch make it and collect it, a training
  * pass with noise makes it void. Files hold both. */
 int host_has_one_pass(const host_net *h);
-/* The second set takes the first one's place: where no noise is left (cool=), the two mean the same
- * passes, and stock programs read the first. */
-void host_statistics_settle(network *net);
 
 /* The learning rate of the network's present step, by any policy. */
 float host_rate(network *net);

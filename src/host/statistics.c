@@ -58,12 +58,6 @@ void host_statistics_drop(host_net *h, const network *net) {
     h->one_pass = 0;
 }
 
-void host_statistics_settle(network *net) {
-    host_net *h = host_of(net);
-    host_statistics_select(h, net, 1);
-    h->one_pass = h->one_pass_in = 0;
-}
-
 void host_statistics_for(host_net *h, const network *net, const engine_mode *m) {
     if (!h->n_perturb) return;
     int learn = m->bn_batch || m->perturb_batch;

@@ -160,10 +160,8 @@ int loop_prepare(loop *l, char *err) {
 
 static int finish(loop *l, char *err) {
     int stopped = l->step < l->steps;
-    if (!stopped && host_perturbs(l->c.h)) {
-        if (!host_has_one_pass(l->c.h) && l->job->collect(l, err)) return -1;
-        if (host_inference_t(l->c.h) == 0) host_statistics_settle(l->c.net);
-    }
+    if (!stopped && host_perturbs(l->c.h) && !host_has_one_pass(l->c.h) && l->job->collect(l, err))
+        return -1;
     double seconds = l->seconds = seconds_so_far(l);
     if (l->in_memory) return stopped ? save_state(l, err) : 0;
     if (stopped ? save_state(l, err) : loop_save(l, l->job->final, 0, err)) return -1;
