@@ -151,7 +151,7 @@ $(BUILD)/tests/gpu_perturb: tests/ops/gpu_perturb.c $(filter $(BUILD)/ops/%,$(OB
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(BUILD)/all.a Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS) -lzip
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--whole-archive $(BUILD)/all.a -Wl,--no-whole-archive $(LDLIBS) -lzip -lprotobuf-c
 fuzz_targets: $(FUZZ)
 
 fuzz:

@@ -120,9 +120,11 @@ typedef enum { NODE_INPUT, NODE_FOREIGN, ENGINE_NODES(ENGINE_NODE_ID) NODE_KINDS
  *   scale_channels   in two nodes, factors and a map (factors_last: the other way round):
  *                    activation(their product), or (shift) of their sum
  *   weighted_sum     in the first node, whose shape it has, and others of the same width and
- * height: activation(their sum), each up to the channels that it has; norm, and where that is not
- * SUM_PLAIN per_channel, p.weights and its updates: (inputs, 1 or C) implicit         in no node:
- * fixed (c, h; n unused), p.weights (c, h) and its updates, which are its output for every picture
+ *                    height: activation(their sum), each up to the channels that it has; norm, and
+ *                    where that is not SUM_PLAIN per_channel, p.weights and its updates: (inputs, 1
+ *                    or C)
+ *   implicit         in no node: fixed (c, h; n unused), p.weights (c, h) and its updates, which
+ *                    are its output for every picture
  *   upsample         stride (nearest), scale
  *   dropout          probability
  *   dropblock        probability; block: squares of so many pixels, or, where block_rel > 0, of

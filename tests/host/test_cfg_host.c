@@ -134,8 +134,10 @@ static void test_host(void) {
 /* ---- the tables ---- */
 
 static void put_value(FILE *f, const cfg_key *k) {
+    /* A window of 1 takes no padding. */
+    int one = k->lo <= 1 && k->hi >= 1 && strcmp(k->name, "padding") != 0;
     if (k->kind == CFG_INT)
-        fprintf(f, "%s=%d\n", k->name, k->lo <= 1 && k->hi >= 1 ? 1 : (int)k->lo);
+        fprintf(f, "%s=%d\n", k->name, one ? 1 : (int)k->lo);
     else if (k->kind == CFG_FLOAT)
         /* random= of a head is 0, 1 or a factor above 1. */
         fprintf(f, "%s=%g\n", k->name, !strcmp(k->name, "random") ? 1 : k->hi > 0.5 ? 0.5 : k->hi);

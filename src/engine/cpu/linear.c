@@ -39,18 +39,15 @@ static void make_bwd_data(const node *n, linear *l) {
     engine_dnn_finish(c, attr);
 }
 
-/* oneDNN 3.7's AVX2 kernel of 1x1 windows squeezes a strided input into room that its threads
- * share: now and then, on a busy machine, a gradient came out a percent off. Its general kernel
- * does not. */
-static void pass_over_1x1(const node *n, dnnl_primitive_desc_t pd) {
+/* Version 2 has looked for another one where it made the descriptor. */
+static void pass_over_1x1(const node *n, const linear *l, dnnl_primitive_desc_t pd) {
 #if DNNL_VERSION_MAJOR >= 3
-    const char *name = NULL;
-    if (n->d.size == 1 && (n->d.stride > 1 || engine_stride_x(&n->d) > 1) &&
-        dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success &&
-        name && strstr(name, "1x1"))
+    const dnnl_dim_t window[2] = {n->d.size, n->d.size};
+    if (dnn_squeezes(pd, window, l->stride))
         (void)dnnl_primitive_desc_next_impl(pd); /* there is none: it stays */
 #else
     (void)n;
+    (void)l;
     (void)pd;
 #endif
 }
@@ -66,7 +63,7 @@ static void make_bwd_weights(const node *n, linear *l) {
     else
         DNN_CHECK(dnnl_inner_product_backward_weights_primitive_desc_create(
             &c->pd, engine_dnn_engine(), l->src, l->any, bias, l->dst, l->fwd.pd, attr));
-    if (n->kind == NODE_CONV) pass_over_1x1(n, c->pd);
+    if (n->kind == NODE_CONV) pass_over_1x1(n, l, c->pd);
     engine_dnn_finish(c, attr);
     engine_dnn_reorder(&l->collect, l->plain, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS));
 }
