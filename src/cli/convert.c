@@ -16,8 +16,10 @@ static int write_text(const char *path, const char *text, char *err) {
 int convert_attach(const options *o, char *err) {
     char phi[PATH_LEN];
     int n;
-    if (o->phi && !realpath(o->phi, phi)) return fail(err, "%s: no such phi file", o->phi);
-    char *text = cfg_attach(o->positional[0], o->where, o->phi ? phi : NULL, &n, err);
+    if (o->of.attach.phi && !realpath(o->of.attach.phi, phi))
+        return fail(err, "%s: no such phi file", o->of.attach.phi);
+    char *text = cfg_attach(o->positional[0], o->of.attach.where, o->of.attach.phi ? phi : NULL, &n,
+                            err);
     int bad = text ? write_text(o->positional[1], text, err) : -1;
     free(text);
     if (!bad) printf("%s: %d [perturb] put in\n", o->positional[1], n);

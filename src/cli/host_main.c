@@ -19,243 +19,175 @@
 #include <stdlib.h>
 #include <string.h>
 
-static session_args session_args_of(const options *o) {
-    return (session_args){
-        .data = o->positional[0],
-        .cfg = o->positional[1],
-        .weights = o->positional[2],
-        .image = o->positional[3],
-        .images = o->positional + 3,
-        .n_images = o->n_positional > 3 ? o->n_positional - 3 : 0,
-        .out = o->out,
-        .phi = o->phi,
-        .backup = o->backup,
-        .json = o->json,
-        .seed = o->seed,
-        .seed_given = o->seed_given,
-        .threads = o->threads,
-        .clear = o->clear,
-        .skip_bad = o->skip_bad,
-        .samples = o->samples,
-        .every = o->every,
-        .top = o->top,
-    };
+/* A session's arguments: those that are no options, and what most commands take. */
+static session_args *session_of(options *o) {
+    session_args *a = &o->of.session;
+    a->data = o->positional[0];
+    a->cfg = o->positional[1];
+    a->weights = o->positional[2];
+    a->image = o->positional[3];
+    a->images = o->positional + 3;
+    a->n_images = o->n_positional > 3 ? o->n_positional - 3 : 0;
+    a->json = o->json;
+    a->seed = o->seed;
+    a->seed_given = o->seed_given;
+    a->threads = o->threads;
+    a->skip_bad = o->skip_bad;
+    return a;
 }
 
-static int run_train(const options *o, char *err) {
-    session_args a = session_args_of(o);
-    return classifier_train(&a, err);
+static int run_train(options *o, char *err) {
+    o->of.session.top = CLASSIFIER_TOP;
+    return classifier_train(session_of(o), err);
 }
 
-static int run_valid(const options *o, char *err) {
-    session_args a = session_args_of(o);
-    return classifier_valid(&a, err);
+static int run_valid(options *o, char *err) { return classifier_valid(session_of(o), err); }
+
+static int run_predict(options *o, char *err) { return classifier_predict(session_of(o), err); }
+
+static int run_attack(options *o, char *err) {
+    session_of(o);
+    return classifier_attack(&o->of.attack, err);
 }
 
-static int run_predict(const options *o, char *err) {
-    session_args a = session_args_of(o);
-    return classifier_predict(&a, err);
+static int run_meta(options *o, char *err) {
+    meta_args *a = &o->of.meta;
+    a->meta = o->positional[0];
+    a->json = o->json;
+    a->seed = o->seed;
+    a->seed_given = o->seed_given;
+    a->threads = o->threads;
+    a->skip_bad = o->skip_bad;
+    return meta_train(a, err);
 }
 
-static int run_attack(const options *o, char *err) {
-    attack_args a = {
-        .c = session_args_of(o),
-        .norm = o->norm,
-        .eps = o->eps,
-        .transfer = o->transfer,
-        .transfer_weights = o->transfer_weights,
-        .plot = o->plot,
-        .beside = o->beside,
-        .steps = o->steps,
-        .images = o->images,
-        .check = o->check,
-        .step = o->step,
-    };
-    return classifier_attack(&a, err);
+static int run_compare(options *o, char *err) {
+    o->of.compare.suite = o->positional[0];
+    return compare(&o->of.compare, err);
 }
 
-static int run_meta(const options *o, char *err) {
-    meta_args a = {
-        .meta = o->positional[0],
-        .json = o->json,
-        .out = o->out,
-        .seed = o->seed,
-        .seed_given = o->seed_given,
-        .threads = o->threads,
-        .skip_bad = o->skip_bad,
-        .steps = o->steps,
-        .resume = o->resume,
-    };
-    return meta_train(&a, err);
+static bench_args *bench_of(options *o) {
+    bench_args *a = &o->of.bench.args;
+    a->cfg = o->positional[0];
+    a->json = o->json;
+    a->threads = o->threads;
+    a->seed = o->seed;
+    return a;
 }
 
-static int run_compare(const options *o, char *err) {
-    compare_args a = {.suite = o->positional[0],
-                      .cell = o->cell,
-                      .plot = o->plot,
-                      .list = o->list,
-                      .table = o->table};
-    return compare(&a, err);
+static int run_bench_step(options *o, char *err) { return bench_step(bench_of(o), err); }
+
+static int run_bench_meta(options *o, char *err) { return bench_meta(bench_of(o), err); }
+
+static int run_bench_predict(options *o, char *err) { return bench_predict(bench_of(o), err); }
+
+static int run_bench_data(options *o, char *err) {
+    bench_args *a = bench_of(o);
+    a->data = o->positional[0];
+    a->cfg = o->positional[1];
+    detector_args d = {
+        .c = {.data = a->data, .cfg = a->cfg, .seed = a->seed, .threads = a->threads}};
+    if (o->of.bench.draw) return detector_draw(&d, o->of.bench.draw, a->steps, err);
+    return bench_data(a, err);
 }
 
-static bench_args bench_args_of(const options *o) {
-    return (bench_args){.cfg = o->positional[0],
-                        .data = o->data,
-                        .json = o->json,
-                        .batch = o->batch,
-                        .steps = o->steps,
-                        .host = o->host,
-                        .threads = o->threads,
-                        .seed = o->seed};
-}
-
-static int run_bench_step(const options *o, char *err) {
-    bench_args a = bench_args_of(o);
-    return bench_step(&a, err);
-}
-
-static int run_bench_meta(const options *o, char *err) {
-    bench_args a = bench_args_of(o);
-    return bench_meta(&a, err);
-}
-
-static int run_bench_predict(const options *o, char *err) {
-    bench_args a = bench_args_of(o);
-    return bench_predict(&a, err);
+/* 1 for alexeyab, 0 for darknet; nothing said: as it is otherwise. */
+static int is_fork(const char *like, int otherwise, int *fork, char *err) {
+    *fork = like ? !strcmp(like, "alexeyab") : otherwise;
+    if (!like || *fork || !strcmp(like, "darknet")) return 0;
+    return fail(err, "-like %s: must be darknet or alexeyab", like);
 }
 
 /* fork: where -like says nothing. */
-static int detector_args_of(const options *o, double thresh, int fork, detector_args *a,
-                            char *err) {
-    *a = (detector_args){
-        .c = session_args_of(o),
-        .thresh = (float)(o->thresh < 0 ? thresh : o->thresh),
-        .nms = (float)o->nms,
-        .iou = o->iou_thresh,
-        .points = o->points,
-        .fork = fork,
-        .negatives = o->negatives,
-        .map = o->map,
-        .out = o->out,
-    };
-    a->darknet_rules = o->like && !strcmp(o->like, "darknet");
-    if (o->like) a->fork = !strcmp(o->like, "alexeyab");
-    if (o->like && !a->fork && strcmp(o->like, "darknet"))
-        return fail(err, "-like %s: must be darknet or alexeyab", o->like);
-    if (o->points == 0 || o->points == 11 || o->points == 101) return 0;
-    return fail(err, "-points %d: must be 0 (area below the curve), 11 or 101", o->points);
+static int run_detector(options *o, int fork, int (*command)(const detector_args *, char *),
+                        char *err) {
+    detector_args *a = &o->of.detector.args;
+    const char *like = o->of.detector.like;
+    session_of(o);
+    a->negatives = o->negatives;
+    a->darknet_rules = like && !strcmp(like, "darknet");
+    if (is_fork(like, fork, &a->fork, err)) return -1;
+    if (a->points == 0 || a->points == 11 || a->points == 101) return command(a, err);
+    return fail(err, "-points %d: must be 0 (area below the curve), 11 or 101", a->points);
 }
 
-static int run_bench_data(const options *o, char *err) {
-    bench_args a = bench_args_of(o);
-    detector_args d;
-    a.data = o->positional[0];
-    a.cfg = o->positional[1];
-    if (!o->draw) return bench_data(&a, err);
-    return detector_args_of(o, 0, 0, &d, err) ? -1 : detector_draw(&d, o->draw, o->steps, err);
+static int run_detector_train(options *o, char *err) {
+    o->of.detector.args.iou = DETECTOR_IOU;
+    return run_detector(o, 0, detector_train, err);
 }
 
-static int run_detector_map(const options *o, char *err) {
-    detector_args a;
-    return detector_args_of(o, 0.25, -1, &a, err) ? -1 : detector_map(&a, err);
+static int run_detector_map(options *o, char *err) {
+    return run_detector(o, -1, detector_map, err);
 }
 
-static int run_detector_train(const options *o, char *err) {
-    detector_args a;
-    return detector_args_of(o, 0.25, 0, &a, err) ? -1 : detector_train(&a, err);
+static int run_detector_valid(options *o, char *err) {
+    return run_detector(o, -1, detector_valid, err);
 }
 
-static int run_detector_anchors(const options *o, char *err) {
-    anchor_args a = {.data = o->positional[0],
-                     .plot = o->plot,
-                     .num = o->num ? o->num : 6,
-                     .width = o->width ? o->width : 416,
-                     .height = o->height ? o->height : 416,
-                     .stretch = !o->like || !strcmp(o->like, "alexeyab"),
-                     .skip_bad = o->skip_bad,
-                     .negatives = o->negatives,
-                     .threads = o->threads};
-    if (!a.stretch && strcmp(o->like, "darknet"))
-        return fail(err, "-like %s: must be darknet or alexeyab", o->like);
-    return detector_anchors(&a, err);
+static int run_detector_test(options *o, char *err) {
+    return run_detector(o, -1, detector_test, err);
 }
 
-static int run_detector_valid(const options *o, char *err) {
-    detector_args a;
-    return detector_args_of(o, (double)DETECTOR_LOW, -1, &a, err) ? -1 : detector_valid(&a, err);
+static int run_detector_demo(options *o, char *err) {
+    return run_detector(o, -1, detector_demo, err);
 }
 
-static int run_detector_test(const options *o, char *err) {
-    detector_args a;
-    return detector_args_of(o, 0.5, -1, &a, err) ? -1 : detector_test(&a, err);
+static int run_detector_anchors(options *o, char *err) {
+    anchor_args *a = &o->of.anchors.args;
+    a->data = o->positional[0];
+    a->skip_bad = o->skip_bad;
+    a->negatives = o->negatives;
+    a->threads = o->threads;
+    return is_fork(o->of.anchors.like, 0, &a->stretch, err) ? -1 : detector_anchors(a, err);
 }
 
-static int run_detector_demo(const options *o, char *err) {
-    detector_args a;
-    return detector_args_of(o, 0.5, -1, &a, err) ? -1 : detector_demo(&a, err);
-}
-
-static int phi_args(const options *o, session_args *a, char *err) {
-    *a = session_args_of(o);
+static int phi_args(options *o, char *err) {
+    session_args *a = session_of(o);
     a->phi = o->positional[0];
     a->cfg = o->positional[1];
     a->weights = o->positional[2];
     a->data = o->positional[3];
     if (o->n_positional == 1 || o->n_positional == 4) return 0;
-    return fail(err, "to measure a phi, name all three behind it: CFG WEIGHTS DATA");
+    return fail(err, "to measure a phi, name all three after it: CFG WEIGHTS DATA");
 }
 
-static int run_phi_show(const options *o, char *err) {
-    session_args a;
-    return phi_args(o, &a, err) ? -1 : phi_show(&a, err);
+static int run_phi_show(options *o, char *err) {
+    return phi_args(o, err) ? -1 : phi_show(&o->of.session, err);
 }
 
-static int run_phi_plot(const options *o, char *err) {
-    session_args a;
-    return phi_args(o, &a, err) ? -1 : phi_plot(&a, o->out, err);
+static int run_phi_plot(options *o, char *err) {
+    return phi_args(o, err) ? -1 : phi_plot(&o->of.session, o->of.session.out, err);
 }
 
-static int run_phi_import(const options *o, char *err) {
+static int run_phi_import(options *o, char *err) {
     return phi_convert(o->positional[0], o->positional[1], err);
 }
 
-static int run_fold(const options *o, char *err) {
-    fold_args a = {
-        .cfg = o->positional[0],
-        .weights = o->positional[1],
-        .out_cfg = o->positional[2],
-        .out_weights = o->positional[3],
-        .data = o->calibrate,
-        .json = o->json,
-        .seed = o->seed,
-        .images = o->images ? o->images : 1000,
-        .samples = o->samples,
-        .threads = o->threads,
-        .skip_bad = o->skip_bad,
-        .negatives = o->negatives,
-        .distill = o->distill,
-    };
-    return fold(&a, err);
+static int run_fold(options *o, char *err) {
+    fold_args *a = &o->of.fold;
+    a->cfg = o->positional[0];
+    a->weights = o->positional[1];
+    a->out_cfg = o->positional[2];
+    a->out_weights = o->positional[3];
+    a->json = o->json;
+    a->seed = o->seed;
+    a->threads = o->threads;
+    a->skip_bad = o->skip_bad;
+    a->negatives = o->negatives;
+    return fold(a, err);
 }
 
-static int run_export(const options *o, char *err) {
-    const export_args a = {.cfg = o->positional[0],
-                           .weights = o->positional[1],
-                           .out = o->positional[2],
-                           .data = o->data,
-                           .batch = o->batches ? atoi(o->batches) : 1,
-                           .decode = o->decode,
-                           .opset = o->opset};
-    char whole[16];
-    snprintf(whole, sizeof whole, "%d", a.batch);
-    if (o->batches && strcmp(o->batches, "dynamic") && (a.batch < 1 || strcmp(o->batches, whole)))
-        return fail(err, "-batch %s: not a whole number above 0, and not `dynamic`", o->batches);
-    return export_onnx(&a, err);
+static int run_export(options *o, char *err) {
+    export_args *a = &o->of.export;
+    a->cfg = o->positional[0];
+    a->weights = o->positional[1];
+    a->out = o->positional[2];
+    return export_onnx(a, err);
 }
 
 static const struct {
     unsigned id;
-    int (*run)(const options *o, char *err);
+    int (*run)(options *o, char *err);
 } runs[] = {
     {CMD_TRAIN, run_train},
     {CMD_VALID, run_valid},
@@ -320,7 +252,7 @@ int main(int argc, char **argv) {
     if (!o.threads) o.threads = omp_get_num_procs();
     omp_set_num_threads(o.threads);
     cfg_memory_limit(o.memory);
-    if (!output_possible(&o, c->id, err) && !runs[at].run(&o, err)) return 0;
+    if (!options_writable(&o, c->id, c->writes, err) && !runs[at].run(&o, err)) return 0;
     fflush(stdout);
     if (err[0]) fprintf(stderr, "metaperturb: %s\n", err); /* empty: another rank says it */
     return 1;

@@ -1,7 +1,11 @@
 /* options.c - see options.h */
 #include "cli/options.h"
+#include "base/files.h"
 #include "base/nearest.h"
+#include "tools/onnx_graph.h"
+#include "train/classifier.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,149 +13,180 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef enum { FLAG, INT, REAL, SEED, IN, OUT, TEXT, SIZE } kind;
+/* FLOAT, REAL: into a float, a double. IN, OUT: names of files that are read, written. BATCH: a
+ * number of images, or `dynamic`: 0. */
+typedef enum { FLAG, INT, FLOAT, REAL, SEED, BATCH, IN, OUT, TEXT, SIZE } kind;
 
-/* IN, OUT: names of files that are read, written. */
+/* usual: the value where nothing is said, NULL: 0 or none; "%s" in help stands for it. */
 typedef struct {
     const char *name;
     kind kind;
     size_t at;
     long long lo, hi;
+    const char *usual;
     unsigned commands;
     const char *value, *help;
 } option;
 
 #define AT(field) offsetof(options, field)
+#define SESSION(field) offsetof(options, of.session.field)
+#define DETECTOR(field) offsetof(options, of.detector.field)
+#define WORDS(value) WORDS_OF(value)
+#define WORDS_OF(value) #value
 enum {
     ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD |
           CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK
 };
+/* A row of SESSION serves detectors and attacks too. */
+_Static_assert(offsetof(detector_args, c) == 0 && offsetof(attack_args, c) == 0,
+               "a session's options come first");
 
 static const option table[] = {
-    {"-seed", SEED, AT(seed), 0, 0, ALL, "N",
-     "seed of initial weights, batches, augmentation and noise (default 0)"},
-    {"-threads", INT, AT(threads), 1, 1024, ALL, "N", "processor threads to use (default: all)"},
-    {"-memory", SIZE, AT(memory), 0, 0, (ALL & ~CMD_BENCH_DATA) | CMD_COMPARE | CMD_CFG_CHECK,
+    {"-seed", SEED, AT(seed), 0, 0, "0", ALL, "N",
+     "seed of initial weights, batches, augmentation and noise (default %s)"},
+    {"-threads", INT, AT(threads), 1, 1024, NULL, ALL, "N",
+     "processor threads to use (default: all)"},
+    {"-memory", SIZE, AT(memory), 0, 0, NULL, (ALL & ~CMD_BENCH_DATA) | CMD_COMPARE | CMD_CFG_CHECK,
      "LIMIT",
      "take no more than 800M, 4G, ... (default: what the machine and its control group have free)"},
-    {"-i", INT, AT(gpu), 0, 1023, ALL | CMD_COMPARE, "N",
+    {"-i", INT, AT(gpu), 0, 1023, NULL, ALL | CMD_COMPARE, "N",
      "the CUDA device to run on (default: the first, or one for each MPI rank; builds with GPU=1)"},
-    {"-nogpu", FLAG, AT(nogpu), 0, 0, ALL | CMD_COMPARE, NULL, "run on the CPU"},
-    {"-tf32", FLAG, AT(tf32), 0, 0, ALL | CMD_COMPARE, NULL,
+    {"-nogpu", FLAG, AT(nogpu), 0, 0, NULL, ALL | CMD_COMPARE, NULL, "run on the CPU"},
+    {"-tf32", FLAG, AT(tf32), 0, 0, NULL, ALL | CMD_COMPARE, NULL,
      "let CUDA round products to TF32: faster, three digits (default: float32)"},
-    {"-json", OUT, AT(json), 0, 0, ALL & ~CMD_PHI_PLOT, "FILE",
+    {"-json", OUT, AT(json), 0, 0, NULL, ALL & ~CMD_PHI_PLOT, "FILE",
      "write the results there, for scripts"},
-    {"-clear", FLAG, AT(clear), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, NULL,
+    {"-clear", FLAG, SESSION(clear), 0, 0, NULL, CMD_TRAIN | CMD_DET_TRAIN, NULL,
      "count steps from 0, whatever WEIGHTS have seen"},
-    {"-phi", IN, AT(phi), 0, 0,
-     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_CFG_ATTACH | CMD_DET | CMD_ATTACK, "FILE",
+    {"-phi", IN, SESSION(phi), 0, 0, NULL,
+     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET | CMD_ATTACK, "FILE",
      "phi of [meta_shared], in place of the cfg's"},
-    {"-backup", TEXT, AT(backup), 0, 0, CMD_TRAIN | CMD_DET_TRAIN, "DIR",
+    {"-phi", IN, AT(of.attach.phi), 0, 0, NULL, CMD_CFG_ATTACH, "FILE",
+     "phi of [meta_shared], in place of the cfg's"},
+    {"-backup", TEXT, SESSION(backup), 0, 0, NULL, CMD_TRAIN | CMD_DET_TRAIN, "DIR",
      "folder for weights (default: backup= of DATA)"},
-    {"-every", INT, AT(every), 1, 1000000000, CMD_TRAIN | CMD_DET_TRAIN, "N",
+    {"-every", INT, SESSION(every), 1, 1000000000, NULL, CMD_TRAIN | CMD_DET_TRAIN, "N",
      "test on the valid list every N steps"},
-    {"-every", INT, AT(every), 1, 1000000000, CMD_DET_DEMO, "N",
-     "look at every Nth frame only; those behind it are drawn with its boxes (default 1)"},
-    {"-samples", INT, AT(samples), 0, 100000, CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET, "N",
-     "noise samples averaged per test image (default 0: one deterministic pass)"},
-    {"-samples", INT, AT(samples), 0, 1000, CMD_ATTACK, "N",
-     "noise samples averaged in each gradient, and in the prediction attacked (default 0: the "
+    {"-every", INT, SESSION(every), 1, 1000000000, "1", CMD_DET_DEMO, "N",
+     "look at every Nth frame only; those after it are drawn with its boxes (default %s)"},
+    {"-samples", INT, SESSION(samples), 0, 100000, "0",
+     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET, "N",
+     "noise samples averaged per test image (default %s: one deterministic pass)"},
+    {"-samples", INT, SESSION(samples), 0, 1000, "0", CMD_ATTACK, "N",
+     "noise samples averaged in each gradient, and in the prediction attacked (default %s: the "
      "deterministic pass)"},
-    {"-norm", TEXT, AT(norm), 0, 0, CMD_ATTACK, "L", "linf (default), l2 or l1"},
-    {"-eps", TEXT, AT(eps), 0, 0, CMD_ATTACK, "E,E,..",
+    {"-norm", TEXT, AT(of.attack.norm), 0, 0, NULL, CMD_ATTACK, "L", "linf (default), l2 or l1"},
+    {"-eps", TEXT, AT(of.attack.eps), 0, 0, NULL, CMD_ATTACK, "E,E,..",
      "radii, as 0.01,0.02 or 2/255,4/255, pixels being 0..1 (default: eight)"},
-    {"-steps", INT, AT(steps), 1, 100000, CMD_ATTACK, "N", "steps of the attack (default 40)"},
-    {"-step", REAL, AT(step), 0, 10, CMD_ATTACK, "S",
+    {"-steps", INT, AT(of.attack.steps), 1, 100000, "40", CMD_ATTACK, "N",
+     "steps of the attack (default %s)"},
+    {"-step", REAL, AT(of.attack.step), 0, 10, "-1", CMD_ATTACK, "S",
      "length of a step in parts of eps (default 0.025, l1: 0.033, but at least 2.5/steps)"},
-    {"-images", INT, AT(images), 1, 1000000000, CMD_ATTACK, "N",
+    {"-images", INT, AT(of.attack.images), 1, 1000000000, NULL, CMD_ATTACK, "N",
      "test images, evenly spread over the list (default: all)"},
-    {"-transfer", IN, AT(transfer), 0, 0, CMD_ATTACK, "CFG",
+    {"-transfer", IN, AT(of.attack.transfer), 0, 0, NULL, CMD_ATTACK, "CFG",
      "attack through the gradients of this network too"},
-    {"-transfer_weights", IN, AT(transfer_weights), 0, 0, CMD_ATTACK, "FILE",
+    {"-transfer_weights", IN, AT(of.attack.transfer_weights), 0, 0, NULL, CMD_ATTACK, "FILE",
      "the weights of that network"},
-    {"-check", FLAG, AT(check), 0, 0, CMD_ATTACK, NULL,
+    {"-check", FLAG, AT(of.attack.check), 0, 0, NULL, CMD_ATTACK, NULL,
      "the largest radius again with 4 times the steps and 4 times the samples"},
-    {"-plot", OUT, AT(plot), 0, 0, CMD_ATTACK, "FILE",
+    {"-plot", OUT, AT(of.attack.plot), 0, 0, NULL, CMD_ATTACK, "FILE",
      "draw accuracy over radius as a PNG (broken line: -transfer)"},
-    {"-beside", TEXT, AT(beside), 0, 0, CMD_ATTACK, "FILE,FILE,..",
+    {"-beside", TEXT, AT(of.attack.beside), 0, 0, NULL, CMD_ATTACK, "FILE,FILE,..",
      "JSON files of earlier attacks, drawn in the same picture"},
-    {"-samples", INT, AT(samples), 1, 100000, CMD_W_FOLD, "N",
-     "noise samples averaged per test image, for the report (default 5)"},
-    {"-calibrate", IN, AT(calibrate), 0, 0, CMD_W_FOLD, "DATA",
+    {"-samples", INT, AT(of.fold.samples), 1, 100000, NULL, CMD_W_FOLD, "N",
+     "noise samples averaged per test image, for the report (default " WORDS(FOLD_SAMPLES) ")"},
+    {"-calibrate", IN, AT(of.fold.data), 0, 0, NULL, CMD_W_FOLD, "DATA",
      "a .data file: calibrate on its train list, test on its valid list"},
-    {"-images", INT, AT(images), 2, 1000000000, CMD_W_FOLD, "N",
-     "images of the train list to calibrate on (default 1000)"},
-    {"-distill", INT, AT(distill), 0, 1000000, CMD_W_FOLD, "N",
-     "train a folded classifier N steps towards the deterministic outputs (default 500; 0: not)"},
-    {"-batch", TEXT, AT(batches), 0, 0, CMD_W_EXPORT, "N",
-     "images at once, or `dynamic`: any number (default 1)"},
-    {"-decode", FLAG, AT(decode), 0, 0, CMD_W_EXPORT, NULL,
+    {"-images", INT, AT(of.fold.images), 2, 1000000000, "1000", CMD_W_FOLD, "N",
+     "images of the train list to calibrate on (default %s)"},
+    {"-distill", INT, AT(of.fold.distill), 0, 1000000, "-1", CMD_W_FOLD, "N",
+     "train a folded classifier N steps towards the deterministic outputs "
+     "(default " WORDS(FOLD_DISTILL) "; 0: not)"},
+    {"-batch", BATCH, AT(of.export.batch), 0, 0, "1", CMD_W_EXPORT, "N",
+     "images at once, or `dynamic`: any number (default %s)"},
+    {"-decode", FLAG, AT(of.export.decode), 0, 0, NULL, CMD_W_EXPORT, NULL,
      "a detector gives boxes and scores, not the numbers of its heads"},
-    {"-opset", INT, AT(opset), 11, 21, CMD_W_EXPORT, "N",
-     "version of ONNX's operators (default 11, which every reader knows)"},
-    {"-data", IN, AT(data), 0, 0, CMD_W_EXPORT, "DATA",
+    {"-opset", INT, AT(of.export.opset), ONNX_OPSET_LEAST, ONNX_OPSET_MOST, WORDS(ONNX_OPSET_LEAST),
+     CMD_W_EXPORT, "N", "version of ONNX's operators (default %s, which every reader knows)"},
+    {"-data", IN, AT(of.export.data), 0, 0, NULL, CMD_W_EXPORT, "DATA",
      "a .data file whose class names go into the model"},
-    {"-where", TEXT, AT(where), 0, 0, CMD_CFG_ATTACH, "W",
+    {"-where", TEXT, AT(of.attach.where), 0, 0, NULL, CMD_CFG_ATTACH, "W",
      "residual, conv, all, or layers as 2,5,8 (default: residual, else conv)"},
-    {"-top", INT, AT(top), 1, 1000, CMD_VALID | CMD_PREDICT, "N",
-     "classes shown, or counted as right (default 5)"},
-    {"-steps", INT, AT(steps), 1, 1000000000, CMD_META, "N", "in place of steps= of META"},
-    {"-batch", INT, AT(batch), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N",
+    {"-top", INT, SESSION(top), 1, 1000, WORDS(CLASSIFIER_TOP), CMD_VALID | CMD_PREDICT, "N",
+     "classes shown, or counted as right (default %s)"},
+    {"-steps", INT, AT(of.meta.steps), 1, 1000000000, NULL, CMD_META, "N",
+     "in place of steps= of META"},
+    {"-batch", INT, AT(of.bench.args.batch), 1, 1000000, NULL, CMD_BENCH | CMD_BENCH_DATA, "N",
      "images of a step (default: the cfg's)"},
-    {"-steps", INT, AT(steps), 1, 1000000, CMD_BENCH | CMD_BENCH_DATA, "N",
-     "steps to time, behind 3 to warm up (default 20)"},
-    {"-draw", TEXT, AT(draw), 0, 0, CMD_BENCH_DATA, "DIR",
-     "no timing: draw a detector's training pictures and boxes there, -steps sheets of 16 (default "
-     "4)"},
-    {"-host", FLAG, AT(host), 0, 0, CMD_BENCH_STEP | CMD_BENCH_PREDICT, NULL,
+    {"-steps", INT, AT(of.bench.args.steps), 1, 1000000, WORDS(BENCH_STEPS), CMD_BENCH, "N",
+     "steps to time, after 3 to warm up (default %s)"},
+    {"-steps", INT, AT(of.bench.args.steps), 1, 1000000, NULL, CMD_BENCH_DATA, "N",
+     "batches to time, after 3 to warm up (default " WORDS(BENCH_STEPS) "), or sheets of -draw"},
+    {"-draw", TEXT, AT(of.bench.draw), 0, 0, NULL, CMD_BENCH_DATA, "DIR",
+     "no timing: draw a detector's training pictures and boxes there, -steps sheets of 16 "
+     "(default " WORDS(DETECTOR_SHEETS) ")"},
+    {"-host", FLAG, AT(of.bench.args.host), 0, 0, NULL, CMD_BENCH_STEP | CMD_BENCH_PREDICT, NULL,
      "Darknet's own functions (plain cfgs only)"},
-    {"-data", IN, AT(data), 0, 0, CMD_BENCH, "DATA",
+    {"-data", IN, AT(of.bench.args.data), 0, 0, NULL, CMD_BENCH, "DATA",
      "batches of this .data file instead of one in memory"},
-    {"-resume", FLAG, AT(resume), 0, 0, CMD_META, NULL,
+    {"-resume", FLAG, AT(of.meta.resume), 0, 0, NULL, CMD_META, NULL,
      "go on from the state file beside the phi file, if there is one"},
-    {"-out", OUT, AT(out), 0, 0, CMD_META | CMD_DET_VALID, "FILE",
-     "phi file to write, in place of phi= of META; name of the results of valid"},
-    {"-out", OUT, AT(out), 0, 0, CMD_DET_TEST | CMD_PREDICT, "FILE",
+    {"-out", OUT, AT(of.meta.out), 0, 0, NULL, CMD_META, "FILE",
+     "phi file to write, in place of phi= of META"},
+    {"-out", TEXT, DETECTOR(args.out), 0, 0, NULL, CMD_DET_VALID, "NAME",
+     "name of the results in results= of DATA (default: comp4_det_test_)"},
+    {"-out", OUT, SESSION(out), 0, 0, NULL, CMD_DET_TEST | CMD_PREDICT, "FILE",
      "picture to draw (detector: default predictions.png); of several images: the folder"},
-    {"-out", OUT, AT(out), 0, 0, CMD_DET_DEMO, "FILE",
+    {"-out", OUT, SESSION(out), 0, 0, NULL, CMD_DET_DEMO, "FILE",
      "video to draw, .mp4 or .avi (default: none; nothing is shown in a window)"},
-    {"-out", OUT, AT(out), 0, 0, CMD_PHI_PLOT, "FILE", "picture to write (default: PHI.png)"},
-    {"-num", INT, AT(num), 1, 1000, CMD_DET_ANCHORS, "N", "how many anchors (default 6)"},
-    {"-width", INT, AT(width), 1, 65535, CMD_DET_ANCHORS, "W",
-     "width of the network's input (default 416)"},
-    {"-height", INT, AT(height), 1, 65535, CMD_DET_ANCHORS, "H", "its height (default 416)"},
-    {"-plot", OUT, AT(plot), 0, 0, CMD_DET_ANCHORS, "FILE",
+    {"-out", OUT, SESSION(out), 0, 0, NULL, CMD_PHI_PLOT, "FILE",
+     "picture to write (default: PHI.png)"},
+    {"-num", INT, AT(of.anchors.args.num), 1, 1000, "6", CMD_DET_ANCHORS, "N",
+     "how many anchors (default %s)"},
+    {"-width", INT, AT(of.anchors.args.width), 1, 65535, "416", CMD_DET_ANCHORS, "W",
+     "width of the network's input (default %s)"},
+    {"-height", INT, AT(of.anchors.args.height), 1, 65535, "416", CMD_DET_ANCHORS, "H",
+     "its height (default %s)"},
+    {"-plot", OUT, AT(of.anchors.args.plot), 0, 0, NULL, CMD_DET_ANCHORS, "FILE",
      "draw the anchors over a sample of the boxes as a PNG"},
-    {"-skip_bad", FLAG, AT(skip_bad), 0, 0,
+    {"-skip_bad", FLAG, AT(skip_bad), 0, 0, NULL,
      CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_W_FOLD | (CMD_DET & ~CMD_DET_DEMO) |
          CMD_DET_ANCHORS | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK,
      NULL, "go on without images that cannot be decoded (detector: or whose labels are wrong)"},
-    {"-list", FLAG, AT(list), 0, 0, CMD_COMPARE, NULL,
+    {"-list", FLAG, AT(of.compare.list), 0, 0, NULL, CMD_COMPARE, NULL,
      "all cells with their hashes, and which are done"},
-    {"-table", FLAG, AT(table), 0, 0, CMD_COMPARE, NULL,
+    {"-table", FLAG, AT(of.compare.table), 0, 0, NULL, CMD_COMPARE, NULL,
      "tables (markdown) of what is there: means, differences with intervals, wins"},
-    {"-plot", OUT, AT(plot), 0, 0, CMD_COMPARE, "FILE",
+    {"-plot", OUT, AT(of.compare.plot), 0, 0, NULL, CMD_COMPARE, "FILE",
      "draw the differences to FILE.png, reliability diagrams to FILE-reliability.png"},
-    {"-cell", TEXT, AT(cell), 0, 0, CMD_COMPARE, "NAME",
+    {"-cell", TEXT, AT(of.compare.cell), 0, 0, NULL, CMD_COMPARE, "NAME",
      "run one cell again (TARGET/NETWORK/METHOD/SEED, or its hash) and compare"},
-    {"-map", FLAG, AT(map), 0, 0, CMD_DET_TRAIN, NULL,
+    {"-map", FLAG, DETECTOR(args.map), 0, 0, NULL, CMD_DET_TRAIN, NULL,
      "test on the valid list after each epoch, but not more often than every 100 steps, and draw\n"
      "                   backup/NAME_chart.png: loss, mAP, time left"},
-    {"-negatives", FLAG, AT(negatives), 0, 0,
+    {"-negatives", FLAG, AT(negatives), 0, 0, NULL,
      CMD_DET_TRAIN | CMD_DET_MAP | CMD_DET_ANCHORS | CMD_W_FOLD, NULL,
      "images without a label file show no class"},
-    {"-thresh", REAL, AT(thresh), 0, 1, CMD_DET, "S",
-     "least score of a box shown (default 0.5), counted (map: 0.25), written (valid: 0.005)"},
-    {"-nms", REAL, AT(nms), 0, 1, CMD_DET, "O",
-     "overlap above which the worse of two boxes of a class goes (default 0.45; 0: none goes)"},
-    {"-points", INT, AT(points), 0, 101, CMD_DET_TRAIN | CMD_DET_MAP, "N",
-     "AP as the area below the curve (default 0), or as the mean of 11 or 101 points"},
-    {"-iou_thresh", REAL, AT(iou_thresh), 0, 1, CMD_DET_MAP, "I",
-     "overlap with a true box above which a box is right (default 0.5)"},
-    {"-like", TEXT, AT(like), 0, 0, CMD_DET | CMD_DET_ANCHORS, "WHOM",
+    {"-thresh", FLOAT, DETECTOR(args.thresh), 0, 1, "0.5", CMD_DET_TEST | CMD_DET_DEMO, "S",
+     "least score of a box shown (default %s)"},
+    {"-thresh", FLOAT, DETECTOR(args.thresh), 0, 1, WORDS(DETECTOR_THRESH),
+     CMD_DET_TRAIN | CMD_DET_MAP, "S",
+     "least score of a box counted in precision and recall (default %s)"},
+    {"-thresh", FLOAT, DETECTOR(args.thresh), 0, 1, WORDS(DETECTOR_LOW), CMD_DET_VALID, "S",
+     "least score of a box written (default %s)"},
+    {"-nms", FLOAT, DETECTOR(args.nms), 0, 1, WORDS(DETECTOR_NMS), CMD_DET, "O",
+     "overlap above which the worse of two boxes of a class goes (default %s; 0: none goes)"},
+    {"-points", INT, DETECTOR(args.points), 0, 101, "0", CMD_DET_TRAIN | CMD_DET_MAP, "N",
+     "AP as the area below the curve (default %s), or as the mean of 11 or 101 points"},
+    {"-iou_thresh", REAL, DETECTOR(args.iou), 0, 1, WORDS(DETECTOR_IOU), CMD_DET_MAP, "I",
+     "overlap with a true box above which a box is right (default %s)"},
+    {"-like", TEXT, DETECTOR(like), 0, 0, NULL, CMD_DET, "WHOM",
      "like `darknet` (letterbox) or `alexeyab` (stretch; in tests its suppression and mean);\n"
      "                   letter_box= in [net] comes first; default: in tests whoever wrote "
-     "WEIGHTS, in train darknet, for anchors alexeyab"},
+     "WEIGHTS, in train darknet"},
+    {"-like", TEXT, AT(of.anchors.like), 0, 0, "alexeyab", CMD_DET_ANCHORS, "WHOM",
+     "boxes as `darknet` sees them (letterbox) or as `alexeyab` (stretch; default %s)"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 
@@ -182,10 +217,11 @@ static const relation excludes[] = {
 enum { NEEDS = sizeof needs / sizeof *needs, EXCLUDES = sizeof excludes / sizeof *excludes };
 
 static int take_value(options *o, const option *t, const char *v, char *err) {
+    void *at = (char *)o + t->at;
     char *end;
     errno = 0;
     if (t->kind == TEXT || t->kind == IN || t->kind == OUT) {
-        *(const char **)((char *)o + t->at) = v;
+        *(const char **)at = v;
         return 0;
     }
     if (t->kind == SEED) {
@@ -199,20 +235,28 @@ static int take_value(options *o, const option *t, const char *v, char *err) {
         double x = strtod(v, &end);
         const char *unit = *end ? strchr(units, *end) : NULL;
         if (unit) x *= pow(1024, (double)(unit - units + 1)), end++;
-        *(double *)((char *)o + t->at) = x;
+        *(double *)at = x;
         if (end != v && !*end && x >= 1) return 0;
         return fail(err, "%s %s: not a size as 800M or 4G", t->name, v);
     }
-    if (t->kind == REAL) {
+    if (t->kind == REAL || t->kind == FLOAT) {
         double x = strtod(v, &end);
-        *(double *)((char *)o + t->at) = x;
+        if (t->kind == REAL)
+            *(double *)at = x;
+        else
+            *(float *)at = (float)x;
         if (end != v && !*end && x >= (double)t->lo && x <= (double)t->hi) return 0;
         return fail(err, "%s %s: not a number from %lld to %lld", t->name, v, t->lo, t->hi);
     }
     long long n = strtoll(v, &end, 10);
+    int dynamic = t->kind == BATCH && !strcmp(v, "dynamic");
+    *(int *)at = (int)n;
+    if (dynamic) return 0;
+    if (t->kind == BATCH && (*v < '1' || *v > '9' || *end || n > INT_MAX))
+        return fail(err, "%s %s: not a whole number above 0, and not `dynamic`", t->name, v);
+    if (t->kind == BATCH) return 0;
     if (end == v || *end || errno || n < t->lo || n > t->hi)
         return fail(err, "%s %s: not a whole number from %lld to %lld", t->name, v, t->lo, t->hi);
-    *(int *)((char *)o + t->at) = (int)n;
     return 0;
 }
 
@@ -243,7 +287,7 @@ static int take_option(options *o, unsigned command, int argc, char **argv, int 
     }
     given[(t - table) / 64] |= 1ULL << (t - table) % 64;
     if (t->kind == FLAG) {
-        *(int *)((char *)o + t->at) = 1;
+        *(int *)(void *)((char *)o + t->at) = 1;
         return 0;
     }
     if (*i + 1 >= argc) return fail(err, "%s needs a value: %s %s", t->name, t->name, t->value);
@@ -280,13 +324,12 @@ static int related(const options *o, unsigned command, const uint64_t given[2], 
 
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc,
                   char **argv, char *err) {
-    *o = (options){.top = 5,
-                   .thresh = -1,
-                   .nms = 0.45,
-                   .iou_thresh = 0.5,
-                   .step = -1,
-                   .distill = -1,
-                   .gpu = -1};
+    *o = (options){.gpu = -1};
+    char outside[ERR_LEN]; /* of its range is -1, which says that nothing was said */
+    for (int i = 0; i < OPTIONS; i++)
+        if (table[i].commands & command && table[i].usual)
+            (void)take_value(o, &table[i], table[i].usual, outside);
+    o->seed_given = 0;
     if (!(o->positional = calloc((size_t)argc + MAX_POSITIONAL, sizeof *o->positional)))
         return fail(err, "not enough memory for %d arguments", argc);
     uint64_t given[2] = {0};
@@ -350,11 +393,23 @@ int options_files(const options *o, unsigned command, const char *writes, char *
     return bad ? -1 : 0;
 }
 
+int options_writable(const options *o, unsigned command, const char *writes, char *err) {
+    named_file *f = calloc((size_t)o->n_positional + OPTIONS, sizeof *f);
+    if (!f) return fail(err, "not enough memory for %d arguments", o->n_positional);
+    int n = list_files(o, command, writes, f), bad = 0;
+    for (int i = 0; i < n && !bad; i++)
+        if (f[i].written) bad = file_out_possible(f[i].name, err);
+    free(f);
+    return bad;
+}
+
 void options_help(unsigned command) {
     for (int i = 0; i < OPTIONS; i++) {
         if (!(table[i].commands & command)) continue;
         char left[32];
+        const char *help = table[i].help, *usual = strstr(help, "%s");
         snprintf(left, sizeof left, "%s %s", table[i].name, table[i].value ? table[i].value : "");
-        printf("  %-16s %s\n", left, table[i].help);
+        printf("  %-16s %.*s", left, (int)(usual ? usual - help : 0), help);
+        printf("%s%s\n", usual ? table[i].usual : "", usual ? usual + 2 : help);
     }
 }

@@ -1,7 +1,14 @@
-/* options.h - one table of options for all commands; the help text is made from it. */
+/* options.h - one table of options for all commands: names, ranges, defaults. The help text is made
+ * from it. */
 #ifndef MP_OPTIONS_H
 #define MP_OPTIONS_H
-#include "base/error.h"
+#include "study/attack.h"
+#include "study/bench.h"
+#include "study/compare.h"
+#include "tools/export.h"
+#include "tools/fold.h"
+#include "train/detector.h"
+#include "train/meta.h"
 #include <stdint.h>
 
 enum {
@@ -36,20 +43,42 @@ enum {
 };
 enum { MAX_POSITIONAL = 4 };
 
+/* What stands on the command line: what most commands take, and the command's own structure, filled
+ * in but for file names that are no options, and for what most commands take. */
 typedef struct {
     const char **positional; /* n_positional, and NULL up to MAX_POSITIONAL */
     int n_positional, help;
     uint64_t seed;
-    int seed_given, threads, clear, skip_bad, samples, every, top, steps, batch, host, resume,
-        images, points, negatives, map, list, table, num, width, height, decode, opset;
-    int check, distill, gpu, nogpu, tf32; /* gpu < 0: not said; threads 0: all there are */
-    double memory;                        /* bytes; 0: not said */
-    double thresh, nms, iou_thresh, step; /* thresh, step, distill < 0: the command's own */
-    const char *json, *phi, *backup, *out, *data, *where, *calibrate, *like, *cell, *plot, *norm,
-        *eps, *transfer, *transfer_weights, *beside, *draw, *batches;
+    int seed_given, skip_bad, negatives;
+    int threads, gpu, nogpu, tf32; /* threads 0: all there are; gpu < 0: not said */
+    double memory;                 /* bytes; 0: not said */
+    const char *json;
+    union {
+        session_args session; /* classifier; phi */
+        attack_args attack;
+        struct {
+            detector_args args;
+            const char *like;
+        } detector;
+        struct {
+            anchor_args args;
+            const char *like;
+        } anchors;
+        meta_args meta;
+        compare_args compare;
+        struct {
+            bench_args args;
+            const char *draw;
+        } bench;
+        struct {
+            const char *where, *phi;
+        } attach;
+        fold_args fold;
+        export_args export;
+    } of;
 } options;
 
-/* argv[0..argc-1] behind the command's words. 0, or -1 and a sentence in err: unknown option,
+/* argv[0..argc-1] after the command's words. 0, or -1 and a sentence in err: unknown option,
  * missing or bad value, too many positional arguments, an option that would do nothing beside the
  * others. */
 int options_parse(options *o, unsigned command, int min_positional, int max_positional, int argc,
@@ -57,5 +86,7 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
 /* -1 and err: a file that the command writes is, under whatever name, one that it reads, or writes
  * too. writes: which arguments that are no options it writes, as digits. */
 int options_files(const options *o, unsigned command, const char *writes, char *err);
+/* -1 and err: a file that the command writes cannot be written. */
+int options_writable(const options *o, unsigned command, const char *writes, char *err);
 void options_help(unsigned command);
 #endif

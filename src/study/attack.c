@@ -336,7 +336,7 @@ static int copy_broken(const attack *t, char *err) {
 static int run(attack *t, char *err) {
     const attack_args *a = t->a;
     attack_row rows[MAX_EPS + 1];
-    int steps = a->steps ? a->steps : 40, worst = 0;
+    int steps = a->steps, worst = 0;
     double start = report_now();
     tally clean = attack_all(t, NULL, NULL);
     if (t->broken[0]) return copy_broken(t, err);

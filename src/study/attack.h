@@ -20,7 +20,7 @@ typedef struct {
                                                 are tried too; NULL: none */
     const char *plot, *beside; /* picture to draw; JSON files of earlier runs to draw too, with
                                   commas; NULL: none */
-    int steps;                 /* of PGD; 0: 40 */
+    int steps;                 /* of PGD */
     int images;                /* test images, evenly spread over the list; 0: all */
     int check;   /* the largest radius again with 4 times the steps and with 4 times the samples */
     double step; /* length of a step in parts of eps; below 0: 0.025, in L1 0.033, but at least 2.5

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WARM_UP = 3, WARM_UP_HOST = 1, WARM_UP_GPU = 10, DEFAULT_STEPS = 20, KINDS = 16 };
+enum { WARM_UP = 3, WARM_UP_HOST = 1, WARM_UP_GPU = 10, KINDS = 16 };
 
 typedef struct {
     const char *name;
@@ -140,7 +140,7 @@ static int open_loader(bench *b, char *err) {
 
 static int bench_open(bench *b, char *err) {
     const bench_args *a = b->a;
-    b->steps = a->steps ? a->steps : DEFAULT_STEPS;
+    b->steps = a->steps ? a->steps : BENCH_STEPS;
     b->cfg = cfg_read(a->cfg, err);
     if (!b->cfg) return -1;
     int bad = prepare_cfg(b);

@@ -9,10 +9,12 @@
 #define MP_BENCH_H
 #include <stdint.h>
 
+#define BENCH_STEPS 20
+
 typedef struct {
     const char *cfg, *data,
         *json; /* data: bench_data; in bench_step real batches instead of one in memory, or NULL */
-    int batch, steps; /* 0: the cfg's batch / subdivisions; 20 steps */
+    int batch, steps; /* 0: the cfg's batch / subdivisions; BENCH_STEPS */
     int host;         /* the host's own functions, ours not attached */
     int threads;
     uint64_t seed;

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TOP = 5 };
-
 void suite_images_free(suite_images *m) {
     dataset_free(m->train);
     dataset_free(m->valid);
@@ -53,8 +51,9 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
     else {
         cJSON_AddNumberToObject(
             o, "temperature",
-            temperature_crossed(&m, p, truth, n, classes, TOP < classes ? TOP : classes, scratch));
-        report_metrics(o, &m, TOP);
+            temperature_crossed(&m, p, truth, n, classes,
+                                CLASSIFIER_TOP < classes ? CLASSIFIER_TOP : classes, scratch));
+        report_metrics(o, &m, CLASSIFIER_TOP);
     }
     free(truth);
     free(scratch);
@@ -65,9 +64,10 @@ static int add_tempered(const test *t, const float *p, int classes, char *err) {
  * whether it overfits at all. */
 static int add_fit(const test *t, const session *c, char *err) {
     metrics m;
-    if (classifier_measure(c->net, t->train, classifier_fit(c->cfg), 0, TOP, &m, err)) return -1;
+    if (classifier_measure(c->net, t->train, classifier_fit(c->cfg), 0, CLASSIFIER_TOP, &m, err))
+        return -1;
     cJSON *fit = cJSON_AddObjectToObject(t->line, "fit");
-    report_metrics(fit, &m, TOP);
+    report_metrics(fit, &m, CLASSIFIER_TOP);
     cJSON_DeleteItemFromObject(fit, "bins");
     return 0;
 }
@@ -80,12 +80,13 @@ static int measure(void *of, const session *c, const classifier_trained *r, char
     float *p = calloc(n, sizeof *p);
     if (!p) return fail(err, "not enough memory for the probabilities of %d images", t->valid->n);
     double start = report_now(), between;
-    int bad = classifier_measure_keep(c->net, t->valid, classifier_fit(c->cfg), 0, TOP, &m, p, err);
+    int bad = classifier_measure_keep(c->net, t->valid, classifier_fit(c->cfg), 0, CLASSIFIER_TOP,
+                                      &m, p, err);
     between = report_now();
     cJSON_AddNumberToObject(t->line, "loss", r->loss);
     snprintf(crc, sizeof crc, "%08" PRIx32, file_crc32(p, n * sizeof *p));
     cJSON_AddStringToObject(t->line, "outputs", crc);
-    report_metrics(t->line, &m, TOP);
+    report_metrics(t->line, &m, CLASSIFIER_TOP);
     cJSON_AddNumberToObject(t->seconds, "train", r->seconds);
     cJSON_AddNumberToObject(t->seconds, "test", between - start);
     if (!bad) bad = add_tempered(t, p, c->net->outputs, err);
@@ -93,9 +94,9 @@ static int measure(void *of, const session *c, const classifier_trained *r, char
     if (!bad) bad = add_fit(t, c, err);
     if (bad || !t->cell->samples) return bad;
     between = report_now();
-    bad = classifier_measure(c->net, t->valid, classifier_fit(c->cfg), t->cell->samples, TOP, &m,
-                             err);
-    report_metrics(cJSON_AddObjectToObject(t->line, "sampled"), &m, TOP);
+    bad = classifier_measure(c->net, t->valid, classifier_fit(c->cfg), t->cell->samples,
+                             CLASSIFIER_TOP, &m, err);
+    report_metrics(cJSON_AddObjectToObject(t->line, "sampled"), &m, CLASSIFIER_TOP);
     cJSON_AddNumberToObject(t->seconds, "sampled", report_now() - between);
     return bad;
 }
@@ -151,7 +152,7 @@ int suite_run(const suite_cell *c, int threads, const char *keep, suite_images *
                       .seed = c->seed,
                       .seed_given = 1,
                       .threads = threads,
-                      .top = TOP};
+                      .top = CLASSIFIER_TOP};
     int bad = classifier_train_in_memory(&a, m->train, measure, &t, err);
     if (!bad) bad = suite_cell_same_files(c, err);
     cJSON_AddItemToObject(t.line, "seconds", t.seconds);

@@ -40,8 +40,7 @@ static int open_all(job *j, char *err) {
     j->shapes = calloc(n, sizeof *j->shapes);
     j->values = calloc(n, sizeof *j->values);
     j->heads = calloc(n, sizeof *j->heads);
-    j->g = onnx_new(a->cfg, "metaperturb", program_version(),
-                    a->opset ? a->opset : ONNX_OPSET_LEAST);
+    j->g = onnx_new(a->cfg, "metaperturb", program_version(), a->opset);
     if (!j->shapes || !j->values || !j->heads || !j->g)
         return fail(err, "not enough memory for %zu layers", n);
     return cfg_get_layers(j->cfg, j->shapes, err);

@@ -20,7 +20,7 @@ typedef struct {
     const char *data; /* a .data file whose names= go into the model, or NULL */
     int batch;        /* 0: any */
     int decode;
-    int opset; /* 0: ONNX_OPSET_LEAST */
+    int opset;
 } export_args;
 
 /* Writes a->out and prints what it holds. 0, or -1 and one sentence: a layer that ONNX cannot say,

@@ -16,10 +16,6 @@ enum {
 /* Of the second fit: two sweeps over so many batches; whole steps would swing to and fro. */
 enum { SWEEPS = 2, SWEEP_BATCHES = 16 };
 static const double SWEEP_STEP = 0.6;
-static const float MAP_THRESH = 0.25f, MAP_NMS = 0.45f; /* as `detector map` without options */
-enum { TOP = 5 };
-enum { DISTILL = 500 }; /* steps by default */
-enum { SAMPLES = 5 };   /* where -samples says nothing */
 enum {
     PIXELS = 1 << 20,
     COMPARED = 64
@@ -120,7 +116,7 @@ static void limit_batch(cfg_file *c) {
 static int options_fit(job *j, char *err) {
     const fold_args *a = j->a;
     int tested = (j->classifier || j->detector) && j->data->valid[0];
-    j->samples = a->samples ? a->samples : SAMPLES;
+    j->samples = a->samples ? a->samples : FOLD_SAMPLES;
     if (!j->classifier && a->distill > 0)
         return fail(err,
                     "-distill %d: %s does not end in [softmax]; only classifiers are "
@@ -244,7 +240,7 @@ static int fit(job *j, int keep, char *err) {
 }
 
 static int distill(job *j, char *err) {
-    int steps = j->a->distill < 0 ? DISTILL : j->a->distill;
+    int steps = j->a->distill < 0 ? FOLD_DISTILL : j->a->distill;
     if (!j->classifier || !steps) return 0;
     j->distilled = fold_distill(j->net, j->plain, &j->images, steps, j->kl, err);
     if (j->distilled < 0) return -1;
@@ -338,7 +334,7 @@ static void tell(cJSON *json, const char *key, const char *what, const metrics *
     printf("%-34s top-1 %6.2f %%   NLL %.4f   ECE %.4f\n", what, 100 * (double)m->top1 / n,
            m->nll_sum / n, metrics_ece(m));
     cJSON *o = cJSON_AddObjectToObject(json, key);
-    report_metrics(o, m, TOP);
+    report_metrics(o, m, CLASSIFIER_TOP);
     cJSON_DeleteItemFromObject(o, "bins");
 }
 
@@ -348,11 +344,11 @@ static int report_classifier(const job *j, network *host, cJSON *json, char *err
     char what[64];
     snprintf(what, sizeof what, "%d noise samples", j->samples);
     printf("%d test images\n", j->valid->n);
-    if (classifier_measure(j->net, j->valid, fit, j->samples, TOP, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, fit, j->samples, CLASSIFIER_TOP, &m, err)) return -1;
     tell(json, "samples", what, &m);
-    if (classifier_measure(j->net, j->valid, fit, 0, TOP, &m, err)) return -1;
+    if (classifier_measure(j->net, j->valid, fit, 0, CLASSIFIER_TOP, &m, err)) return -1;
     tell(json, "deterministic", "deterministic", &m);
-    if (classifier_measure(host, j->valid, fit, 0, TOP, &m, err)) return -1;
+    if (classifier_measure(host, j->valid, fit, 0, CLASSIFIER_TOP, &m, err)) return -1;
     snprintf(what, sizeof what, "folded, run by %s", j->runner);
     tell(json, "folded", what, &m);
     return 0;
@@ -362,9 +358,9 @@ static int measure_map(const job *j, network *net, const det_set *s, int samples
                        const char *key, const char *what, char *err) {
     session c = {.cfg = j->cfg, .data = j->data, .net = net, .h = host_of(net)};
     detector_args a = {.c = {.threads = j->a->threads, .samples = samples},
-                       .thresh = MAP_THRESH,
-                       .nms = MAP_NMS,
-                       .iou = 0.5};
+                       .thresh = (float)DETECTOR_THRESH,
+                       .nms = (float)DETECTOR_NMS,
+                       .iou = DETECTOR_IOU};
     class_ap *ap = calloc((size_t)s->classes, sizeof *ap);
     if (!ap) return fail(err, "not enough memory for %d classes", s->classes);
     int bad = detector_measure(&c, s, &a, ap, err);

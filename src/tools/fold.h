@@ -26,12 +26,15 @@
 #include "base/error.h"
 #include <stdint.h>
 
+#define FOLD_SAMPLES 5
+#define FOLD_DISTILL 500
+
 typedef struct {
     const char *cfg, *weights, *out_cfg, *out_weights, *data, *json;
     uint64_t seed;
-    int samples; /* 0: 5 */
+    int samples; /* 0: FOLD_SAMPLES */
     int images, threads, skip_bad, negatives;
-    int distill; /* steps of fold_distill.h, classifiers only; 0: none; < 0: 500 */
+    int distill; /* steps of fold_distill.h, classifiers only; 0: none; < 0: FOLD_DISTILL */
 } fold_args;
 
 /* Writes out_cfg and out_weights, then tests three networks on the valid list (top-1, NLL, ECE, or

@@ -13,7 +13,8 @@
 typedef struct onnx_graph onnx_graph;
 typedef struct onnx_node onnx_node;
 
-enum { ONNX_OPSET_LEAST = 11, ONNX_OPSET_MOST = 21, ONNX_DIMS = 8 };
+enum { ONNX_OPSET_MOST = 21, ONNX_DIMS = 8 };
+#define ONNX_OPSET_LEAST 11 /* shown in help too */
 
 /* NULL: not enough memory. opset: ONNX_OPSET_LEAST to ONNX_OPSET_MOST. */
 onnx_graph *onnx_new(const char *name, const char *producer, const char *version, int opset);

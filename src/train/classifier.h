@@ -4,6 +4,9 @@
 #include "ops/metrics.h"
 #include "train/session.h"
 
+/* A picture counts as right in top-k where its class is among so many, if nothing else is said. */
+#define CLASSIFIER_TOP 5
+
 /* Each returns 0, or -1 and one sentence in err; nothing is left half written. */
 int classifier_train(const session_args *a, char *err);
 int classifier_valid(const session_args *a, char *err);

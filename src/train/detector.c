@@ -195,7 +195,7 @@ int detector_measure(const session *c, const det_set *s, const detector_args *a,
         for (int k = 0; k < it->n && !bad; k++)
             bad = push(&truth, i, it->box[k].cls, 1, it->box[k].box, err);
     }
-    if (!bad) bad = detector_run(c, s, a, DETECTOR_LOW, collect, &found, err);
+    if (!bad) bad = detector_run(c, s, a, (float)DETECTOR_LOW, collect, &found, err);
     ap_rule rule = {a->points, a->thresh, a->iou, a->fork};
     if (!bad &&
         boxes_average_precision(truth.box, truth.n, found.box, found.n, s->classes, &rule, out))

@@ -33,7 +33,7 @@ int detector_map(const detector_args *a, char *err);
 int detector_valid(const detector_args *a, char *err);
 int detector_test(const detector_args *a, char *err);
 /* a->c.image: a video or a camera (data/video.h); out: the video to draw, or NULL; every: frames
- * from one that is looked at to the next, 0 as 1. */
+ * from one that is looked at to the next. */
 int detector_demo(const detector_args *a, char *err);
 
 /* Anchors by k-means on the boxes of the train list (ops/anchors.h), printed, and drawn where plot
@@ -46,7 +46,8 @@ typedef struct {
 int detector_anchors(const anchor_args *a, char *err);
 
 /* Training pictures as a->c.cfg asks for them, with their boxes, as DIR/sheet-1.png and on: count
- * sheets (0: 4) of 16. */
+ * sheets (0: DETECTOR_SHEETS) of 16. */
+#define DETECTOR_SHEETS 4
 int detector_draw(const detector_args *a, const char *dir, int count, char *err);
 
 /* Are pictures stretched (1) or letterboxed (0)? letter_box= of [net] decides; without it whom the
@@ -68,7 +69,11 @@ int detector_open_test(session *c, detector_args *a, char *err);
 det_set *detector_pictures(const session *c, const detector_args *a, data_part part, char *err);
 
 /* Least score that average precision looks at, as in Darknet. */
-#define DETECTOR_LOW 0.005f
+#define DETECTOR_LOW 0.005
+/* What counts where nothing is said: scores, overlaps of two boxes, of a box with a true one. */
+#define DETECTOR_THRESH 0.25
+#define DETECTOR_NMS 0.45
+#define DETECTOR_IOU 0.5
 
 /* The batch X through the network, batch number `number` of a test: one pass without noise, or
  * a.c.samples noisy ones whose heads are averaged. -1 and err: no memory. */

@@ -90,7 +90,7 @@ static int draw(run *t, raster *r, char *err) {
 
 static int frames(run *t, char *err) {
     raster r;
-    int every = t->v->a.c.every ? t->v->a.c.every : 1, bad = 0;
+    int every = t->v->a.c.every, bad = 0;
     report_catch_signals();
     t->start = t->last_line = report_now();
     while (!bad && !report_stop_asked() && video_read(t->from, &r)) {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SIDE = 4, SHEET = SIDE * SIDE, TILE = 320, DEFAULT_SHEETS = 4 };
+enum { SIDE = 4, SHEET = SIDE * SIDE, TILE = 320 };
 
 /* Every step-th pixel of one picture into its tile. */
 static void put_picture(raster *sheet, int left, int top, const float *X, const det_batch *b, int c,
@@ -80,7 +80,7 @@ int detector_draw(const detector_args *a, const char *dir, int count, char *err)
     int bad = s ? 0 : -1;
     if (!bad && mkdir(dir, 0777) && errno != EEXIST)
         bad = fail(err, "%s: cannot make the folder: %s", dir, strerror(errno));
-    if (!bad) bad = sheets(&c, a, s, dir, count ? count : DEFAULT_SHEETS, err);
+    if (!bad) bad = sheets(&c, a, s, dir, count ? count : DETECTOR_SHEETS, err);
     det_free(s);
     session_close(&c);
     return bad;

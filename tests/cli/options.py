@@ -197,6 +197,9 @@ BASE = {
 }
 
 
+defaults = {}    # {(command, option): the value that help promises}
+
+
 def options_of():
     """{command: options}, as the program lists them."""
     said = subprocess.run([MP, "--help"], capture_output=True, text=True, check=True).stdout
@@ -205,6 +208,8 @@ def options_of():
         words = [group] + [w for w in [name] if w]
         said = subprocess.run([MP, *words, "--help"], capture_output=True, text=True, check=True).stdout
         found[" ".join(words)] = re.findall(r"^  (-\w+)", said, re.M)
+        for option, value in re.findall(r"^  (-\w+) .*\bdefault (\d[\d.]*|alexeyab)\b", said, re.M):
+            defaults[" ".join(words), option] = value
     return found
 
 
@@ -239,6 +244,18 @@ def everywhere(listed):
                 continue
             refused(command, "-i", "0", says="this build runs on the CPU alone")
             refused(command, "-tf32", says="this build runs on the CPU alone")
+
+
+def promises():
+    """What help calls the default is what runs without the option."""
+    quick = ("classifier valid", "classifier predict", "detector valid", "detector test", "detector map",
+             "detector calc_anchors", "weights export")
+    for (command, option), value in defaults.items():
+        if command not in quick or option in BASE[command]:
+            continue
+        same = Run([*BASE[command], option, value]).print() == base_run(BASE[command], None).print()
+        say(same, f"{command} {option} {value}, which help calls the default, is another run than without it")
+    say(len(defaults) > 50, f"help tells the defaults ({len(defaults)})")
 
 
 def classifiers():
@@ -441,6 +458,7 @@ detectors()
 classifiers()
 suites()
 tools()
+promises()
 everywhere(every)
 for command_name, options_listed in every.items():
     missing = [one for one in options_listed if (command_name, one) not in rows]
