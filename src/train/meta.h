@@ -5,19 +5,29 @@
  *           phi=      file to write; init= a phi file to start from (absent: random at sigma= 0.01)
  *           batch=    images of a step (default: as the cfg says)
  *           steps=    750        learning_rate= 0.001    decay= 0.0005       of theta (Adam)
- *           checkpoint= 50: steps from one state file to the next (0: none on the way); train= 1
- * (0: phi stays as it began) threads=  1: tasks run side by side on one thread each; N: one after
- * the other on N threads each size=, flip=  of tasks that do not say themselves seed=     0
- * phi_learning_rate=, phi_decay=              of phi (Adam); default: as theta's [task]  data= a
- * .data file; its train list is split into a train half and a validation half cfg=      network of
- * this task;   split= half0 | half1 (default: the .data file's, else half0) size=     width and
- * height of its images;   flip= 1: mirrored at random, 0: not (default: as its cfg says) name= for
- * messages Paths are tried as they are, then relative to the META file's folder.
+ *           checkpoint= 50: steps from one state file to the next (0: none on the way)
+ *           train=    1 (0: phi stays as it began)
+ *           restart=  0 (never), or N: each task's theta starts anew every N steps, see below
+ *           threads=  1: tasks run side by side on one thread each; N: one after the other on N
+ *                     threads each
+ *           size=, flip=  of tasks that do not say themselves     seed=     0
+ *           phi_learning_rate=, phi_decay=  of phi (Adam); default: as theta's
+ *   [task]  data= a .data file; its train list is split into a train half and a validation half
+ *           cfg=  network of this task      name= for messages
+ *           split= half0 | half1 (default: the .data file's, else half0)
+ *           size= width and height of its images
+ *           flip= 1: mirrored at random, 0: not (default: as its cfg says)
+ * Paths are tried as they are, then relative to the META file's folder.
  *
  * One step, for every task: theta takes an Adam step on a train batch; then the gradient of the
  * loss on a validation batch at the new theta goes to phi, with batch norm in inference mode and
  * [perturb] in training mode. phi takes one Adam step on the mean of the tasks' gradients (first
- * order; MetaPerturb, algorithm 1). */
+ * order; MetaPerturb, algorithm 1).
+ *
+ * restart=N, which is not the paper's: a theta that was trained to the end has seen its pictures
+ * often, a young one has not, and phi has to serve both. Task k of K starts anew first after about
+ * N*k/K steps (the first after N) and then every N, so that some are young and some old at any
+ * time: other weights, and optimizer and running statistics as on the first step. */
 #ifndef MP_META_H
 #define MP_META_H
 #include "base/error.h"

@@ -20,6 +20,7 @@ static const key_row meta_keys[] = {
     {"threads", KEY_WHOLE, M(threads), 1, 1024, NULL},
     {"checkpoint", KEY_WHOLE, M(checkpoint), 0, 1e9, NULL},
     {"train", KEY_WHOLE, M(train), 0, 1, NULL},
+    {"restart", KEY_WHOLE, M(restart), 0, 1e9, NULL},
     {"sigma", KEY_NUMBER, M(sigma), 0, 100, NULL},
     {"seed", KEY_SEED, M(seed), 0, 0, NULL},
     {"size", KEY_WHOLE, M(size), 1, 65536, NULL},
@@ -51,6 +52,33 @@ static int take_task(const cfg_file *c, const cfg_section *s, meta_file *m, char
     return 0;
 }
 
+/* `FILE:LINE: KEY "VALUE": remedy`, of a key of [meta]. */
+static int meta_fail(const cfg_file *c, const char *key, const char *remedy, char *err) {
+    const cfg_section *s = &c->sections[0];
+    int i = s->n - 1;
+    while (i > 0 && strcmp(s->options[i].key, key)) i--;
+    return section_fail(err, c, s->options[i].line, key, s->options[i].val, remedy);
+}
+
+/* What no row of the table can see alone. */
+static int check_restart(const cfg_file *c, const meta_file *m, char *err) {
+    int starts;
+    char remedy[ERR_LEN];
+    if (!m->restart) return 0;
+    if (m->restart == 1)
+        return meta_fail(c, "restart",
+                         "theta would be new in every step: give 2 or more steps, or 0 for never",
+                         err);
+    for (int k = 0; k < m->n; k++) {
+        meta_age(m, k, m->steps - 1, &starts);
+        if (starts) return 0;
+    }
+    snprintf(remedy, sizeof remedy,
+             "no theta would start anew within steps=%d: give fewer steps, or 0 for never",
+             m->steps);
+    return meta_fail(c, "restart", remedy, err);
+}
+
 static int take_all(const cfg_file *c, meta_file *m, char *err) {
     if (strcmp(c->sections[0].type, "meta")) {
         return section_fail(err, c, c->sections[0].line, "section", c->sections[0].type,
@@ -68,8 +96,15 @@ static int take_all(const cfg_file *c, meta_file *m, char *err) {
                                 "only [task] may follow [meta]");
         if (take_task(c, &c->sections[i], m, err)) return -1;
     }
-    if (m->n) return 0;
+    if (m->n) return check_restart(c, m, err);
     return fail(err, "%s: no [task] section: name at least one data set", c->path);
+}
+
+int meta_age(const meta_file *m, int k, int step, int *starts) {
+    int first = m->restart && m->n ? (int)((int64_t)m->restart * k / m->n) : 0;
+    if (!first) first = m->restart;
+    *starts = first && step >= first ? 1 + (step - first) / m->restart : 0;
+    return *starts ? (step - first) % m->restart : step;
 }
 
 meta_file *meta_file_read(const char *path, char *err) {

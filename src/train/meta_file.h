@@ -12,11 +12,16 @@ typedef struct {
     double learning_rate, decay, phi_learning_rate, phi_decay, sigma;
     int size, flip; /* of tasks that say nothing themselves */
     int steps, batch, threads, checkpoint, train,
-        n; /* batch 0: as the cfg says; checkpoint 0: none on the way */
+        n;       /* batch 0: as the cfg says; checkpoint 0: none on the way */
+    int restart; /* 0: never */
     uint64_t seed;
     meta_task *tasks;
 } meta_file;
 
 meta_file *meta_file_read(const char *path, char *err);
+/* Of task k's theta at step 0, 1, ...: the steps that it has taken, and how often it has started
+ * anew (at age 0 of starts above 0 it does): first at about restart*k/n, the first task at restart,
+ * so that the tasks' thetas are of all ages at any time. */
+int meta_age(const meta_file *m, int k, int step, int *starts);
 void meta_file_free(meta_file *m);
 #endif

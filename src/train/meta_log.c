@@ -1,5 +1,6 @@
 /* meta_log.c - see meta_log.h. Means over the tasks, but for phi's own gradient, which is one. */
 #include "train/meta_log.h"
+#include "train/meta_age.h"
 #include "train/plot.h"
 #include "train/ranks.h"
 #include "train/report.h"
@@ -35,6 +36,7 @@ void meta_log_step(meta_run *r, double gradient) {
     }
     v[GRADIENT] = gradient;
     v[PHI_NORM] = meta_log_norm(r->phi, PHI_LEN);
+    if (r->m->restart) meta_age_add(r);
     if (ranks_id() == 0 && report_due(r->step, r->steps, &r->last_line)) {
         char eta[32];
         report_duration(seconds / r->step * (r->steps - r->step), eta);
@@ -43,12 +45,14 @@ void meta_log_step(meta_run *r, double gradient) {
                "%.3f s/step, %s left\n",
                r->step, r->steps, v[THETA_LOSS], v[PHI_LOSS], 100 * v[ACCURACY], v[THETA_GRADIENT],
                v[GRADIENT], v[PHI_NORM], seconds / r->step, eta);
+        if (r->m->restart) meta_age_print(r);
         fflush(stdout);
     }
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "step", r->step);
     for (int c = 0; c < COLUMNS; c++) cJSON_AddNumberToObject(o, columns[c], v[c]);
     cJSON_AddNumberToObject(o, "seconds", seconds);
+    if (r->m->restart) cJSON_AddItemToObject(o, "ages", meta_age_json(r));
     cJSON_AddItemToArray(r->log, o);
 }
 
@@ -70,6 +74,7 @@ void meta_log_end(meta_run *r) {
     cJSON *tail = cJSON_AddObjectToObject(r->json, "last_tenth");
     for (int c = 0; c < COLUMNS; c++)
         cJSON_AddNumberToObject(tail, columns[c], sum[c] / (n - from));
+    if (r->m->restart) cJSON_AddItemToObject(tail, "ages", meta_age_means(r, from));
 }
 
 /* One column as a named data block of gnuplot: the value, and its mean over the last MEAN_STEPS

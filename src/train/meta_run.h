@@ -23,6 +23,12 @@ typedef struct {
     double theta_loss, theta_gradient, phi_loss, accuracy, gradient[PHI_LEN];
 } meta_row;
 
+/* Doubles alone: sums over the tasks whose theta is of one age (meta_age.h). */
+enum { META_AGES = 4 };
+typedef struct {
+    double tasks, theta_loss, phi_loss;
+} meta_age_sum;
+
 typedef struct {
     const meta_args *a;
     meta_file *m;
@@ -32,6 +38,7 @@ typedef struct {
     meta_row *rows; /* n, and one more: its theta_loss counts the ranks that were asked to stop */
     float phi[PHI_LEN], m1[PHI_LEN], m2[PHI_LEN];
     double start, before, last_line; /* before: seconds that earlier parts of the run took */
+    meta_age_sum since[META_AGES];   /* the last line */
     cJSON *json, *log;
     cfg_memory memory; /* of this rank's tasks */
     file_lock lock;    /* OUT.lock, on rank 0: no other run writes these files meanwhile */

@@ -42,6 +42,8 @@ static uint32_t identity(const meta_run *r) {
     int at = snprintf(text, sizeof text, "%d %d %.9g %.9g %.9g %.9g %llu", r->n, r->m->batch,
                       r->m->learning_rate, r->m->decay, r->m->phi_learning_rate, r->m->phi_decay,
                       (unsigned long long)r->seed);
+    if (r->m->restart)
+        at += snprintf(text + at, sizeof text - (size_t)at, " restart %d", r->m->restart);
     uint32_t id = file_crc32(text, (size_t)at);
     for (int k = 0; k < r->n; k++) {
         const meta_task *t = &r->m->tasks[k];
@@ -208,7 +210,8 @@ static int restore(meta_run *r, bytes b, char *err) {
         goto cut;
     if (id != identity(r))
         return fail(err,
-                    "%s.state: the state of a run with other tasks, rates, batch or seed than %s: "
+                    "%s.state: the state of a run with other tasks, rates, batch, restart= or seed "
+                    "than %s: "
                     "give -out another name, or "
                     "remove it to start anew",
                     r->out, r->a->meta);

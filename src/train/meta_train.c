@@ -40,9 +40,23 @@ static void set_up(cfg_file *c, const meta_file *m, const meta_task *t, int step
     }
 }
 
-static uint64_t task_seed(uint64_t seed, int k) {
-    rng_key_t key = rng_key(seed, RNG_INIT, 1000003, (uint64_t)k);
+/* Of a theta that has started anew so often; its task's pictures keep that of the first. */
+static uint64_t theta_seed(uint64_t seed, int k, int starts) {
+    rng_key_t key = rng_key(seed, RNG_INIT, 1000003 + (uint64_t)starts, (uint64_t)k);
     return (uint64_t)key.k1 << 32 | key.k0;
+}
+static uint64_t task_seed(uint64_t seed, int k) { return theta_seed(seed, k, 0); }
+
+/* A network as its cfg makes it: nothing of one before it can be left over. */
+static int new_theta(const meta_run *r, int k, int starts, char *err) {
+    session *c = &r->tasks[k].c;
+    host_close(c->net);
+    c->net = host_open(c->cfg, k > 0 || starts, err);
+    if (!c->net) return -1;
+    c->h = host_of(c->net);
+    host_init(c->net, theta_seed(r->seed, k, starts));
+    host_phi_set(c->h, r->phi);
+    return 0;
 }
 
 static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int k, char *err) {
@@ -65,12 +79,7 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
     r->memory.address += m.address;
     r->memory.batch += m.batch;
     if (cfg_memory_check(t->c.cfg->path, &r->memory, err)) return -1;
-    t->c.net = host_open(t->c.cfg, k > 0, err);
-    if (!t->c.net) return -1;
-    t->c.h = host_of(t->c.net);
-    host_init(t->c.net, task_seed(r->seed, k));
-    host_phi_set(t->c.h, r->phi);
-    return 0;
+    return new_theta(r, k, 0, err);
 }
 
 static int open_task(meta_run *r, int k, char *err) {
@@ -162,11 +171,22 @@ static void give_phi(meta_run *r) {
         if (r->tasks[k].mine) host_phi_set(r->tasks[k].c.h, r->phi);
 }
 
+/* restart=: the thetas whose time has come start anew before this step. */
+static int restart(meta_run *r, char *err) {
+    int bad = 0, starts;
+    if (!r->m->restart) return 0;
+    for (int k = 0; k < r->n; k++) {
+        int age = meta_age(r->m, k, r->step, &starts);
+        if (r->tasks[k].mine && starts && !age) bad |= new_theta(r, k, starts, err);
+    }
+    return ranks_agree(bad, err);
+}
+
 /* *stop: a signal asked any of the ranks to stop. */
 static int one_step(meta_run *r, int *stop, char *err) {
     double sum[PHI_LEN] = {0};
     float update[PHI_LEN];
-    if (run_tasks(r, err)) return -1;
+    if (restart(r, err) || run_tasks(r, err)) return -1;
     r->rows[r->n].theta_loss = report_stop_asked();
     ranks_sum((double *)(void *)r->rows, ((size_t)r->n + 1) * sizeof *r->rows / sizeof(double));
     *stop = r->rows[r->n].theta_loss > 0;
@@ -233,8 +253,9 @@ static int finish(meta_run *r, char *err) {
         printf("stopped: state in %s.state after %d steps; -resume goes on\n", r->out, r->step);
         return 0;
     }
-    snprintf(note, sizeof note, "meta-trained from %s: %d tasks, %d steps, seed %llu", r->a->meta,
-             r->n, r->step, (unsigned long long)r->seed);
+    int at = snprintf(note, sizeof note, "meta-trained from %.800s: %d tasks, %d steps, seed %llu",
+                      r->a->meta, r->n, r->step, (unsigned long long)r->seed);
+    if (r->m->restart) snprintf(note + at, sizeof note - (size_t)at, ", restart=%d", r->m->restart);
     if (phi_write(r->out, r->phi, note, err)) return -1;
     printf("%s: %d steps over %d tasks, %s\n", r->out, r->step, r->n,
            report_duration(seconds, took));
