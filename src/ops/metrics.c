@@ -24,3 +24,20 @@ double metrics_ece(const metrics *m) {
     for (int b = 0; b < METRIC_BINS; b++) sum += fabs((double)m->bin_right[b] - m->bin_conf[b]);
     return m->images ? sum / (double)m->images : 0;
 }
+
+static double mean_of(double sum, const metrics *m) {
+    return sum / (m->images ? (double)m->images : 1);
+}
+static double top1(const metrics *m) { return mean_of((double)m->top1, m); }
+static double nll(const metrics *m) { return mean_of(m->nll_sum, m); }
+
+const metric metric_rows[] = {
+    [METRIC_TOP1] = {"top1", "top-1", 1, 2, 1, top1},
+    [METRIC_NLL] = {"nll", "NLL", 0, 4, -1, nll},
+    [METRIC_ECE] = {"ece", "ECE", 0, 4, -1, metrics_ece},
+};
+_Static_assert(sizeof metric_rows / sizeof *metric_rows == METRICS, "a row for each metric");
+
+double metric_shown(int row, double value) {
+    return metric_rows[row].in_percent ? 100 * value : value;
+}

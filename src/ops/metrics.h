@@ -19,4 +19,16 @@ typedef struct {
  * if fewer). Ties count for the lower index. */
 void metrics_add(metrics *m, const float *p, int classes, int truth, int k);
 double metrics_ece(const metrics *m);
+
+/* What is said of a classifier in lines, JSON files, tables and pictures: a row each, in this
+ * order. better: 1 more, -1 less; digits: after the point, of what people read. */
+typedef struct {
+    const char *key, *label;
+    int in_percent, digits, better;
+    double (*value)(const metrics *m);
+} metric;
+enum { METRIC_TOP1, METRIC_NLL, METRIC_ECE, METRICS };
+extern const metric metric_rows[];
+/* What people read of a value: 71.2 of 0.712 where the row is in percent. */
+double metric_shown(int row, double value);
 #endif

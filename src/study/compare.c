@@ -39,15 +39,22 @@ static int read_lines(run *r, char *err) {
     return r->lines ? 0 : -1;
 }
 
+static void tell_metrics(const cJSON *o) {
+    char said[64];
+    for (int k = 0; k < METRICS; k++)
+        printf("%s%s", k ? ", " : "", report_metric(k, number(o, metric_rows[k].key), 0, said));
+}
+
 static void tell(const run *r, const suite_cell *c, const cJSON *line) {
     char took[32];
     const cJSON *seconds = cJSON_GetObjectItem(line, "seconds"),
                 *sampled = cJSON_GetObjectItem(line, "sampled");
-    printf("%d/%d %s: top-1 %.2f %%, NLL %.4f, ECE %.4f", (int)(c - r->cells) + 1, r->n, c->id,
-           100 * number(line, "top1"), number(line, "nll"), number(line, "ece"));
-    if (sampled)
-        printf("; %d samples %.2f %%, %.4f, %.4f", c->samples, 100 * number(sampled, "top1"),
-               number(sampled, "nll"), number(sampled, "ece"));
+    printf("%d/%d %s: ", (int)(c - r->cells) + 1, r->n, c->id);
+    tell_metrics(line);
+    if (sampled) {
+        printf("; %d samples ", c->samples);
+        tell_metrics(sampled);
+    }
     printf("; %s\n", report_duration(number(seconds, "train"), took));
     fflush(stdout);
 }

@@ -56,7 +56,6 @@ static int number_pairs(const compare_row *rows, int n, int *place) {
 
 static void put_differences(FILE *f, const compare_source *from, const compare_row *rows, int n,
                             const int *place, int pairs, const series *s, int count) {
-    static const char *const labels[METRICS] = {"top-1, points", "NLL", "ECE"};
     fprintf(f, "set xtics rotate by -30 noenhanced (");
     for (int i = 0, k = -1; i < n; i++) {
         if (place[i] == k) continue;
@@ -83,7 +82,8 @@ static void put_differences(FILE *f, const compare_source *from, const compare_r
             }
             fprintf(f, "EOD\n");
         }
-        fprintf(f, "set ylabel '%s: difference'\nplot ", labels[m]);
+        fprintf(f, "set ylabel '%s%s: difference'\nplot ", metric_rows[m].label,
+                metric_rows[m].in_percent ? ", points" : "");
         for (int k = 0; k < count; k++) {
             fprintf(f, "%s$d%d_%d u 1:2:3:4 w yerrorbars pt 7 ps 0.8 lw 1.5 lc rgb '%s' title '",
                     k ? ", " : "", m, k, colors[k % COLORS]);
@@ -110,7 +110,7 @@ static int draw_differences(const compare_source *from, const compare_row *rows,
                         400 + 60 * pairs + 24 * pairs * count > 900
                             ? 400 + 60 * pairs + 24 * pairs * count
                             : 900,
-                        1000, err)) {
+                        100 + 300 * METRICS, err)) {
         put_differences(p.to, from, rows, n, place, pairs, s, count);
         bad = plot_close(&p, err);
     }

@@ -44,14 +44,12 @@ static void add_line(compare_row *r, const suite_cell *c, const cJSON *line) {
     int k = r->n++;
     r->seed[k] = c->seed;
     r->samples = results_whole(line, "samples");
-    r->v[TOP1][k] = 100 * number(f, "top1");
-    r->v[NLL][k] = number(f, "nll");
-    r->v[ECE][k] = number(f, "ece");
+    for (int m = 0; m < METRICS; m++) r->v[m][k] = metric_shown(m, number(f, metric_rows[m].key));
     r->train[k] = number(seconds, "train");
     r->test[k] = number(seconds, r->form == FORM_SAMPLED ? "sampled" : "test");
     r->machine[k] = text(line, "machine");
     const cJSON *fit = r->form == FORM_ONE ? cJSON_GetObjectItem(line, "fit") : NULL;
-    if (fit) r->gap[r->n_gaps++] = 100 * number(fit, "top1") - r->v[TOP1][k];
+    if (fit) r->gap[r->n_gaps++] = 100 * number(fit, "top1") - r->v[METRIC_TOP1][k];
     r->figures[k] = f;
 }
 
@@ -119,10 +117,10 @@ compare_difference compare_differ(const compare_source *from, const compare_row 
     return d;
 }
 
-int compare_verdict(const compare_difference *d, int metric) {
-    const interval *x = &d->d[metric];
+int compare_verdict(const compare_difference *d, int row) {
+    const interval *x = &d->d[row];
     if (d->n < 2 || !(x->low > 0 || x->high < 0)) return 0;
-    return (x->mean > 0) == (metric == TOP1) ? 1 : -1;
+    return x->mean > 0 ? metric_rows[row].better : -metric_rows[row].better;
 }
 
 const char *compare_name(const compare_row *r, char name[128]) {

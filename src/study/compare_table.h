@@ -1,6 +1,7 @@
 /* compare_table.h - what the lines of a SUITE say: rows, differences, tables and pictures. */
 #ifndef MP_COMPARE_TABLE_H
 #define MP_COMPARE_TABLE_H
+#include "ops/metrics.h"
 #include "ops/spread.h"
 #include "study/suite_cells.h"
 #include <cjson/cJSON.h>
@@ -14,7 +15,6 @@ typedef struct {
 
 /* One pass, `samples` noise samples, or one pass with temperature scaling. */
 typedef enum { FORM_ONE, FORM_SAMPLED, FORM_TEMPERED, FORMS } compare_form;
-enum { TOP1, NLL, ECE, METRICS }; /* top-1 in % */
 
 /* The seeds of one target, network, method and form. */
 typedef struct {
@@ -22,6 +22,7 @@ typedef struct {
     compare_form form;
     int n, samples;
     uint64_t seed[SUITE_SEEDS];
+    /* As people read them; NaN in lines from before there was such a metric. */
     double v[METRICS][SUITE_SEEDS], train[SUITE_SEEDS], test[SUITE_SEEDS];
     int n_gaps; /* lines that say it; of the one pass alone */
     double
@@ -44,7 +45,7 @@ compare_row *compare_rows(const compare_source *from, int *n, char *err);
 compare_difference compare_differ(const compare_source *from, const compare_row *rows, int n,
                                   const compare_row *row);
 /* 1: better, -1: worse, 0: the interval holds 0, or there is none. */
-int compare_verdict(const compare_difference *d, int metric);
+int compare_verdict(const compare_difference *d, int row);
 /* "plain + temperature", "phi, 5 samples" */
 const char *compare_name(const compare_row *r, char name[128]);
 

@@ -5,28 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int digits[METRICS] = {2, 4, 4};
-
-static void put_spread(const double *v, int n, int digits_behind) {
+/* Nothing for what earlier lines do not tell. */
+static void put_spread(const double *v, int n, int digits) {
     spread s = spread_of(v, n);
-    if (n > 1)
-        printf(" %.*f ± %.*f |", digits_behind, s.mean, digits_behind, s.sd);
+    if (isnan(s.mean))
+        printf(" |");
+    else if (n > 1)
+        printf(" %.*f ± %.*f |", digits, s.mean, digits, s.sd);
     else
-        printf(" %.*f |", digits_behind, s.mean);
+        printf(" %.*f |", digits, s.mean);
+}
+
+/* A column for each metric: WHAT after its name, and what people read it in. */
+static void put_heads(const char *before, const char *after, const char *in_percent) {
+    for (int m = 0; m < METRICS; m++)
+        printf(" %s%s%s%s |", before, metric_rows[m].label, after,
+               metric_rows[m].in_percent ? in_percent : "");
+}
+
+static void put_rule(int columns) {
+    printf("\n|");
+    while (columns-- > 0) printf("---|");
+    printf("\n");
 }
 
 static void put_means(const compare_source *from, const compare_row *rows, int n) {
     char name[128];
     printf("## Means over the seeds, ± standard deviation\n\n"
-           "| target | network | method | seeds | top-1 %% | NLL | ECE | training s | test s | "
-           "training, × reference | gap, points |\n"
-           "|---|---|---|---|---|---|---|---|---|---|---|\n");
+           "| target | network | method | seeds |");
+    put_heads("", "", " %");
+    printf(" training s | test s | training, × reference | gap, points |");
+    put_rule(8 + METRICS);
     for (int i = 0; i < n; i++) {
         const compare_row *r = &rows[i];
         compare_difference d = compare_differ(from, rows, n, r);
         printf("| %s | %s | %s | %d |", r->target->name, r->network->name, compare_name(r, name),
                r->n);
-        for (int m = 0; m < METRICS; m++) put_spread(r->v[m], r->n, digits[m]);
+        for (int m = 0; m < METRICS; m++) put_spread(r->v[m], r->n, metric_rows[m].digits);
         printf(" %.1f | %.1f |", spread_of(r->train, r->n).mean, spread_of(r->test, r->n).mean);
         if (d.time > 0)
             printf(" %.2f |", d.time);
@@ -46,19 +61,23 @@ static void put_means(const compare_source *from, const compare_row *rows, int n
 static void put_interval(const compare_difference *d, int m) {
     static const char *const words[] = {" worse", "", " better"};
     const interval *x = &d->d[m];
-    if (d->n < 2)
-        printf(" %+.*f |", digits[m], x->mean);
+    int digits = metric_rows[m].digits;
+    if (isnan(x->mean))
+        printf(" |");
+    else if (d->n < 2)
+        printf(" %+.*f |", digits, x->mean);
     else
-        printf(" %+.*f [%+.*f, %+.*f]%s |", digits[m], x->mean, digits[m], x->low, digits[m],
-               x->high, words[compare_verdict(d, m) + 1]);
+        printf(" %+.*f [%+.*f, %+.*f]%s |", digits, x->mean, digits, x->low, digits, x->high,
+               words[compare_verdict(d, m) + 1]);
 }
 
 static void put_differences(const compare_source *from, const compare_row *rows, int n) {
     char name[128];
     printf("\n## Differences, seed by seed, with 95 %% intervals (Student's t)\n\n"
            "Against the one pass of the method named; better, worse: the interval leaves out 0.\n\n"
-           "| target | network | method | against | seeds | top-1, points | NLL | ECE "
-           "|\n|---|---|---|---|---|---|---|---|\n");
+           "| target | network | method | against | seeds |");
+    put_heads("", "", ", points");
+    put_rule(5 + METRICS);
     for (int i = 0; i < n; i++) {
         const compare_row *r = &rows[i];
         compare_difference d = compare_differ(from, rows, n, r);
@@ -72,8 +91,8 @@ static void put_differences(const compare_source *from, const compare_row *rows,
 
 /* All rows of a method and form together. */
 typedef struct {
-    int pairs, judged, timed, won[METRICS], lost[METRICS];
-    double sum[METRICS], time;
+    int pairs, timed, told[METRICS], judged[METRICS], won[METRICS], lost[METRICS];
+    double sum[METRICS], time; /* told: pairs whose lines have the metric */
 } tally;
 
 static tally count(const compare_source *from, const compare_row *rows, int n,
@@ -84,11 +103,13 @@ static tally count(const compare_source *from, const compare_row *rows, int n,
         compare_difference d = compare_differ(from, rows, n, &rows[i]);
         if (!d.n) continue;
         t.pairs++;
-        t.judged += d.n > 1;
         t.timed += d.time > 0;
         t.time += d.time;
         for (int m = 0; m < METRICS; m++) {
+            if (isnan(d.d[m].mean)) continue;
             int v = compare_verdict(&d, m);
+            t.told[m]++;
+            t.judged[m] += d.n > 1;
             t.won[m] += v > 0;
             t.lost[m] += v < 0;
             t.sum[m] += d.d[m].mean;
@@ -100,8 +121,12 @@ static tally count(const compare_source *from, const compare_row *rows, int n,
 static void put_tally(const tally *t, const char *name) {
     printf("| %s | %d |", name, t->pairs);
     for (int m = 0; m < METRICS; m++)
-        printf(" %d / %d / %d |", t->won[m], t->judged - t->won[m] - t->lost[m], t->lost[m]);
-    for (int m = 0; m < METRICS; m++) printf(" %+.*f |", digits[m], t->sum[m] / t->pairs);
+        printf(" %d / %d / %d |", t->won[m], t->judged[m] - t->won[m] - t->lost[m], t->lost[m]);
+    for (int m = 0; m < METRICS; m++)
+        if (t->told[m])
+            printf(" %+.*f |", metric_rows[m].digits, t->sum[m] / t->told[m]);
+        else
+            printf(" |");
     if (t->timed)
         printf(" %.2f |\n", t->time / t->timed);
     else
@@ -113,9 +138,11 @@ static void put_wins(const compare_source *from, const compare_row *rows, int n)
     printf("\n## Wins, ties, losses over the pairs of target and network\n\n"
            "A win or loss is an interval that leaves out 0; pairs with one seed count in the means "
            "alone.\n\n"
-           "| method | pairs | top-1 w / t / l | NLL w / t / l | ECE w / t / l | mean top-1, "
-           "points | mean NLL | mean ECE | training, × |\n"
-           "|---|---|---|---|---|---|---|---|---|\n");
+           "| method | pairs |");
+    put_heads("", " w / t / l", "");
+    put_heads("mean ", "", ", points");
+    printf(" training, × |");
+    put_rule(3 + 2 * METRICS);
     const suite_file *s = from->suite;
     for (int k = 0; k < s->n[SUITE_METHOD] * FORMS; k++) {
         const suite_part *method = &s->part[SUITE_METHOD][k / FORMS];

@@ -27,7 +27,8 @@ static int lock(int fd, short type, uint64_t at, uint64_t len, int wait) {
     return bad;
 }
 
-/* What a line of `compare` must have to count as done. */
+/* What a line of `compare` must have to count as done: of the metrics those that its first version
+ * wrote, so that a later one damages no earlier line. */
 static const char *lacks(const cJSON *line) {
     static const char *const texts[] = {"hash", "target", "network", "method"};
     static const char *const numbers[] = {"seed", "steps", "samples", "top1",

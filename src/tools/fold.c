@@ -330,9 +330,11 @@ static int make_plain(job *j, char *err) {
 /* ---- the report ---- */
 
 static void tell(cJSON *json, const char *key, const char *what, const metrics *m) {
-    double n = m->images ? (double)m->images : 1;
-    printf("%-34s top-1 %6.2f %%   NLL %.4f   ECE %.4f\n", what, 100 * (double)m->top1 / n,
-           m->nll_sum / n, metrics_ece(m));
+    char said[64];
+    printf("%-34s ", what);
+    for (int k = 0; k < METRICS; k++)
+        printf("%s%s", k ? "   " : "", report_metric(k, metric_rows[k].value(m), 6, said));
+    printf("\n");
     cJSON *o = cJSON_AddObjectToObject(json, key);
     report_metrics(o, m, CLASSIFIER_TOP);
     cJSON_DeleteItemFromObject(o, "bins");

@@ -124,9 +124,13 @@ int classifier_measure_keep(network *net, const dataset *s, image_fit fit, int s
 
 static void show(const session_args *a, const metrics *m, double seconds) {
     double n = m->images ? (double)m->images : 1;
-    printf("%zu images: top-1 %.2f %%, top-%d %.2f %%, NLL %.4f, ECE %.4f (%s", m->images,
-           100 * (double)m->top1 / n, a->top, 100 * (double)m->topk / n, m->nll_sum / n,
-           metrics_ece(m), a->samples > 0 ? "" : "deterministic, ");
+    char said[64];
+    printf("%zu images: ", m->images);
+    for (int k = 0; k < METRICS; k++) {
+        printf("%s%s", k ? ", " : "", report_metric(k, metric_rows[k].value(m), 0, said));
+        if (k == METRIC_TOP1) printf(", top-%d %.2f %%", a->top, 100 * (double)m->topk / n);
+    }
+    printf(" (%s", a->samples > 0 ? "" : "deterministic, ");
     if (a->samples > 0) printf("%d noise samples, ", a->samples);
     printf("%.1f s)\n", seconds);
 }

@@ -26,9 +26,11 @@ static int validate(loop *l, cJSON *o, char *err) {
     if (classifier_measure(l->c.net, ((run *)l)->valid, classifier_fit(l->c.cfg), l->a->samples,
                            l->a->top, &m, err))
         return -1;
-    double n = m.images ? (double)m.images : 1;
-    printf("step %ld: valid top-1 %.2f %%, NLL %.4f, ECE %.4f\n", l->step, 100 * (double)m.top1 / n,
-           m.nll_sum / n, metrics_ece(&m));
+    char said[64];
+    printf("step %ld: valid ", l->step);
+    for (int k = 0; k < METRICS; k++)
+        printf("%s%s", k ? ", " : "", report_metric(k, metric_rows[k].value(&m), 0, said));
+    printf("\n");
     report_metrics(o, &m, l->a->top);
     cJSON_DeleteItemFromObject(o, "bins");
     return 0;

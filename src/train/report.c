@@ -93,14 +93,21 @@ int report_json(const char *path, const cJSON *j, char *err) {
     return file_out_close(&o, err);
 }
 
+const char *report_metric(int row, double v, int wide, char buf[64]) {
+    const metric *r = &metric_rows[row];
+    snprintf(buf, 64, "%s %*.*f%s", r->label, wide, r->digits, metric_shown(row, v),
+             r->in_percent ? " %" : "");
+    return buf;
+}
+
 void report_metrics(cJSON *j, const metrics *m, int top) {
     double n = m->images ? (double)m->images : 1;
     char key[24];
     snprintf(key, sizeof key, "top%d", top);
-    cJSON_AddNumberToObject(j, "top1", (double)m->top1 / n);
-    if (top > 1) cJSON_AddNumberToObject(j, key, (double)m->topk / n);
-    cJSON_AddNumberToObject(j, "nll", m->nll_sum / n);
-    cJSON_AddNumberToObject(j, "ece", metrics_ece(m));
+    for (int k = 0; k < METRICS; k++) {
+        cJSON_AddNumberToObject(j, metric_rows[k].key, metric_rows[k].value(m));
+        if (k == METRIC_TOP1 && top > 1) cJSON_AddNumberToObject(j, key, (double)m->topk / n);
+    }
     cJSON_AddNumberToObject(j, "images", (double)m->images);
     cJSON *bins = cJSON_AddArrayToObject(j, "bins");
     for (int b = 0; b < METRIC_BINS; b++) {

@@ -17,7 +17,9 @@ int report_due(long step, long last_step, double *last_line);
 char *report_text(const cJSON *j, int lines);
 /* Atomic write of a JSON object; path NULL: nothing to do. Does not free j. */
 int report_json(const char *path, const cJSON *j, char *err);
-/* top1 topK nll ece images, and bins of the reliability diagram, added to an object; top: the K
+/* "top-1 71.20 %": a metric of value v, at least `wide` characters for the number. */
+const char *report_metric(int row, double v, int wide, char buf[64]);
+/* top1 topK nll ece ... images, and bins of the reliability diagram, added to an object; top: the K
  * that m was measured with, which names its key (top5, as in the lines of compare; K = 1 adds
  * none). */
 void report_metrics(cJSON *j, const metrics *m, int top);

@@ -104,6 +104,16 @@ static void figures(void) {
     CHECK(fabs(m.nll_sum + log(0.7) + log(0.4) + log(0.1)) < 1e-6, "NLL %f", m.nll_sum);
     CHECK(fabs(metrics_ece(&m) - (0.3 + 0.5 + 0.6) / 3) < 1e-6, "ECE %f",
           metrics_ece(&m)); /* three bins, one image each */
+    const double by_hand[METRICS] = {1.0 / 3, -(log(0.7) + log(0.4) + log(0.1)) / 3, 1.4 / 3};
+    for (int k = 0; k < METRICS; k++) {
+        double value = metric_rows[k].value(&m);
+        CHECK(fabs(value - by_hand[k]) < 1e-6, "%s: %f", metric_rows[k].label, value);
+    }
+    CHECK(fabs(metric_shown(METRIC_TOP1, by_hand[0]) - 100.0 / 3) < 1e-9 &&
+              fabs(metric_shown(METRIC_NLL, 0.9) - 0.9) < 1e-9 &&
+              metric_rows[METRIC_TOP1].better == 1 && metric_rows[METRIC_NLL].better == -1 &&
+              metric_rows[METRIC_ECE].better == -1,
+          "how the rows are read");
 }
 
 int main(void) {
