@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Each room of src/ may include itself and the rooms above it; the mathematics (ops, engine) never see the host's header.
+# No circle between the files of a room: of headers, and of calls where they are built (check_circles.py).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -51,5 +52,13 @@ if [ $((passed + failed)) = 0 ]; then
     echo "FAIL no source file found under $src"
     failed=1
 fi
-echo "check_layers: $passed passed, $failed failed, 0 skipped"
+build=${BUILD:-build} skipped=0
+[ "$src" = src ] && [ -d "$build/host" ] || build=
+[ -n "$build" ] || { skipped=1; echo "SKIP $src is not built: calls between files were not looked at"; }
+circles=$(scripts/check_circles.py "$src" ${build:+"$build"} || true)
+grep FAIL <<<"$circles" || true
+read -r clean bad looked <<<"$(tail -n 1 <<<"$circles")"
+passed=$((passed + clean)) failed=$((failed + bad))
+echo "$((clean + bad)) rooms looked at for circles, in ${looked} objects"
+echo "check_layers: $passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -15,13 +15,14 @@ raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why);
  */
 int raster_jpeg(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
 int raster_png(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
+int raster_stb(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
 
 /* Pixels for a picture of this size (contents undefined); -1 and why: too large, no memory. */
 int raster_make(raster *r, long w, long h, int c, char *why);
 /* RGB to gray in place, as OpenCV: .299 R + .587 G + .114 B in 14 bits, rounded. */
 void raster_to_gray(raster *r);
 
-/* EXIF: orientation 1..8 from the TIFF structure (behind "Exif\0\0"); 1 where it is missing or
+/* EXIF: orientation 1..8 from the TIFF structure (after "Exif\0\0"); 1 where it is missing or
  * damaged. */
 int raster_exif_orientation(const unsigned char *tiff, size_t len);
 /* Turns and mirrors r as the orientation says. 0, or -1: no memory (why). */

@@ -3,53 +3,6 @@
 #include "host/phi.h"
 #include <omp.h>
 
-/* Shape of a layer's output as the host sees it; types without a picture give a vector. */
-void host_shape(const layer *l, int *h, int *w, int *c) {
-    if ((long long)l->out_h * l->out_w * l->out_c == l->outputs) {
-        *h = l->out_h;
-        *w = l->out_w;
-        *c = l->out_c;
-    } else {
-        *h = *w = 1;
-        *c = l->outputs;
-    }
-}
-
-int host_add_foreign(const host_place *p) {
-    host_layer *hl = &p->h->layers[p->i];
-    shape4 s = {0};
-    host_shape(p->l, &s.h, &s.w, &s.c);
-    hl->stock = 1;
-    hl->forward = p->l->forward;
-    hl->backward = p->l->backward;
-    return engine_add(p->h->e, NODE_FOREIGN, &p->in, 1, &(engine_op){.fixed = s});
-}
-
-/* The host clears every delta before each forward pass and stores each output; what no stock layer
- * touches needs neither. A [dropout] shares its buffers with the layer before it, so they stay or
- * go together. */
-void host_drop_deltas(host_net *h, network *net) {
-    for (int i = net->n - 1; i >= 0; i--) {
-        layer *l = &net->layers[i];
-        host_layer *hl = &h->layers[i];
-        int keep = hl->stock || hl->reads_host;
-        if (i + 1 < net->n && net->layers[i + 1].type == DROPOUT && net->layers[i + 1].delta)
-            keep = 1;
-        if (keep) continue;
-        if (l->type != DROPOUT) free(l->delta);
-        l->delta = NULL;
-    }
-}
-
-void host_tell_shapes(host_net *h, const network *net) {
-    for (int i = 0; i < net->n; i++) {
-        int oh, ow, oc;
-        if (!h->layers[i].stock && !h->layers[i].yolo) continue;
-        host_shape(&net->layers[i], &oh, &ow, &oc);
-        engine_set_foreign(h->e, h->layers[i].node, oh, ow, oc);
-    }
-}
-
 static void mark_borders(host_net *h, network *net) {
     for (int i = 0; i < net->n; i++) {
         if (h->layers[i].stock && i > 0) h->layers[i - 1].reads_host = 1;

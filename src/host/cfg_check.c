@@ -2,7 +2,6 @@
  * shape of every layer, followed from [net] to the end by the host's own arithmetic. Shapes and the
  * size of the weights file come from the same walk. */
 #include "host/cfg_walk.h"
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,47 +17,6 @@ static int take_net(cfg_walk *x) {
     if (in.picture)
         x->in = (cfg_shape){.w = in.w, .h = in.h, .c = in.c, .outputs = in.inputs, .picture = 1};
     return bad;
-}
-
-/* ---- results of a layer ---- */
-
-int cfg_output(cfg_walk *x, long long w, long long h, long long c) {
-    if (w < 1 || h < 1 || c < 1)
-        return FAIL(
-            NULL,
-            "gives a picture of %lld x %lld x %lld from %lld x %lld x %lld: its input is too small",
-            w, h, c, x->in.w, x->in.h, x->in.c);
-    if ((double)w * (double)h * (double)c * x->minibatch > INT_MAX)
-        return FAIL(
-            NULL,
-            "%lld x %lld x %lld outputs times %.0f per mini-batch are more than the host can count",
-            w, h, c, x->minibatch);
-    x->shapes[x->layer] = (cfg_shape){.w = w, .h = h, .c = c, .outputs = w * h * c, .picture = 1};
-    return 0;
-}
-
-int cfg_same(cfg_walk *x) {
-    x->shapes[x->layer] = x->in;
-    return 0;
-}
-
-int cfg_flat(cfg_walk *x, long long outputs) {
-    if ((double)outputs * x->minibatch > INT_MAX)
-        return FAIL(NULL, "%lld outputs times %.0f per mini-batch are more than the host can count",
-                    outputs, x->minibatch);
-    x->shapes[x->layer] = (cfg_shape){.w = 1, .h = 1, .c = outputs, .outputs = outputs};
-    return 0;
-}
-
-int cfg_add_floats(cfg_walk *x, double n) {
-    if (n > INT_MAX) return FAIL(NULL, "%.0f weights are more than the host can count", n);
-    static const char *const off[] = {"dontsave", "dontload", "numload", "dontloadscales"};
-    for (int i = 0; i < 4; i++) {
-        if (cfg_num(x, off[i], 0)) x->floats = x->own = -1;
-    }
-    if (x->own >= 0) x->own = (long long)n;
-    if (x->floats >= 0) x->floats += (long long)n;
-    return 0;
 }
 
 /* cool=FROM,TO: after the noise has set in, and downwards. */
@@ -93,6 +51,9 @@ static int check_adapt(const cfg_walk *x) {
                     "training pictures that are classified right");
 }
 
+#define SHAPE(ID, name, alias, flags, act, shape, ...) [CFG_S_##ID] = cfg_shape_##shape,
+static int (*const shapes[CFG_S_COUNT])(cfg_walk *x) = {HOST_KINDS(SHAPE)};
+
 static int one_section(cfg_walk *x) {
     const cfg_kind *k = cfg_kind_at(x->c, x->sec);
     if (k->id == CFG_S_NET)
@@ -116,7 +77,7 @@ static int one_section(cfg_walk *x) {
         return FAIL(NULL,
                     "needs a picture (width, height, channels), but what comes before gives none%s",
                     x->layer == 0 ? ": give them in [net]" : "");
-    return k->shape(x) ? -1 : check_frozen(x, k);
+    return shapes[k->id](x) ? -1 : check_frozen(x, k);
 }
 
 /* The sentence in err: refused with it, or told and gone on. */

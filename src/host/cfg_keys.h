@@ -42,14 +42,12 @@ typedef struct {
 typedef enum { HOST_KINDS(CFG_SECTION_ID) CFG_S_COUNT } cfg_section_id;
 #undef CFG_SECTION_ID
 
-struct cfg_walk;
 typedef struct {
     const char *name, *alias; /* alias NULL: none */
     cfg_section_id id;
-    const cfg_key *keys;              /* ends with name NULL */
-    int flags;                        /* of kinds.h */
-    const char *activation;           /* without activation=; NULL: it has none */
-    int (*shape)(struct cfg_walk *x); /* see cfg_walk.h */
+    const cfg_key *keys;    /* ends with name NULL */
+    int flags;              /* of kinds.h */
+    const char *activation; /* without activation=; NULL: it has none */
 } cfg_kind;
 
 extern const char *const cfg_noises[]; /* the words of noise=, by perturb_kind; ends with NULL */

@@ -1,7 +1,7 @@
 /* cfg_kinds.c - every section and key: see cfg_keys.h. The host's keys and defaults were read off
  * the running library (Debian's 61c9d02), by logging every option it asks for; the others are names
  * that the AlexeyAB fork asks for. */
-#include "host/cfg_walk.h"
+#include "host/cfg_keys.h"
 #include <math.h>
 
 #define BIG 1e9
@@ -397,6 +397,6 @@ static const cfg_key cfg_keys_meta_shared[] = {
     {"sigma", CFG_FLOAT, CFG_OURS, 0, 0, 1000, NULL},
     END};
 
-#define ROW(ID, name, alias, flags, act, shape, ...) \
-    [CFG_S_##ID] = {#name, alias, CFG_S_##ID, cfg_keys_##name, flags, act, cfg_shape_##shape},
+#define ROW(ID, name, alias, flags, act, ...) \
+    [CFG_S_##ID] = {#name, alias, CFG_S_##ID, cfg_keys_##name, flags, act},
 const cfg_kind cfg_kinds[CFG_S_COUNT] = {HOST_KINDS(ROW)};

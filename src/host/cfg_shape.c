@@ -1,7 +1,47 @@
 /* cfg_shape.c - the output and the weights of layers that compute, and what must fit for them. */
 #include "host/cfg_walk.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+int cfg_output(cfg_walk *x, long long w, long long h, long long c) {
+    if (w < 1 || h < 1 || c < 1)
+        return FAIL(
+            NULL,
+            "gives a picture of %lld x %lld x %lld from %lld x %lld x %lld: its input is too small",
+            w, h, c, x->in.w, x->in.h, x->in.c);
+    if ((double)w * (double)h * (double)c * x->minibatch > INT_MAX)
+        return FAIL(
+            NULL,
+            "%lld x %lld x %lld outputs times %.0f per mini-batch are more than the host can count",
+            w, h, c, x->minibatch);
+    x->shapes[x->layer] = (cfg_shape){.w = w, .h = h, .c = c, .outputs = w * h * c, .picture = 1};
+    return 0;
+}
+
+int cfg_same(cfg_walk *x) {
+    x->shapes[x->layer] = x->in;
+    return 0;
+}
+
+int cfg_flat(cfg_walk *x, long long outputs) {
+    if ((double)outputs * x->minibatch > INT_MAX)
+        return FAIL(NULL, "%lld outputs times %.0f per mini-batch are more than the host can count",
+                    outputs, x->minibatch);
+    x->shapes[x->layer] = (cfg_shape){.w = 1, .h = 1, .c = outputs, .outputs = outputs};
+    return 0;
+}
+
+int cfg_add_floats(cfg_walk *x, double n) {
+    if (n > INT_MAX) return FAIL(NULL, "%.0f weights are more than the host can count", n);
+    static const char *const off[] = {"dontsave", "dontload", "numload", "dontloadscales"};
+    for (int i = 0; i < 4; i++) {
+        if (cfg_num(x, off[i], 0)) x->floats = x->own = -1;
+    }
+    if (x->own >= 0) x->own = (long long)n;
+    if (x->floats >= 0) x->floats += (long long)n;
+    return 0;
+}
 
 double cfg_connected_floats(double in, double out, int bn) { return out * in + out * (bn ? 4 : 1); }
 

@@ -109,15 +109,27 @@ typedef struct host_kind {
 } host_kind;
 const host_kind *host_kind_of(const cfg_file *c, int section);
 
-/* The layer that a node is of; -1: the input. / The nodes that a layer reads: their number. */
+/* The layer that a node is of; -1: the input. */
 int host_layer_of(const host_net *h, int node);
+/* The nodes that a layer reads; returns how many. */
 int host_inputs(const host_net *h, int layer, const int **ins);
-/* A stand-in gets this output. */
+/* The layer whose output a program reads: the last that is no [cost]. */
+const layer *host_output_layer(const network *net);
+/* Is it layer i? Not of a network of [cost] alone. */
+int host_is_output(const network *net, int i);
+
+/* A stand-in gets this output. (layers.c, as all up to host_init_learned) */
 void host_reshape(layer *l, int w, int h, int c);
-/* The host goes on running it. */
+/* The host goes on running the layer: its node, or -1. */
 int host_add_foreign(const host_place *p);
 /* Shape of a layer's output as the host sees it; types without a picture give a vector. */
 void host_shape(const layer *l, int *h, int *w, int *c);
+/* Frees the buffers that only the host's own code would use. */
+void host_drop_deltas(host_net *h, network *net);
+/* The engine learns the shapes of the layers that the host runs. */
+void host_tell_shapes(host_net *h, const network *net);
+/* The numbers of layer i that the host knows nothing of begin anew. */
+void host_init_learned(const host_net *h, layer *l, int i);
 
 /* Trainable arrays of a layer as the host holds them: weights, biases, scales. Unused ones have n
  * == 0. Returns 0 if the engine trains none. */
@@ -128,15 +140,10 @@ typedef struct {
 } host_tensor;
 int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]);
 
-/* open.c: the numbers of layer i that the host knows nothing of begin anew. */
-void host_init_learned(const host_net *h, layer *l, int i);
-
+/* Gives the layers of a parsed network our functions. 0, or -1 and err; a recurrent network stays
+ * the host's. */
 int host_attach(network *net, const cfg_file *c, char *err);
 void host_release(host_net *h);
-/* Buffers that only the host's own code would use; / the engine learns the shapes of the host's
- * layers. */
-void host_drop_deltas(host_net *h, network *net);
-void host_tell_shapes(host_net *h, const network *net);
 
 /* The host passes layers by value, and its update gets no network: each layer of ours carries the
  * address of our record of it in `combine_cpu`, the field that no code of the host reads, copies or
@@ -150,74 +157,83 @@ static inline int host_index(const host_layer *record) {
     return (int)(record - record->of->layers);
 }
 
-/* statistics.c: floats in one set; the layers hold the set that a pass of this mode, or one of this
- * kind, reads and writes; that of one pass is forgotten. */
 /* Has cool= taken all the noise out at the network's present step? */
 int host_cooled(const host_net *h, const network *net);
 /* After a training pass, l: its softmax, whose output is the host's again. */
 void host_adapt(host_net *h, const network *net, const layer *l);
+
+/* Floats in one set of running statistics (statistics.c). */
 size_t host_statistics_len(const host_net *h, const network *net);
+/* The layers hold the set that a pass of this mode reads and writes. */
 void host_statistics_for(host_net *h, const network *net, const engine_mode *m);
+/* The layers hold the set of one pass, or that of noisy passes. */
 void host_statistics_select(host_net *h, const network *net, int one_pass);
+/* The set of one pass is forgotten. */
 void host_statistics_drop(host_net *h, const network *net);
 
-/* ema.c: made if the cfg asks for it (0, or -1 and err); forgotten; what is due is averaged, then
- * the layers hold the average (average) or the live parameters, or what a pass of this mode runs
- * on; floats of each. */
+/* Makes the average of the parameters, if the cfg asks for one (ema.c). 0, or -1 and err. */
 int host_ema_open(host_net *h, const network *net, const cfg_file *c, char *err);
+/* The average is forgotten. */
 void host_ema_drop(host_net *h);
+/* Averages what is due; then the layers hold the average, or (0) the live parameters. */
 void host_ema_select(host_net *h, const network *net, int average);
+/* The same, with what a pass of this mode runs on. */
 void host_ema_for(host_net *h, const network *net, const engine_mode *m);
+/* Floats of the average. */
 size_t host_ema_len(host_net *h, const network *net);
 
-/* yolo.c: 1: layer i becomes a head of ours, which the engine sees as a foreign layer; 0: the
- * host's own runs it; -1 and err. / What net->truths must be, once all layers stand. / A pass. */
+/* 1: layer i becomes a head of ours, which the engine sees as a foreign layer (yolo.c); 0: the
+ * host's own code runs it; -1 and err. */
 int host_yolo_open(host_net *h, network *net, const cfg_file *c, int i, char *err);
+/* Sets net->truths, once all layers stand. */
 void host_yolo_room(const host_net *h, network *net);
 void host_yolo_forward(host_net *h, int i, const layer *l, const network *net);
 void host_yolo_backward(host_net *h, int i);
 void host_yolo_free(host_yolo *y);
 
-/* rate.c: `hosts`, or the rate that the cfg asks for and the host does not know, at an update every
- * `pictures`. */
+/* Reads the rate that a cfg asks for and the host does not know (rate.c). */
 void host_rate_open(host_net *h, const network *net, const cfg_file *c);
+/* That rate, else `hosts`, at an update every `pictures`. */
 float host_rate_at(const host_net *h, float hosts, int pictures);
 
 void host_run_forward(layer l, network net);
 void host_run_backward(layer l, network net);
 void host_run_update(layer l, update_args a);
 
-/* stock.c: the host's part of a file; p[0..len-1] is the whole file `path`, layers start .. end-1
- * of it are read, 0 .. end-1 written. 0, or -1 and err (writing: errno). / Floats of a layer in
- * such a file. / All rolling variances out of (set 0) or into the layers, and how many there are.
- */
+/* Reads layers start .. end-1 from the host's part of a weights file (stock.c); p[0..len-1] is the
+ * whole file `path`. 0, or -1 and err. */
 int host_stock_load(network *net, const unsigned char *p, size_t len, const char *path, int start,
                     int end, char *err);
+/* Writes layers 0 .. end-1 as the host does. 0, or -1 and errno. */
 int host_stock_save(const network *net, int end, FILE *f);
 /* Numbers of another network, whose first layers happen to fill the file as well, give themselves
  * away by a variance below 0: -1 and err. 0: none. */
 int host_stock_fits(const network *net, const unsigned char *p, size_t len, const char *path,
                     int end, char *err);
+/* Floats of a layer in such a file. */
 long long host_file_floats(const layer *l, const weights_head *head);
+/* How many rolling variances all layers have. */
 size_t host_variances_len(const network *net);
+/* Copies them out of the layers, or (set) into them. */
 void host_variances(const network *net, float *p, int set);
-/* trailer.c: the whole trailer into f (0, or -1 and errno); are its chunks of this network (0, or
- * -1 and err; payload NULL: no trailer); loaded, those for after the host's part apart (late). */
+/* Writes the whole trailer into f (trailer.c). 0, or -1 and errno. */
 int host_trailer_save(network *net, int resume, FILE *f);
+/* Are its chunks of this network? 0, or -1 and err; payload NULL: there is no trailer. */
 int host_trailer_check(network *net, const unsigned char *payload, size_t n, int load_flags,
                        const char *path, char *err);
+/* Loads the chunks for before the host's part, or (late) those for after it. */
 void host_trailer_load(network *net, const unsigned char *payload, size_t n, int load_flags,
                        int late);
-/* weights.c: layers 0 .. end-1 without a trailer, as the host's `partial` writes them. 0, or -1 and
- * err. */
+/* Writes layers 0 .. end-1 without a trailer, as the host's `partial` does. 0, or -1 and err. */
 int host_save_upto(network *net, const char *path, int end, char *err);
 
 /* Bytes as a file that only this process sees, under `path`: its descriptor, or -1. (hooks.c) */
 int host_memory_file(const void *p, size_t n, char path[64]);
 
-/* The host's own functions behind those that we catch. */
+/* The host's own functions under those that we catch. */
 list *host_real_read_cfg(char *path);
 void host_real_load(network *net, char *path, int start, int cutoff);
 void host_real_save(network *net, char *path, int cutoff);
+/* The host's network of a cfg, attached unless `alone`; quiet: without its table. NULL and err. */
 network *host_parse(const cfg_file *c, int quiet, int alone, char *err);
 #endif

@@ -61,15 +61,6 @@ static void init_layer(layer *l, int feeds_head, rng_stream *r) {
     }
 }
 
-void host_init_learned(const host_net *h, layer *l, int i) {
-    host_init_of how = h->layers[i].init;
-    rng_stream r = rng_open(rng_key(h->seed, RNG_INIT, (uint64_t)i, 0));
-    for (int k = 0; k < l->nweights; k++) {
-        float drawn = how.normal ? rng_normal(&r) : rng_uniform(&r, -1, 1);
-        l->weights[k] = how.mean + how.spread * drawn;
-    }
-}
-
 void host_init(network *net, uint64_t seed) {
     host_net *h = host_of(net);
     h->seed = seed;

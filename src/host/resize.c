@@ -6,17 +6,17 @@
 #include "host/net_internal.h"
 #include <stdlib.h>
 
-/* As the host does behind the last layer. */
+/* As the host does after the last layer. */
 static void resize_ends(network *net) {
     const layer *last = &net->layers[net->n - 1];
-    layer out = get_network_output_layer(net);
+    const layer *out = host_output_layer(net);
     size_t work = 0;
     for (int i = 0; i < net->n; i++)
         if (net->layers[i].workspace_size > work) work = net->layers[i].workspace_size;
     net->inputs = net->layers[0].inputs;
-    net->outputs = out.outputs;
-    net->truths = last->truths ? last->truths : out.outputs;
-    net->output = out.output;
+    net->outputs = out->outputs;
+    net->truths = last->truths ? last->truths : out->outputs;
+    net->output = out->output;
     free(net->input);
     free(net->truth);
     free(net->workspace);
@@ -44,18 +44,4 @@ int host_resize(network *net, int w, int h, char *err) {
     host_drop_deltas(hn, net);
     host_tell_shapes(hn, net);
     return 0;
-}
-
-void host_reshape(layer *l, int w, int h, int c) {
-    l->out_w = w;
-    l->out_h = h;
-    l->out_c = c;
-    l->outputs = w * h * c;
-    free(l->output);
-    free(l->delta);
-    l->output = calloc((size_t)l->outputs * (size_t)l->batch, sizeof(float));
-    l->delta = calloc((size_t)l->outputs * (size_t)l->batch, sizeof(float));
-    if (l->output && l->delta) return;
-    fprintf(stderr, "metaperturb: not enough memory for a layer of %d x %d x %d\n", w, h, c);
-    exit(1);
 }

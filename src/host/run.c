@@ -8,50 +8,6 @@
 /* Exported by libdarknet.so, not in its header. */
 void calc_network_cost(network *net);
 
-host_net *host_of(const network *net) {
-    host_layer *record = net->n > 0 ? host_mark(&net->layers[0]) : NULL;
-    return record ? record->of : NULL;
-}
-
-host_progress *host_progress_of(host_net *h) { return &h->progress; }
-engine *host_engine(host_net *h) { return h->e; }
-int host_node(const host_net *h, int layer) { return layer < 0 ? 0 : h->layers[layer].node; }
-int host_layer_of(const host_net *h, int node) {
-    int i = 0;
-    while (h->layers[i].node < node) i++;
-    return node ? i : -1;
-}
-
-int host_inputs(const host_net *h, int layer, const int **ins) {
-    return engine_inputs(h->e, h->layers[layer].first, ins);
-}
-
-float *host_phi(host_net *h) { return h->phi; }
-double *host_phi_update(host_net *h) { return h->dphi; }
-
-void host_phi_set(host_net *h, const float phi[PHI_LEN]) {
-    memcpy(h->phi, phi, sizeof h->phi);
-    engine_changed(h->e, h->phi);
-}
-
-void host_phi_update_clear(host_net *h) {
-    engine_read(h->e, h->dphi);
-    memset(h->dphi, 0, sizeof h->dphi);
-    engine_changed(h->e, h->dphi);
-}
-
-int host_has_one_pass(const host_net *h) { return h->one_pass; }
-int host_perturbs(const host_net *h) { return h->n_perturb; }
-const cfg_meta_shared *host_shared(const host_net *h) { return &h->shared; }
-float host_inference_t(const host_net *h) { return h->t_infer; }
-void host_seed(host_net *h, uint64_t seed) { h->seed = seed; }
-uint64_t host_seed_of(const host_net *h) { return h->seed; }
-
-void host_set_mode(host_net *h, const engine_mode *m) {
-    h->has_mode = m != NULL;
-    if (m) h->mode = *m;
-}
-
 static float step_of(const network *net) {
     return (float)((double)*net->seen / ((double)net->batch * net->subdivisions));
 }
@@ -162,13 +118,6 @@ static void begin_pass(host_net *h, const network *net) {
     engine_import(h->e, 0, net->input);
 }
 
-/* The layer whose output a program reads: the last that is no [cost]. */
-static int is_output(const network *net, int i) {
-    for (int k = net->n - 1; k > i; k--)
-        if (net->layers[k].type != COST) return 0;
-    return net->layers[i].type != COST;
-}
-
 static void forward_stock(host_net *h, int i, layer l, network net) {
     host_layer *hl = &h->layers[i];
     hl->forward(l, net);
@@ -178,7 +127,7 @@ static void forward_stock(host_net *h, int i, layer l, network net) {
 /* Is layer i the softmax that adapt= looks at, in a training pass? */
 static int adapts(const host_net *h, const network *net, int i) {
     return h->shared.adapt > 0 && h->now.perturb_batch && net->train && net->truth &&
-           net->layers[i].type == SOFTMAX && is_output(net, i);
+           net->layers[i].type == SOFTMAX && host_is_output(net, i);
 }
 
 void host_run_forward(layer l, network net) {
@@ -199,7 +148,8 @@ void host_run_forward(layer l, network net) {
     if (h->late && !hl->reads_host) return;
     if (l.type == SOFTMAX && l.cost)
         l.cost[0] = net.truth && !l.noloss ? (float)engine_loss(h->e, hl->node) : 0;
-    if (hl->reads_host || l.truth || is_output(&net, i)) engine_export(h->e, hl->node, l.output);
+    if (hl->reads_host || l.truth || host_is_output(&net, i))
+        engine_export(h->e, hl->node, l.output);
     if (adapts(h, &net, i)) host_adapt(h, &net, &l);
 }
 
@@ -211,7 +161,7 @@ static void catch_up(host_net *h, network *net, int output) {
         if (hl->stock || hl->yolo || hl->reads_host) continue;
         if (l->type == SOFTMAX && l->cost)
             l->cost[0] = net->truth && !l->noloss ? (float)engine_loss(h->e, hl->node) : 0;
-        if ((output || adapts(h, net, i)) && is_output(net, i))
+        if ((output || adapts(h, net, i)) && host_is_output(net, i))
             engine_export(h->e, hl->node, l->output);
         if (adapts(h, net, i)) host_adapt(h, net, l);
     }
@@ -262,36 +212,6 @@ void host_run_backward(layer l, network net) {
         engine_export_delta(h->e, 0, net.delta, 1);
         engine_wants_input_delta(h->e, had);
     }
-}
-
-int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]) {
-    memset(out, 0, 3 * sizeof *out);
-    if (hl->stock || hl->shares || !hl->kind->sizes) return 0;
-    host_sizes s = hl->kind->sizes(l);
-    out[0] = (host_tensor){l->weights, l->weight_updates, s.weights, 1};
-    out[1] = (host_tensor){l->biases, l->bias_updates, s.n, 0};
-    if (s.batch_norm) out[2] = (host_tensor){l->scales, l->scale_updates, s.n, 0};
-    return s.weights || s.n;
-}
-
-double host_updates_squared(const network *net) {
-    host_net *h = host_of(net);
-    host_tensor t[3];
-    int n = 0;
-    engine_span *a = malloc(3 * (size_t)net->n *
-                            sizeof *a); /* all at once: a device is waited for each time */
-    if (!a) {
-        fprintf(stderr, "metaperturb: not enough memory for the norm of the gradient\n");
-        exit(1);
-    }
-    for (int i = 0; i < net->n; i++) {
-        if (!host_tensors(&h->layers[i], &net->layers[i], t)) continue;
-        for (int k = 0; k < 3; k++)
-            if (t[k].n) a[n++] = (engine_span){t[k].update, t[k].n};
-    }
-    double sum = engine_squares(h->e, a, n);
-    free(a);
-    return sum;
 }
 
 static void update_phi(host_net *h, update_args a) {

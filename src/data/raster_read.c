@@ -1,0 +1,35 @@
+/* raster_read.c - which decoder reads a file. */
+#include "data/raster_internal.h"
+#include "data/text.h"
+#include "base/files.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int raster_decode(const unsigned char *bytes, size_t len, const char *name, int c, raster *out,
+                  char *err) {
+    char why[RASTER_WHY];
+    int bad = -1;
+    memset(out, 0, sizeof *out);
+    if (!len)
+        snprintf(why, sizeof why, "the file is empty");
+    else
+        switch (raster_kind_of(bytes, len, why)) {
+        case RASTER_JPEG: bad = raster_jpeg(bytes, len, c, out, why); break;
+        case RASTER_PNG: bad = raster_png(bytes, len, c, out, why); break;
+        case RASTER_STB: bad = raster_stb(bytes, len, c, out, why); break;
+        default: break;
+        }
+    if (bad) fail(err, "%s: %s", path_tail(name), why);
+    return bad;
+}
+
+int raster_read(const char *path, int c, raster *out, char *err) {
+    size_t len;
+    memset(out, 0, sizeof *out);
+    unsigned char *bytes = file_slurp(path, &len, err);
+    if (!bytes) return -1;
+    int bad = raster_decode(bytes, len, path, c, out, err);
+    free(bytes);
+    return bad;
+}
