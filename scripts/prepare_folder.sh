@@ -3,14 +3,18 @@
 # The classes are dealt to TASKS/2 groups by the seed (0); each group is two tasks that share its classes, with train and validation halves
 # swapped (split= in the META). Writes cache/tasks/NAME/groupK.data with its list, and cache/tasks/NAME/NAME.meta to start from.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# In the source's root from wherever it is called; installed: in the folder where one is.
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[ ! -e "$home/Makefile" ] || cd "$home"
 [ $# -ge 3 ] && [ $# -le 4 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
-exec python3 - "$@" <<'P'
+cfg=cfg/resnet20.cfg
+[ -e "$home/Makefile" ] || cfg=$home/$cfg
+exec python3 - "$cfg" "$@" <<'P'
 import os
 import random
 import sys
 
-folder, name, tasks, seed = (sys.argv[1:] + ["0"])[:4]
+cfg, folder, name, tasks, seed = (sys.argv[1:] + ["0"])[:5]
 
 
 def fail(text):
@@ -34,7 +38,7 @@ out = f"cache/tasks/{name}"
 os.makedirs(out, exist_ok=True)
 random.Random(int(seed)).shuffle(classes)
 meta = [f"# {tasks} tasks of {os.path.basename(folder.rstrip('/'))}: {groups} groups of classes, each twice with its halves swapped",
-        "[meta]", "cfg=cfg/resnet20.cfg", f"phi={out}/{name}.phi", "steps=750", "seed=1"]
+        "[meta]", f"cfg={cfg}", f"phi={out}/{name}.phi", "steps=750", "seed=1"]
 total = 0
 for g in range(groups):
     mine = sorted(classes[g::groups])

@@ -3,7 +3,9 @@
 # SOURCE: a folder, .zip, .tar or .tar.gz. SIZE (32): pixels of a side; larger and smaller images are resized whole (bicubic, PNG), those of
 # that size stay byte for byte; 0: all stay as they are. Writes TARGETS/NAME/NAME.data with lists, names and images; TARGETS: cache/targets.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# In the source's root from wherever it is called; installed: in the folder where one is.
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[ ! -e "$home/Makefile" ] || cd "$home"
 fail() { echo "prepare_pack: $*" >&2; exit 1; }
 [ $# -ge 2 ] && [ $# -le 3 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
 source=$1 name=$2 size=${3:-32} targets=${TARGETS:-cache/targets}
@@ -31,7 +33,7 @@ for d in "$unpacked" "$unpacked"/*; do
 done
 [ -n "$root" ] || fail "$source: no folders train/ and test/ in it"
 python=/usr/bin/python3     # Debian's own: python3-pil belongs to no other
-"$python" -c 'import PIL' 2>/dev/null || fail "python3-pil is missing: scripts/setup.sh installs it"
+"$python" -c 'import PIL' 2>/dev/null || fail "python3-pil is missing: apt-get install python3-pil"
 "$python" - "$root" "$work/new" "$name" "$size" <<'P' || exit 1
 import os
 import shutil

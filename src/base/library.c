@@ -1,17 +1,25 @@
-/* library.c - see library.h. */
+/* library.c - see library.h; make writes places.h, and again only when it changes. */
 #include "base/library.h"
-#include "base/path.h"
+#include "places.h"
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+int library_find(char out[PATH_LEN], const char *file) {
+    char folder[PATH_LEN];
+    ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    folder[n > 0 ? n : 0] = 0;
+    int len = (int)(path_name(folder) - folder);
+    if (snprintf(out, PATH_LEN, "%.*s%s", len, folder, file) < PATH_LEN && !access(out, F_OK))
+        return 1;
+    n = snprintf(out, PATH_LEN, "%.*s" PARTS_FROM_PROGRAM "/%s", len, folder, file);
+    return n < PATH_LEN && !access(out, F_OK);
+}
+
 const void *library_table(const char *file, const char *table, int flags) {
     char path[PATH_LEN];
-    size_t room = sizeof path - strlen(file) - 1;
-    ssize_t n = readlink("/proc/self/exe", path, room);
-    path[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, file);
+    library_find(path, file);
     void *lib = dlopen(path, flags);
     return lib ? dlsym(lib, table) : NULL;
 }

@@ -75,8 +75,8 @@ void commands_list(FILE *f) {
         full_name(&commands[i], name);
         fprintf(f, "  metaperturb %s %s\n      %s\n", name, commands[i].usage, commands[i].what);
     }
-    fprintf(
-        f, "\nmetaperturb GROUP COMMAND --help lists the options of one; metaperturb --version.\n");
+    fprintf(f, "\nmetaperturb --version; metaperturb --plugin: the library for LD_PRELOAD=.\n"
+               "metaperturb GROUP COMMAND --help lists the options of one.\n");
 }
 
 void commands_help(const command *c) {

@@ -10,7 +10,9 @@
 #include "cli/output.h"
 #include "host/cfg_memory.h"
 #include "base/commit.h"
+#include "base/library.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,17 +35,26 @@ static int is(const char *s, const char *word) {
 /* Threads that spin between parallel loops take the time of those they wait for as soon as anything
  * else computes: a step is then several times slower. */
 static int start_host(char **argv, char *err) {
-    static const char name[] = "metaperturb-host";
     char path[PATH_LEN];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
-    path[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, name);
+    library_find(path, "metaperturb-host");
     if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY"))
         setenv("GOMP_SPINCOUNT", "5000", 1);
     execv(path, argv);
-    return fail(err, "%.800s: %s: this command needs it, beside metaperturb: `make` builds both",
+    return fail(err,
+                "%.800s: %s: this command needs it, there or beside metaperturb: `make` builds "
+                "both, `make install` puts both in place",
                 path, strerror(errno));
+}
+
+/* What LD_PRELOAD= takes. */
+static int print_plugin(void) {
+    char path[PATH_LEN], whole[PATH_LEN];
+    if (library_find(path, "libmetaperturb.so") && realpath(path, whole)) {
+        puts(whole);
+        return 0;
+    }
+    fprintf(stderr, "metaperturb: %.800s: no such file: `make` builds it\n", path);
+    return 1;
 }
 
 static int run(const command *c, const options *o, char **argv, char *err) {
@@ -65,6 +76,7 @@ int main(int argc, char **argv) {
         printf("metaperturb %s (%s)\n", program_version(), program_commit());
         return 0;
     }
+    if (is(argv[1], "-plugin")) return print_plugin();
     const command *c = commands_find(argc, argv, &words);
     if (!c) {
         commands_unknown(argc, argv);

@@ -8,7 +8,7 @@ patches=(tests/mutants/*.patch)
 need "there are planted bugs" test -e "${patches[0]}"
 C=$T/copy
 mkdir -p "$C/build/tests"
-cp -a Makefile src tests scripts cfg cfg_meta "$C"
+cp -a Makefile install.mk src tests scripts cfg cfg_meta "$C"
 [ ! -e ../shared ] || ln -s "$(realpath ../shared)" "$T/shared"
 for part in build/*; do
     case $part in build/tests | build/gpu | build/sim | build/asan | build/tsan | build/fuzz) ;; *) cp -a "$part" "$C/build" ;; esac
