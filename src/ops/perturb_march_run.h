@@ -1,4 +1,4 @@
-/* perturb_march_run.h - what a block of each kind does; see perturb_march.h. Included behind the
+/* perturb_march_run.h - what a block of each kind does; see perturb_march.h. Included after the
  * definitions of MARCH_BLOCK(kind)   the head of a function of (size_t block, const perturb_job *b,
  * const march_plan *p, float *shared, const int wide, ...) PHASE, MEANS, T     see perturb_march.h;
  * ID is T's number in the block */

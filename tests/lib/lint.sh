@@ -8,9 +8,6 @@ need "there is something to look at" test ${#files[@]} -gt $(($# > 0 ? 0 : 200))
 
 # Longer than they may be, by what they are. An entry that is no longer needed is a failure.
 long_files="
-src/engine/cuda/loops.h         one loop for each kernel
-src/ops/perturb_device.h        the kernels' text, read by nvcc and by the CPU's stand-in
-src/ops/perturb_march.h         the same
 tests/data/test_data.c          a case for each rule of .data files
 tests/host/test_cfg.c           a case for each rule of cfgs
 "
