@@ -70,13 +70,15 @@ static int collect(loop *l, char *err) {
     return bad;
 }
 
+enum { BEST_LEN = 2 * PATH_LEN + 100 };
+
 /* The best score lies beside the weights that reached it, so that a run that goes on knows it. */
-static void best_name(const run *r, char path[2 * PATH_LEN + 100]) {
-    snprintf(path, 8300, "%s_best.json", r->l.base);
+static void best_name(const run *r, char path[BEST_LEN]) {
+    snprintf(path, BEST_LEN, "%s_best.json", r->l.base);
 }
 
 static int read_best(run *r, char *err) {
-    char path[2 * PATH_LEN + 100];
+    char path[BEST_LEN];
     size_t n;
     r->best = -1;
     best_name(r, path);
@@ -102,7 +104,7 @@ static int read_best(run *r, char *err) {
 }
 
 static int keep_best(run *r, const cJSON *o, char *err) {
-    char path[2 * PATH_LEN + 100], saved[2 * PATH_LEN + 100];
+    char path[BEST_LEN], saved[sizeof r->l.saved];
     double map = cJSON_GetObjectItem(o, "map50")->valuedouble, last = r->l.last_backup;
     if (!(map > r->best)) return 0;
     memcpy(saved, r->l.saved, sizeof saved);
