@@ -1,5 +1,6 @@
 # metaperturb: `make` builds build/metaperturb, what it loads, and build/libmetaperturb.so; `make help` lists the rest.
 VERSION  = 0.9
+DATE     = 2026-12-01
 CC      ?= gcc
 DARKNET ?= /usr/lib/darknet
 BUILD   ?= build
@@ -50,7 +51,7 @@ endif
 endif
 LIBOBJ  := $(filter-out $(BUILD)/cli/main.o $(BUILD)/cli/host_main.o,$(OBJ)) $(BUILD)/onnx/onnx.pb-c.o
 # The program that is called: commands that need no network, without Darknet's library and all it brings. It starts metaperturb-host.
-THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/convert cli/options cli/output base/commit base/error base/files base/keys base/library base/nearest base/path \
+THINOBJ := $(patsubst %,$(BUILD)/%.o,cli/main cli/commands cli/complete cli/convert cli/environment cli/file_kinds cli/help cli/manual cli/options cli/output base/commit base/error base/files base/keys base/library base/nearest base/path \
              host/weights_file host/weights_info) $(filter $(BUILD)/host/cfg%,$(OBJ))
 PLUGOBJ := $(filter-out $(BUILD)/data/video.o $(BUILD)/cli/% $(BUILD)/train/% $(BUILD)/study/% $(BUILD)/tools/%,$(OBJ))
 REF     := $(patsubst tests/lib/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/ref_*.c))
@@ -87,7 +88,7 @@ $(BUILD)/metaperturb-host $(BUILD)/tests/%: LDLIBS += -lzip -lprotobuf-c
 # The state of the sources, for --version and the lines of `compare`.
 $(BUILD)/commit_name.h: FORCE
 	@mkdir -p $(@D)
-	@printf '#define VERSION_NAME "%s"\n#define COMMIT_NAME "%s"\n' "$(VERSION)" "$${COMMIT_NAME:-$$(git describe --always --dirty --abbrev=10 --exclude '*' 2>/dev/null || echo unknown)}" >$@.new
+	@printf '#define VERSION_NAME "%s"\n#define DATE_NAME "%s"\n#define COMMIT_NAME "%s"\n' "$(VERSION)" "$(DATE)" "$${COMMIT_NAME:-$$(git describe --always --dirty --abbrev=10 --exclude '*' 2>/dev/null || echo unknown)}" >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(BUILD)/base/commit.o: $(BUILD)/commit_name.h
 $(BUILD)/base/commit.o: FLAGS += -I$(BUILD)
@@ -218,5 +219,5 @@ help:
 	@echo "make clean      remove $(BUILD)"
 
 -include $(OBJ:.o=.d) $(BUILD)/train/ranks_mpi.d $(BUILD)/data/video_opencv.d $(BUILD)/tests/gpu_perturb.d $(PORTABLE:.o=.d) $(REF:.o=.d) $(TESTS:=.d)
-.PHONY: all install uninstall tests test_programs cuda test lint mutants format layers asan tsan fuzz fuzz_targets clean help FORCE
+.PHONY: all install uninstall manual tests test_programs cuda test lint mutants format layers asan tsan fuzz fuzz_targets clean help FORCE
 .SECONDARY:

@@ -4,3 +4,4 @@
 
 const char *program_commit(void) { return COMMIT_NAME; }
 const char *program_version(void) { return VERSION_NAME; }
+const char *program_date(void) { return DATE_NAME; }

@@ -4,6 +4,7 @@
 /* git's short name of it, with -dirty behind it where files were changed; "unknown" where make
  * found no git. */
 const char *program_commit(void);
-/* VERSION of the Makefile. */
+/* VERSION and DATE of the Makefile. */
 const char *program_version(void);
+const char *program_date(void);
 #endif

@@ -6,15 +6,24 @@
 #include <string.h>
 #include <unistd.h>
 
-int library_find(char out[PATH_LEN], const char *file) {
+/* In `near`, else in `far`, both from the program's own folder. */
+static int find(char out[PATH_LEN], const char *near, const char *far, const char *file) {
     char folder[PATH_LEN];
     ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
     folder[n > 0 ? n : 0] = 0;
     int len = (int)(path_name(folder) - folder);
-    if (snprintf(out, PATH_LEN, "%.*s%s", len, folder, file) < PATH_LEN && !access(out, F_OK))
-        return 1;
-    n = snprintf(out, PATH_LEN, "%.*s" PARTS_FROM_PROGRAM "/%s", len, folder, file);
+    n = snprintf(out, PATH_LEN, "%.*s%s%s", len, folder, near, file);
+    if (n < PATH_LEN && !access(out, F_OK)) return 1;
+    n = snprintf(out, PATH_LEN, "%.*s%s/%s", len, folder, far, file);
     return n < PATH_LEN && !access(out, F_OK);
+}
+
+int library_find(char out[PATH_LEN], const char *file) {
+    return find(out, "", PARTS_FROM_PROGRAM, file);
+}
+
+int library_find_shared(char out[PATH_LEN], const char *file) {
+    return find(out, "../", SHARE_FROM_PROGRAM, file);
 }
 
 const void *library_table(const char *file, const char *table, int flags) {

@@ -8,6 +8,9 @@
 /* Where the part `file` lies: in the folder of the running program, else where it is installed. 1,
  * or 0: it is in neither; out then is the second. */
 int library_find(char out[PATH_LEN], const char *file);
+/* The same of what is no part but read, as docs/cfg.md: in the folder above the program's, as in
+ * the source, else where it is installed. */
+int library_find_shared(char out[PATH_LEN], const char *file);
 /* The table of functions that the library `file` exports as `table`; flags: of dlopen. NULL: why
  * says dlerror(). It stays loaded. */
 const void *library_table(const char *file, const char *table, int flags);

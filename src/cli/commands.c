@@ -51,7 +51,30 @@ static const command commands[] = {
     {"phi", "plot", "PHI [CFG WEIGHTS DATA]", "pictures of the same", CMD_PHI_PLOT, 1, 4, ""},
     {"phi", "import", "FILE.pth PHI", "from a file that PyTorch saved", CMD_PHI_IMPORT, 2, 2, "1"},
 };
-enum { COMMANDS = sizeof commands / sizeof *commands, NAME = 64 };
+static const command_group groups[] = {
+    {"classifier", "train and test networks that tell classes apart", "training"},
+    {"detector", "train and test networks that find boxes", "detectors"},
+    {"meta", "learn phi over several tasks", "meta"},
+    {"phi", "look at a phi, and read the authors'", "meta"},
+    {"cfg", "change and check cfg files", "cfg"},
+    {"weights", "look into, cut, fold and export weights files", "weights"},
+    {"compare", "train and test many networks, methods and seeds", "compare"},
+    {"bench", "time training steps, forward passes and batches", "speed"},
+};
+enum {
+    COMMANDS = sizeof commands / sizeof *commands,
+    GROUPS = sizeof groups / sizeof *groups,
+    NAME = 64
+};
+
+const command *commands_at(int i) { return i < COMMANDS ? &commands[i] : NULL; }
+const command_group *commands_group_at(int i) { return i < GROUPS ? &groups[i] : NULL; }
+
+const command_group *commands_group(const char *name) {
+    for (int i = 0; i < GROUPS; i++)
+        if (!strcmp(groups[i].name, name)) return &groups[i];
+    return NULL;
+}
 
 const command *commands_find(int argc, char **argv, int *words) {
     for (int i = 0; i < COMMANDS; i++) {
@@ -76,6 +99,7 @@ void commands_list(FILE *f) {
         fprintf(f, "  metaperturb %s %s\n      %s\n", name, commands[i].usage, commands[i].what);
     }
     fprintf(f, "\nmetaperturb --version; metaperturb --plugin: the library for LD_PRELOAD=.\n"
+               "metaperturb help TOPIC tells of a group, a kind of file, a page.\n"
                "metaperturb GROUP COMMAND --help lists the options of one.\n");
 }
 

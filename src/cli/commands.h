@@ -14,6 +14,16 @@ typedef struct {
     const char *writes;
 } command;
 
+/* what: of its page; page: of docs/. */
+typedef struct {
+    const char *name, *what, *page;
+} command_group;
+
+/* NULL after the last; NULL: there is no such group. */
+const command *commands_at(int i);
+const command_group *commands_group_at(int i);
+const command_group *commands_group(const char *name);
+
 /* The command that argv[1], or argv[1] and argv[2], name; *words: how many of argv are its own, the
  * program's name among them. NULL. */
 const command *commands_find(int argc, char **argv, int *words);

@@ -6,6 +6,7 @@
  * before the program that computes begins. */
 #include "cli/commands.h"
 #include "cli/convert.h"
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "host/cfg_memory.h"
@@ -63,11 +64,14 @@ static int run(const command *c, const options *o, char **argv, char *err) {
     return start_host(argv, err);
 }
 
-int main(int argc, char **argv) {
-    char err[ERR_LEN] = "";
-    static options o; /* held to the end of the program, with what it points to */
-    int words;
-    output_checked();
+static int failed(int status, const char *err) {
+    fflush(stdout);
+    fprintf(stderr, "metaperturb: %s\n", err);
+    return status;
+}
+
+/* What tells of the program alone. -1: it is something else. */
+static int told(int argc, char **argv, char *err) {
     if (argc < 2 || is(argv[1], "-help") || is(argv[1], "-h")) {
         commands_list(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
@@ -77,26 +81,30 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (is(argv[1], "-plugin")) return print_plugin();
+    if (!strcmp(argv[1], "help")) return help(argc - 2, argv + 2, err) ? failed(2, err) : 0;
+    if (argc == 3 && (is(argv[2], "-help") || is(argv[2], "-h")) && help_group(argv[1])) return 0;
+    return -1;
+}
+
+int main(int argc, char **argv) {
+    char err[ERR_LEN] = "";
+    static options o; /* held to the end of the program, with what it points to */
+    int words;
+    output_checked();
+    int status = told(argc, argv, err);
+    if (status >= 0) return status;
     const command *c = commands_find(argc, argv, &words);
     if (!c) {
         commands_unknown(argc, argv);
         return 2;
     }
-    if (options_parse(&o, c->id, c->min, c->max, argc - words, argv + words, err)) {
-        fprintf(stderr, "metaperturb: %s\n", err);
-        return 2;
-    }
+    if (options_parse(&o, c->id, c->min, c->max, argc - words, argv + words, err))
+        return failed(2, err);
     if (o.help) {
         commands_help(c);
         return 0;
     }
-    if (options_files(&o, c->id, c->writes, err)) {
-        fprintf(stderr, "metaperturb: %s\n", err);
-        return 2;
-    }
+    if (options_files(&o, c->id, c->writes, err)) return failed(2, err);
     cfg_memory_limit(o.memory);
-    if (!run(c, &o, argv, err)) return 0;
-    fflush(stdout);
-    fprintf(stderr, "metaperturb: %s\n", err);
-    return 1;
+    return run(c, &o, argv, err) ? failed(1, err) : 0;
 }

@@ -59,9 +59,9 @@ static const option table[] = {
     {"-clear", FLAG, SESSION(clear), 0, 0, NULL, CMD_TRAIN | CMD_DET_TRAIN, NULL,
      "count steps from 0, whatever WEIGHTS have seen"},
     {"-phi", IN, SESSION(phi), 0, 0, NULL,
-     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET | CMD_ATTACK, "FILE",
+     CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_DET | CMD_ATTACK, "PHI",
      "phi of [meta_shared], in place of the cfg's"},
-    {"-phi", IN, AT(of.attach.phi), 0, 0, NULL, CMD_CFG_ATTACH, "FILE",
+    {"-phi", IN, AT(of.attach.phi), 0, 0, NULL, CMD_CFG_ATTACH, "PHI",
      "phi of [meta_shared], in place of the cfg's"},
     {"-backup", TEXT, SESSION(backup), 0, 0, NULL, CMD_TRAIN | CMD_DET_TRAIN, "DIR",
      "folder for weights (default: backup= of DATA)"},
@@ -86,7 +86,7 @@ static const option table[] = {
      "test images, evenly spread over the list (default: all)"},
     {"-transfer", IN, AT(of.attack.transfer), 0, 0, NULL, CMD_ATTACK, "CFG",
      "attack through the gradients of this network too"},
-    {"-transfer_weights", IN, AT(of.attack.transfer_weights), 0, 0, NULL, CMD_ATTACK, "FILE",
+    {"-transfer_weights", IN, AT(of.attack.transfer_weights), 0, 0, NULL, CMD_ATTACK, "WEIGHTS",
      "the weights of that network"},
     {"-check", FLAG, AT(of.attack.check), 0, 0, NULL, CMD_ATTACK, NULL,
      "the largest radius again with 4 times the steps and 4 times the samples"},
@@ -403,13 +403,25 @@ int options_writable(const options *o, unsigned command, const char *writes, cha
     return bad;
 }
 
+int options_text(unsigned command, int k, option_text *t) {
+    int i = 0;
+    for (; i < OPTIONS; i++)
+        if (table[i].commands & command && k-- == 0) break;
+    if (i == OPTIONS) return 0;
+    const char *help = table[i].help, *usual = strstr(help, "%s");
+    *t = (option_text){.name = table[i].name,
+                       .value = table[i].value,
+                       .is_file = table[i].kind == IN || table[i].kind == OUT};
+    snprintf(t->help, sizeof t->help, "%.*s%s%s", (int)(usual ? usual - help : 0), help,
+             usual ? table[i].usual : "", usual ? usual + 2 : help);
+    return 1;
+}
+
 void options_help(unsigned command) {
-    for (int i = 0; i < OPTIONS; i++) {
-        if (!(table[i].commands & command)) continue;
+    option_text t;
+    for (int k = 0; options_text(command, k, &t); k++) {
         char left[32];
-        const char *help = table[i].help, *usual = strstr(help, "%s");
-        snprintf(left, sizeof left, "%s %s", table[i].name, table[i].value ? table[i].value : "");
-        printf("  %-16s %.*s", left, (int)(usual ? usual - help : 0), help);
-        printf("%s%s\n", usual ? table[i].usual : "", usual ? usual + 2 : help);
+        snprintf(left, sizeof left, "%s %s", t.name, t.value ? t.value : "");
+        printf("  %-16s %s\n", left, t.help);
     }
 }

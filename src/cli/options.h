@@ -88,5 +88,16 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
 int options_files(const options *o, unsigned command, const char *writes, char *err);
 /* -1 and err: a file that the command writes cannot be written. */
 int options_writable(const options *o, unsigned command, const char *writes, char *err);
+
+/* value: the word for it in a usage, or NULL; help: with the default, lines and indented lines
+ * after them; is_file: the value names a file. */
+typedef struct {
+    const char *name, *value;
+    char help[512];
+    int is_file;
+} option_text;
+
+/* The kth option of a command; 0: there are fewer. */
+int options_text(unsigned command, int k, option_text *t);
 void options_help(unsigned command);
 #endif

@@ -20,6 +20,7 @@ program() {
     check "$what: trains and converts" env PATH="$at/bin:$PATH" AUTOPKGTEST_TMP="$(mktemp -d -p "$T")" debian/tests/train >"$T/log" 2>&1
     check "$what: its library for others is there" test -e "$("$at/bin/metaperturb" --plugin)"
     check "$what: --version" test "$("$at/bin/metaperturb" --version | cut -d ' ' -f 2)" = "$version"
+    check "$what: help finds the pages" cmp <("$at/bin/metaperturb" help laptop) docs/laptop.md
     ln -sf "$at/bin/metaperturb" "$T/link"
     check "$what: through a link" "$T/link" bench predict tests/lib/tiny.cfg -steps 1 >/dev/null 2>&1
 }
@@ -29,6 +30,8 @@ check "make install" test $? = 0
 mv "$T/root dir/opt/mp" "$T/moved"
 P=$T/moved
 program "moved" "$P"
+check "the manual is there" test "$(ls "$P/share/man/man1")" = "$(ls build/man | grep '\.1$')"
+check "completion is there" test -s "$P/share/bash-completion/completions/metaperturb"
 check "mpirun's part is found" env PATH="$P/bin:$PATH" AUTOPKGTEST_TMP="$(mktemp -d -p "$T")" debian/tests/mpi >"$T/log" 2>&1
 for cfg in "$P"/share/metaperturb/cfg/*.cfg; do
     check "${cfg##*/}: cfg check" "$P/bin/metaperturb" cfg check "$cfg" >/dev/null 2>&1
