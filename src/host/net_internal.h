@@ -140,6 +140,9 @@ typedef struct {
 } host_tensor;
 int host_tensors(const host_layer *hl, const layer *l, host_tensor out[3]);
 
+/* Does the optimizer leave the layer as it is at the network's present step, of `batch` images? */
+int host_stands_still(const host_layer *hl, int batch);
+
 /* Gives the layers of a parsed network our functions. 0, or -1 and err; a recurrent network stays
  * the host's. */
 int host_attach(network *net, const cfg_file *c, char *err);
@@ -164,6 +167,8 @@ void host_adapt(host_net *h, const network *net, const layer *l);
 
 /* Floats in one set of running statistics (statistics.c). */
 size_t host_statistics_len(const host_net *h, const network *net);
+/* What the layers hold: into p, or (set) from there. */
+void host_statistics_copy(const host_net *h, const network *net, float *p, int set);
 /* The layers hold the set that a pass of this mode reads and writes. */
 void host_statistics_for(host_net *h, const network *net, const engine_mode *m);
 /* The layers hold the set of one pass, or that of noisy passes. */

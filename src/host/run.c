@@ -247,6 +247,10 @@ static void drop_updates(host_net *h, const host_tensor t[3], int batch) {
         if (t[k].n) engine_sgd(h->e, t[k].w, t[k].update, t[k].n, &none, batch);
 }
 
+int host_stands_still(const host_layer *hl, int batch) {
+    return hl->frozen > 0 && hl->frozen >= (double)*hl->of->seen / batch;
+}
+
 void host_run_update(layer l, update_args a) {
     host_layer *hl = host_mark(&l);
     host_net *h = hl->of;
@@ -256,7 +260,7 @@ void host_run_update(layer l, update_args a) {
     a.learning_rate = host_rate_at(h, a.learning_rate, a.batch);
     if (h->n_perturb && i == h->perturb[0].layer && h->shared.train) update_phi(h, a);
     if (!host_tensors(hl, &l, t)) return;
-    if (hl->frozen > 0 && hl->frozen >= (double)*h->seen / a.batch) {
+    if (host_stands_still(hl, a.batch)) {
         drop_updates(h, t, a.batch);
         return;
     }

@@ -31,6 +31,13 @@ size_t host_statistics_len(const host_net *h, const network *net) {
     return sum;
 }
 
+void host_statistics_copy(const host_net *h, const network *net, float *p, int set) {
+    float *at;
+    size_t n;
+    for (int k = 0; (n = array(h, net, k, &at)); k++, p += n)
+        memcpy(set ? at : p, set ? p : at, n * sizeof *p);
+}
+
 /* Layers <-> spare; or layers -> spare alone. */
 static void exchange(host_net *h, const network *net, int both) {
     float *p, *to = h->spare;

@@ -8,12 +8,11 @@
  *           checkpoint= 50: steps from one state file to the next (0: none on the way)
  *           train=    1 (0: phi stays as it began)
  *           restart=  0 (never), or N: each task's theta starts anew every N steps, see below
- *           threads=  1: tasks run side by side on one thread each; N: one after the other on N
- *                     threads each
- *           size=, flip=  of tasks that do not say themselves     seed=     0
- *           phi_learning_rate=, phi_decay=  of phi (Adam); default: as theta's
- *   [task]  data= a .data file; its train list is split into a train half and a validation half
- *           cfg=  network of this task      name= for messages
+ *           lookahead= 0 (off), or so many steps of theta that phi's gradient looks ahead, see
+ * below threads=  1: tasks run side by side on one thread each; N: one after the other on N threads
+ * each size=, flip=  of tasks that do not say themselves     seed=     0 phi_learning_rate=,
+ * phi_decay=  of phi (Adam); default: as theta's [task]  data= a .data file; its train list is
+ * split into a train half and a validation half cfg=  network of this task      name= for messages
  *           split= half0 | half1 (default: the .data file's, else half0)
  *           size= width and height of its images
  *           flip= 1: mirrored at random, 0: not (default: as its cfg says)
@@ -27,7 +26,11 @@
  * restart=N, which is not the paper's: a theta that was trained to the end has seen its pictures
  * often, a young one has not, and phi has to serve both. Task k of K starts anew first after about
  * N*k/K steps (the first after N) and then every N, so that some are young and some old at any
- * time: other weights, and optimizer and running statistics as on the first step. */
+ * time: other weights, and optimizer and running statistics as on the first step.
+ *
+ * lookahead=HORIZON, which is not the paper's either: first order shows phi how to hurt less at
+ * once. The gradient through theta's own step (meta_step.h), as if the noise acted so for HORIZON
+ * steps, shows it what it does to the theta that is trained with it. */
 #ifndef MP_META_H
 #define MP_META_H
 #include "base/error.h"

@@ -1,8 +1,12 @@
 /* meta_age.c - see meta_age.h */
 #include "train/meta_age.h"
+#include "train/meta_log.h"
 
 enum { NUMBERS = sizeof(meta_age_sum) / sizeof(double) };
-static const char *const names[NUMBERS] = {"tasks", "theta_loss", "phi_loss"};
+static const char *const names[NUMBERS] = {"tasks", "theta_loss", "phi_loss", "direct", "mixed"};
+
+/* direct and mixed belong to lookahead=. */
+static int numbers(const meta_run *r) { return r->m->lookahead ? NUMBERS : NUMBERS - 2; }
 
 static int first_age(const meta_run *r, int part) {
     return (int)(((int64_t)r->m->restart * part + META_AGES - 1) / META_AGES);
@@ -16,6 +20,8 @@ static void add_step(const meta_run *r, meta_age_sum sums[META_AGES]) {
         s->tasks++;
         s->theta_loss += r->rows[k].theta_loss;
         s->phi_loss += r->rows[k].phi_loss;
+        s->direct += meta_log_norm(r->rows[k].gradient);
+        s->mixed += meta_log_norm(r->rows[k].mixed);
     }
 }
 
@@ -28,7 +34,7 @@ static cJSON *rows_of(const meta_run *r, const meta_age_sum sums[META_AGES]) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddNumberToObject(o, "from", first_age(r, i));
         cJSON_AddNumberToObject(o, names[0], v[0]);
-        for (int k = 1; k < NUMBERS; k++) cJSON_AddNumberToObject(o, names[k], v[k] / v[0]);
+        for (int k = 1; k < numbers(r); k++) cJSON_AddNumberToObject(o, names[k], v[k] / v[0]);
         cJSON_AddItemToArray(all, o);
     }
     return all;
@@ -49,6 +55,8 @@ void meta_age_print(meta_run *r) {
         if (s->tasks <= 0) continue;
         printf("%s %d-%d: train %.4f, validation %.4f", between, first_age(r, i),
                first_age(r, i + 1) - 1, s->theta_loss / s->tasks, s->phi_loss / s->tasks);
+        if (r->m->lookahead)
+            printf(", direct %.2e, mixed %.2e", s->direct / s->tasks, s->mixed / s->tasks);
         between = ";";
     }
     printf("\n");
@@ -68,7 +76,7 @@ cJSON *meta_age_means(const meta_run *r, int from) {
             while (i < META_AGES - 1 && first_age(r, i) < first) i++;
             double *v = (double *)&sums[i];
             v[0] += tasks;
-            for (int k = 1; k < NUMBERS; k++)
+            for (int k = 1; k < numbers(r); k++)
                 v[k] += tasks * cJSON_GetNumberValue(cJSON_GetObjectItem(part, names[k]));
         }
     }

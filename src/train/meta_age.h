@@ -1,5 +1,5 @@
-/* meta_age.h - with restart=: the losses by the age of theta, in META_AGES equal parts of its life.
- */
+/* meta_age.h - with restart=: the losses by the age of theta, in META_AGES equal parts of its life;
+ * with lookahead= the norms of phi's gradient too: means of the tasks' own. */
 #ifndef MP_META_AGE_H
 #define MP_META_AGE_H
 #include "train/meta_run.h"

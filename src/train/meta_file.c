@@ -20,6 +20,7 @@ static const key_row meta_keys[] = {
     {"threads", KEY_WHOLE, M(threads), 1, 1024, NULL},
     {"checkpoint", KEY_WHOLE, M(checkpoint), 0, 1e9, NULL},
     {"train", KEY_WHOLE, M(train), 0, 1, NULL},
+    {"lookahead", KEY_WHOLE, M(lookahead), 0, 1e6, NULL},
     {"restart", KEY_WHOLE, M(restart), 0, 1e9, NULL},
     {"sigma", KEY_NUMBER, M(sigma), 0, 100, NULL},
     {"seed", KEY_SEED, M(seed), 0, 0, NULL},
@@ -79,6 +80,18 @@ static int check_restart(const cfg_file *c, const meta_file *m, char *err) {
     return meta_fail(c, "restart", remedy, err);
 }
 
+static int check_lookahead(const cfg_file *c, const meta_file *m, char *err) {
+    char remedy[ERR_LEN];
+    if (!m->lookahead) return 0;
+    if (!m->train)
+        return meta_fail(c, "lookahead",
+                         "phi stays as it is (train=0): remove one of the two lines", err);
+    if (!m->restart || m->lookahead < m->restart) return 0;
+    snprintf(remedy, sizeof remedy, "no theta lives so many steps (restart=%d): give fewer",
+             m->restart);
+    return meta_fail(c, "lookahead", remedy, err);
+}
+
 static int take_all(const cfg_file *c, meta_file *m, char *err) {
     if (strcmp(c->sections[0].type, "meta")) {
         return section_fail(err, c, c->sections[0].line, "section", c->sections[0].type,
@@ -96,7 +109,7 @@ static int take_all(const cfg_file *c, meta_file *m, char *err) {
                                 "only [task] may follow [meta]");
         if (take_task(c, &c->sections[i], m, err)) return -1;
     }
-    if (m->n) return check_restart(c, m, err);
+    if (m->n) return check_restart(c, m, err) || check_lookahead(c, m, err) ? -1 : 0;
     return fail(err, "%s: no [task] section: name at least one data set", c->path);
 }
 

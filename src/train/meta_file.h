@@ -12,8 +12,8 @@ typedef struct {
     double learning_rate, decay, phi_learning_rate, phi_decay, sigma;
     int size, flip; /* of tasks that say nothing themselves */
     int steps, batch, threads, checkpoint, train,
-        n;       /* batch 0: as the cfg says; checkpoint 0: none on the way */
-    int restart; /* 0: never */
+        n;                  /* batch 0: as the cfg says; checkpoint 0: none on the way */
+    int restart, lookahead; /* 0: never, off */
     uint64_t seed;
     meta_task *tasks;
 } meta_file;

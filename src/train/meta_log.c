@@ -6,8 +6,8 @@
 #include "train/report.h"
 #include <math.h>
 
-static const char *const columns[] = {"theta_loss",     "phi_loss", "accuracy",
-                                      "theta_gradient", "gradient", "phi_norm"};
+static const char *const columns[] = {"theta_loss", "phi_loss", "accuracy", "theta_gradient",
+                                      "gradient",   "phi_norm", "direct",   "mixed"};
 enum {
     THETA_LOSS,
     PHI_LOSS,
@@ -15,14 +15,37 @@ enum {
     THETA_GRADIENT,
     GRADIENT,
     PHI_NORM,
+    DIRECT,
+    MIXED,
     COLUMNS,
     MEAN_STEPS = 20
 };
 
-double meta_log_norm(const float *x, int n) {
+double meta_log_norm(const double *x) {
     double s = 0;
-    for (int k = 0; k < n; k++) s += (double)x[k] * (double)x[k];
+    for (int k = 0; k < PHI_LEN; k++) s += x[k] * x[k];
     return sqrt(s);
+}
+
+double meta_log_norm_float(const float *x) {
+    double d[PHI_LEN];
+    for (int k = 0; k < PHI_LEN; k++) d[k] = (double)x[k];
+    return meta_log_norm(d);
+}
+
+/* direct and mixed belong to lookahead=. */
+static int columns_of(const meta_run *r) { return r->m->lookahead ? COLUMNS : DIRECT; }
+
+/* The two parts of phi's gradient, as means over the tasks: their norms. */
+static void parts(const meta_run *r, double *direct, double *mixed) {
+    double a[PHI_LEN] = {0}, b[PHI_LEN] = {0};
+    for (int k = 0; k < r->n; k++)
+        for (int i = 0; i < PHI_LEN; i++) {
+            a[i] += r->rows[k].gradient[i] / r->n;
+            b[i] += r->rows[k].mixed[i] / r->n;
+        }
+    *direct = meta_log_norm(a);
+    *mixed = meta_log_norm(b);
 }
 
 void meta_log_step(meta_run *r, double gradient) {
@@ -35,22 +58,25 @@ void meta_log_step(meta_run *r, double gradient) {
         v[THETA_GRADIENT] += row->theta_gradient / r->n;
     }
     v[GRADIENT] = gradient;
-    v[PHI_NORM] = meta_log_norm(r->phi, PHI_LEN);
+    v[PHI_NORM] = meta_log_norm_float(r->phi);
+    parts(r, &v[DIRECT], &v[MIXED]);
     if (r->m->restart) meta_age_add(r);
     if (ranks_id() == 0 && report_due(r->step, r->steps, &r->last_line)) {
-        char eta[32];
+        char eta[32], both[64] = "";
         report_duration(seconds / r->step * (r->steps - r->step), eta);
+        if (r->m->lookahead)
+            snprintf(both, sizeof both, " (direct %.2e, mixed %.2e)", v[DIRECT], v[MIXED]);
         printf("meta %d/%d: theta loss %.4f, phi loss %.4f, accuracy %.1f %%, |theta gradient| "
-               "%.2e, |phi gradient| %.2e, |phi| %.4f, "
+               "%.2e, |phi gradient| %.2e%s, |phi| %.4f, "
                "%.3f s/step, %s left\n",
                r->step, r->steps, v[THETA_LOSS], v[PHI_LOSS], 100 * v[ACCURACY], v[THETA_GRADIENT],
-               v[GRADIENT], v[PHI_NORM], seconds / r->step, eta);
+               v[GRADIENT], both, v[PHI_NORM], seconds / r->step, eta);
         if (r->m->restart) meta_age_print(r);
         fflush(stdout);
     }
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "step", r->step);
-    for (int c = 0; c < COLUMNS; c++) cJSON_AddNumberToObject(o, columns[c], v[c]);
+    for (int c = 0; c < columns_of(r); c++) cJSON_AddNumberToObject(o, columns[c], v[c]);
     cJSON_AddNumberToObject(o, "seconds", seconds);
     if (r->m->restart) cJSON_AddItemToObject(o, "ages", meta_age_json(r));
     cJSON_AddItemToArray(r->log, o);
@@ -65,14 +91,14 @@ void meta_log_end(meta_run *r) {
     double sum[COLUMNS] = {0};
     const cJSON *row = NULL, *last = NULL;
     cJSON_ArrayForEach(row, r->log) {
-        for (int c = 0; i >= from && c < COLUMNS; c++) sum[c] += value(row, c);
+        for (int c = 0; i >= from && c < columns_of(r); c++) sum[c] += value(row, c);
         i++;
         last = row;
     }
     cJSON_AddNumberToObject(r->json, "step", r->step);
     cJSON_AddNumberToObject(r->json, "loss", value(last, PHI_LOSS));
     cJSON *tail = cJSON_AddObjectToObject(r->json, "last_tenth");
-    for (int c = 0; c < COLUMNS; c++)
+    for (int c = 0; c < columns_of(r); c++)
         cJSON_AddNumberToObject(tail, columns[c], sum[c] / (n - from));
     if (r->m->restart) cJSON_AddItemToObject(tail, "ages", meta_age_means(r, from));
 }
@@ -94,6 +120,9 @@ static void put_block(FILE *f, const cJSON *log, int c) {
     fprintf(f, "EOD\n");
 }
 
+static const char both_parts[] =
+    ", $direct u 1:3 w l lc rgb '#2060b0' title 'direct', $mixed u 1:3 w l lc rgb '#30a050' title "
+    "'mixed'";
 static const char script[] =
     "set multiplot layout 2,2\nset xlabel 'step'\n"
     "set ylabel 'loss, mean over the tasks'\nset yrange [0:*]\nset key bottom left\n"
@@ -101,14 +130,14 @@ static const char script[] =
     "notitle, \\\n"
     "  $theta_loss u 1:3 w l lw 2 lc rgb '#555555' title 'train batches (theta)', \\\n"
     "  $phi_loss u 1:3 w l lw 2 lc rgb '#c03010' title 'validation batches (phi)'\n"
-    "set ylabel 'accuracy on validation batches, %'\nset key bottom right\n"
+    "set ylabel 'accuracy on validation batches, %%'\nset key bottom right\n"
     "plot $accuracy u 1:($2*100) w l lc rgb '#f0c0b0' notitle, \\\n"
     "  $accuracy u 1:($3*100) w l lw 2 lc rgb '#c03010' title 'mean of 20 steps'\n"
     "set ylabel 'L2 norm of the gradient'\nset logscale y\nset yrange [*:*]\nset format y "
-    "'10^{%T}'\nset key top right\n"
+    "'10^{%%T}'\nset key top right\n"
     "plot $theta_gradient u 1:3 w l lw 2 lc rgb '#555555' title 'theta', $gradient u 1:3 w l lw 2 "
-    "lc rgb '#c03010' title 'phi'\n"
-    "unset logscale y\nset format y '%g'\nset ylabel 'L2 norm of phi'\nset yrange [0:*]\nset key "
+    "lc rgb '#c03010' title 'phi'%s\n"
+    "unset logscale y\nset format y '%%g'\nset ylabel 'L2 norm of phi'\nset yrange [0:*]\nset key "
     "off\n"
     "plot $phi_norm u 1:2 w l lw 2 lc rgb '#2060b0'\n";
 
@@ -123,8 +152,8 @@ void meta_log_draw(const meta_run *r) {
     snprintf(path, sizeof path, "%.*s.png", (int)(len - cut), json);
     int bad = plot_open(&p, path, 1100, 800, err);
     if (!bad) {
-        for (int c = 0; c < COLUMNS; c++) put_block(p.to, r->log, c);
-        fputs(script, p.to);
+        for (int c = 0; c < columns_of(r); c++) put_block(p.to, r->log, c);
+        fprintf(p.to, script, r->m->lookahead ? both_parts : "");
         bad = plot_close(&p, err);
     }
     if (!bad) return;

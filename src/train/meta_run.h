@@ -6,6 +6,7 @@
 #include "train/session.h"
 #include "train/meta.h"
 #include "train/meta_file.h"
+#include "train/meta_step.h"
 #include <cjson/cJSON.h>
 
 typedef struct {
@@ -14,6 +15,7 @@ typedef struct {
     session c;
     dataset *train, *check; /* the two halves */
     loader *train_loader, *check_loader;
+    meta_look *look; /* of lookahead=, else NULL */
     int bad;
     char err[ERR_LEN]; /* of the step under way: tasks run side by side */
 } meta_task_run;
@@ -21,12 +23,14 @@ typedef struct {
 /* What a step leaves of each task, on all ranks. */
 typedef struct {
     double theta_loss, theta_gradient, phi_loss, accuracy, gradient[PHI_LEN];
+    double
+        mixed[PHI_LEN]; /* of lookahead=, beside the direct one above; minus both, as updates are */
 } meta_row;
 
 /* Doubles alone: sums over the tasks whose theta is of one age (meta_age.h). */
 enum { META_AGES = 4 };
 typedef struct {
-    double tasks, theta_loss, phi_loss;
+    double tasks, theta_loss, phi_loss, direct, mixed;
 } meta_age_sum;
 
 typedef struct {

@@ -44,6 +44,8 @@ static uint32_t identity(const meta_run *r) {
                       (unsigned long long)r->seed);
     if (r->m->restart)
         at += snprintf(text + at, sizeof text - (size_t)at, " restart %d", r->m->restart);
+    if (r->m->lookahead)
+        at += snprintf(text + at, sizeof text - (size_t)at, " lookahead %d", r->m->lookahead);
     uint32_t id = file_crc32(text, (size_t)at);
     for (int k = 0; k < r->n; k++) {
         const meta_task *t = &r->m->tasks[k];
@@ -209,12 +211,11 @@ static int restore(meta_run *r, bytes b, char *err) {
         n > b.len)
         goto cut;
     if (id != identity(r))
-        return fail(err,
-                    "%s.state: the state of a run with other tasks, rates, batch, restart= or seed "
-                    "than %s: "
-                    "give -out another name, or "
-                    "remove it to start anew",
-                    r->out, r->a->meta);
+        return fail(
+            err,
+            "%s.state: the state of a run with other tasks, rates, batch, restart=, "
+            "lookahead= or seed than %s: give -out another name, or remove it to start anew",
+            r->out, r->a->meta);
     cJSON *log = cJSON_ParseWithLength((const char *)b.p, n);
     if (log) {
         cJSON_DeleteItemFromObject(r->json, "log");

@@ -82,6 +82,18 @@ static int open_network(meta_run *r, meta_task_run *t, const meta_task *mt, int 
     return new_theta(r, k, 0, err);
 }
 
+static int open_look(const meta_run *r, meta_task_run *t, char *err) {
+    if (!r->m->lookahead) return 0;
+    if (t->c.net->subdivisions > 1)
+        return fail(
+            err,
+            "%s: lookahead=%d takes the batch of a step at once, and subdivisions=%d divides "
+            "it: set subdivisions=1, or batch= in the META file",
+            t->c.cfg->path, r->m->lookahead, t->c.net->subdivisions);
+    t->look = meta_look_new(t->c.net, r->m->lookahead);
+    return t->look ? 0 : fail(err, "task %s: not enough memory for lookahead=", t->name);
+}
+
 static int open_task(meta_run *r, int k, char *err) {
     meta_task_run *t = &r->tasks[k];
     const meta_task *mt = &r->m->tasks[k];
@@ -95,6 +107,7 @@ static int open_task(meta_run *r, int k, char *err) {
         *split = SPLIT_HALF0;
     if (open_network(r, t, mt, k, err)) return -1;
     network *net = t->c.net;
+    if (open_look(r, t, err)) return -1;
     int threads = r->a->threads;
     t->train = dataset_load(t->c.data, DATA_TRAIN, net->c, threads, r->a->skip_bad, err);
     if (t->train)
@@ -129,19 +142,29 @@ static void run_task(const meta_run *r, int k) {
     network *net = t->c.net;
     uint64_t sub = (uint64_t)net->subdivisions, first = (uint64_t)r->step * sub;
     memset(row, 0, sizeof *row);
-    for (uint64_t i = 0; i < sub; i++)
-        row->theta_loss += (double)meta_theta_pass(net, loader_next(t->train_loader),
-                                                   2 * (first + i), &row->theta_gradient) /
+    const batch_t *b = NULL;
+    if (t->look) meta_look_begin(t->look, net);
+    for (uint64_t i = 0; i < sub; i++) {
+        b = loader_next(t->train_loader);
+        row->theta_loss += (double)meta_theta_pass(net, b, 2 * (first + i), &row->theta_gradient) /
                            (double)sub;
-    row->phi_loss = (double)meta_phi_pass(net, loader_next(t->check_loader), 2 * first + 1,
-                                          row->gradient, &row->accuracy);
-    t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss);
+    }
+    const batch_t *check = loader_next(t->check_loader);
+    if (t->look)
+        row->phi_loss = (double)meta_look_pass(t->look, net, (meta_batch){b, 2 * first},
+                                               (meta_batch){check, 2 * first + 1}, row->gradient,
+                                               row->mixed, &row->accuracy);
+    else
+        row->phi_loss = (double)meta_phi_pass(net, check, 2 * first + 1, row->gradient,
+                                              &row->accuracy);
+    t->bad = !isfinite(row->theta_loss) || !isfinite(row->phi_loss) ||
+             !isfinite(meta_log_norm(row->mixed));
     if (t->bad)
         fail(t->err,
              "step %d, task %s (%s): the loss of %s is no number: lower the learning rate; no phi "
              "was written",
              r->step + 1, t->name, r->m->tasks[k].data,
-             isfinite(row->theta_loss) ? "phi" : "theta");
+             !isfinite(row->theta_loss) ? "theta" : "phi");
 }
 
 static int run_tasks(meta_run *r, char *err) {
@@ -191,9 +214,12 @@ static int one_step(meta_run *r, int *stop, char *err) {
     ranks_sum((double *)(void *)r->rows, ((size_t)r->n + 1) * sizeof *r->rows / sizeof(double));
     *stop = r->rows[r->n].theta_loss > 0;
     for (int k = 0; k < r->n; k++)
-        for (int i = 0; i < PHI_LEN; i++) sum[i] += r->rows[k].gradient[i];
+        for (int i = 0; i < PHI_LEN; i++) {
+            sum[i] += r->rows[k].gradient[i];
+            if (r->m->lookahead) sum[i] += r->rows[k].mixed[i];
+        }
     for (int k = 0; k < PHI_LEN; k++) update[k] = (float)(sum[k] / r->n);
-    double gradient = meta_log_norm(update, PHI_LEN); /* Adam's step clears it */
+    double gradient = meta_log_norm_float(update); /* Adam's step clears it */
     r->step++;
     adam_args aa = {(float)r->m->phi_learning_rate, 0.9f,   0.999f, 1e-8f,
                     (float)r->m->phi_decay,         r->step};
@@ -255,7 +281,10 @@ static int finish(meta_run *r, char *err) {
     }
     int at = snprintf(note, sizeof note, "meta-trained from %.800s: %d tasks, %d steps, seed %llu",
                       r->a->meta, r->n, r->step, (unsigned long long)r->seed);
-    if (r->m->restart) snprintf(note + at, sizeof note - (size_t)at, ", restart=%d", r->m->restart);
+    if (r->m->restart)
+        at += snprintf(note + at, sizeof note - (size_t)at, ", restart=%d", r->m->restart);
+    if (r->m->lookahead)
+        snprintf(note + at, sizeof note - (size_t)at, ", lookahead=%d", r->m->lookahead);
     if (phi_write(r->out, r->phi, note, err)) return -1;
     printf("%s: %d steps over %d tasks, %s\n", r->out, r->step, r->n,
            report_duration(seconds, took));
@@ -290,6 +319,7 @@ int meta_train(const meta_args *a, char *err) {
         loader_free(t->check_loader);
         dataset_free(t->train);
         dataset_free(t->check);
+        meta_look_free(t->look);
         session_close(&t->c);
     }
     file_lock_drop(&r.lock);

@@ -37,6 +37,8 @@ phi=unused.phi
 steps=1000
 checkpoint=7
 seed=3
+restart=90
+lookahead=7
 [task]
 data=$T/tiny.data
 [task]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# restart.sh - meta-training with restart=: each theta starts anew in its turn, whatever the ranks and threads and after any stop; the log by
-# age; what is refused.
+# restart.sh - meta-training with restart= and lookahead=: each theta starts anew in its turn, phi looks ahead, whatever the ranks and threads and
+# after any stop; the log by age and by part of the gradient; what is refused. (The gradient itself: tests/train/test_look.c.)
 . "$(dirname "$0")/../lib/lib.sh"
 tiny_data
 sed -e 's/^\[meta_shared\]/[meta_shared]\nsigma=0.1/' tests/lib/tiny.cfg >"$T/a.cfg"
@@ -124,7 +124,62 @@ refused_restart 'bad.meta:9: restart "2.5": not a whole number' 2.5
 refused_restart 'restart "1": theta would be new in every step' 1
 refused_restart 'restart "1000": no theta would start anew within steps=30' 1000
 check "not one file is left" test -z "$(ls "$T"/bad.phi* 2>/dev/null)"
+
+# lookahead=, with and without restart=.
+sed 's/^restart=.*/restart=16\nlookahead=5/' "$T/m.meta" >"$T/ahead.meta"
+check "restart=16" meta <(sed '/^lookahead/d' "$T/ahead.meta") -out "$T/blind.phi" -json "$T/blind.json"
+sed '/^restart/d' "$T/ahead.meta" >"$T/alone.meta"
+check "lookahead" meta "$T/ahead.meta" -out "$T/ahead.phi" -json "$T/ahead.json"
+check "both terms in the line" grep -q 'meta 30/30: .*|phi gradient| [0-9.e+-]* (direct [0-9.e+-]*, mixed [0-9.e+-]*), |phi|' "$T/log"
+check "and by age" grep -q '^  by age of theta: 0-3: train [0-9.]*, validation [0-9.]*, direct [0-9.e+-]*, mixed [0-9.e+-]*; 4-7: ' "$T/log"
+check "lookahead= in the phi file" finds '^# .* seed 3, restart=16, lookahead=5$' "$T/ahead.phi"
+check "one thread" meta "$T/ahead.meta" -out "$T/thread.phi" -threads 1
+check "the same phi with one thread" cmp "$T/ahead.phi" "$T/thread.phi"
+for n in 2 4; do
+    check "lookahead, $n ranks" ranks "$n" "$T/ahead.meta" -out "$T/ranks.phi"
+    check "lookahead: the same phi with $n ranks" cmp "$T/ahead.phi" "$T/ranks.phi"
+done
+check "lookahead without restart" meta "$T/alone.meta" -out "$T/alone.phi" -json "$T/alone.json"
+meta "$T/ahead.meta" -out "$T/a.phi" -steps 13
+check "lookahead goes on" meta "$T/ahead.meta" -out "$T/a.phi" -resume
+check "to the same phi" cmp "$T/ahead.phi" "$T/a.phi"
+check "lookahead=0" meta <(sed 's/^lookahead=.*/lookahead=0/' "$T/ahead.meta") -out "$T/off.phi"
+check "is off" cmp <(numbers "$T/blind.phi") <(numbers "$T/off.phi")
+check "5 steps further than 1" meta <(sed 's/^lookahead=.*/lookahead=1/' "$T/ahead.meta") -out "$T/next.phi" -json "$T/next.json"
+# Nobody looks before step 11. Up to then theta and phi are those of a run that does not: so are its losses and the direct term, and the mixed
+# one grows with the horizon by what momentum lets through.
+cat >"$T/parts.py" <<'P'
+import json, sys
+ahead, blind, alone, near = [json.load(open(p)) for p in sys.argv[1:]]
+logs = [j["log"] for j in (ahead, blind, near)]
+assert "mixed" not in logs[1][0] and "mixed" not in logs[1][0]["ages"][0]
+for a, o, n in zip(*[log[:11] for log in logs]):
+    for key in ("theta_loss", "phi_loss", "accuracy", "theta_gradient"):
+        assert a[key] == o[key] == n[key], key
+    assert abs(a["direct"] / o["gradient"] - 1) < 1e-6
+    assert (a["mixed"] > 0) == (n["mixed"] > 0) == (a["step"] > 10)
+a, n = logs[0][10], logs[2][10]
+grows = sum((1 - 0.9 ** (k + 1)) / (1 - 0.9 ** (11 + k)) for k in range(5)) / (0.1 / (1 - 0.9**11))
+assert abs(a["mixed"] / n["mixed"] - grows) < 1e-3 * grows, (a["mixed"], n["mixed"])
+for r in ahead["log"]:
+    both, apart, rounding = r["direct"] + r["mixed"], abs(r["direct"] - r["mixed"]), 1e-6 * r["direct"]
+    assert apart - rounding <= r["gradient"] <= both + rounding, r
+assert {"direct", "mixed"} <= set(ahead["last_tenth"]["ages"][0]) and ahead["last_tenth"]["mixed"] > 0
+assert "ages" not in alone["log"][0] and alone["log"][0]["direct"] == logs[0][0]["direct"] and alone["log"][20]["mixed"] > 0
+P
+check "the parts of the gradient" python3 "$T/parts.py" "$T"/{ahead,blind,alone,next}.json
+with() { sed "s/^lookahead=.*/$1/; s/^restart=.*/${2:-&}/" "$T/ahead.meta" >"$T/bad.meta"; }
+with lookahead=-1; refused "lookahead=-1" 'bad.meta:10: lookahead "-1": not a whole number' "$MP" meta train "$T/bad.meta" -out "$T/bad.phi"
+with lookahead=16; refused "lookahead=16" 'bad.meta:10: lookahead "16": no theta lives so many steps (restart=16)' "$MP" meta train "$T/bad.meta" -out "$T/bad.phi"
+with 'lookahead=5\ntrain=0'; refused "phi stays" 'bad.meta:10: lookahead "5": phi stays as it is (train=0)' "$MP" meta train "$T/bad.meta" -out "$T/bad.phi"
+sed '/^batch=/d' "$T/ahead.meta" >"$T/bad.meta"
+sed -i 's/^subdivisions=1/subdivisions=2/' "$T/a.cfg"
+refused "subdivisions" "a.cfg: lookahead=5 takes the batch of a step at once, and subdivisions=2" "$MP" meta train "$T/bad.meta" -out "$T/bad.phi"
+sed -i 's/^subdivisions=2/subdivisions=1/' "$T/a.cfg"
+
 meta "$T/m.meta" -out "$T/s.phi" -steps 4
+sed "s/^restart=.*/restart=9/" "$T/ahead.meta" >"$T/other.meta"
+refused "the state of another lookahead=" "other tasks, rates, batch, restart=, lookahead=" "$MP" meta train "$T/other.meta" -out "$T/s.phi" -resume
 sed 's/^restart=.*/restart=10/' "$T/m.meta" >"$T/ten.meta"
 refused "the state of another restart=" "other tasks, rates, batch, restart=" "$MP" meta train "$T/ten.meta" -out "$T/s.phi" -resume
 finish
