@@ -220,7 +220,16 @@ static int choose_device(const options *o, char *err) {
     if (!engine_has_gpu() && (o->gpu >= 0 || o->tf32))
         return fail(err, "%s: this build runs on the CPU alone: `make GPU=1` builds one for CUDA",
                     o->gpu >= 0 ? "-i" : "-tf32");
+    if (o->bf16 && (o->gpu >= 0 || o->tf32))
+        return fail(err, "-bf16 and %s exclude each other: it is the processor's",
+                    o->tf32 ? "-tf32" : "-i");
+    if (o->bf16 && engine_has_gpu() && !o->nogpu)
+        return fail(err, "-bf16 is the processor's: with -nogpu");
+    if (o->bf16 && !engine_can_bf16())
+        return fail(err, "-bf16: this processor has no instructions for bfloat16 (AVX512_BF16 or "
+                         "AMX), or oneDNN may not use them: go without");
     if (o->tf32) setenv("METAPERTURB_TF32", "1", 1);
+    if (o->bf16) setenv("METAPERTURB_BF16", "1", 1);
     if (o->nogpu)
         engine_use_gpu(-1);
     else if (o->gpu >= 0)

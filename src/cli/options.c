@@ -35,7 +35,9 @@ typedef struct {
 #define WORDS_OF(value) #value
 enum {
     ALL = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_BENCH_DATA | CMD_W_FOLD |
-          CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK
+          CMD_DET | CMD_PHI | CMD_PHI_PLOT | CMD_ATTACK,
+    RUNS_NETWORK = CMD_TRAIN | CMD_VALID | CMD_PREDICT | CMD_META | CMD_BENCH | CMD_W_FOLD |
+                   CMD_DET | CMD_ATTACK | CMD_COMPARE
 };
 /* A row of SESSION serves detectors and attacks too. */
 _Static_assert(offsetof(detector_args, c) == 0 && offsetof(attack_args, c) == 0,
@@ -54,6 +56,9 @@ static const option table[] = {
     {"-nogpu", FLAG, AT(nogpu), 0, 0, NULL, ALL | CMD_COMPARE, NULL, "run on the CPU"},
     {"-tf32", FLAG, AT(tf32), 0, 0, NULL, ALL | CMD_COMPARE, NULL,
      "let CUDA round products to TF32: faster, three digits (default: float32)"},
+    {"-bf16", FLAG, AT(bf16), 0, 0, NULL, RUNS_NETWORK, NULL,
+     "let the processor round what convolutions multiply to bfloat16: faster, three digits "
+     "(default: float32)"},
     {"-json", OUT, AT(json), 0, 0, NULL, ALL & ~CMD_PHI_PLOT, "FILE",
      "write the results there, for scripts"},
     {"-clear", FLAG, SESSION(clear), 0, 0, NULL, CMD_TRAIN | CMD_DET_TRAIN, NULL,
@@ -213,6 +218,7 @@ static const relation excludes[] = {
     {"-plot", CMD_COMPARE, "-cell", NULL, "-cell runs one cell and ends"},
     {"-i", CMD_BENCH, "-host", NULL, "the host runs on the CPU"},
     {"-tf32", CMD_BENCH, "-host", NULL, "the host runs on the CPU"},
+    {"-bf16", CMD_BENCH, "-host", NULL, "the host knows float32 alone"},
 };
 enum { NEEDS = sizeof needs / sizeof *needs, EXCLUDES = sizeof excludes / sizeof *excludes };
 

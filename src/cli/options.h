@@ -50,8 +50,8 @@ typedef struct {
     int n_positional, help;
     uint64_t seed;
     int seed_given, skip_bad, negatives;
-    int threads, gpu, nogpu, tf32; /* threads 0: all there are; gpu < 0: not said */
-    double memory;                 /* bytes; 0: not said */
+    int threads, gpu, nogpu, tf32, bf16; /* threads 0: all there are; gpu < 0: not said */
+    double memory;                       /* bytes; 0: not said */
     const char *json;
     union {
         session_args session; /* classifier; phi */

@@ -92,6 +92,7 @@ struct engine {
     /* Shared by all nodes: the library's scratch; a delta waiting to be added; anything
      * short-lived. */
     buffer library, delta_tmp, work;
+    buffer rounded; /* a delta in bfloat16 */
     delta *
         *deltas; /* all there are; taken and given back as backward goes, so that few are needed */
     int n_deltas;

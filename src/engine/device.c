@@ -72,6 +72,9 @@ static void choose(void) {
         device = rank && n > 0 ? atoi(rank) % n : 0;
     }
     if (device < 0) return;
+    if (engine_uses_bf16())
+        engine_die(
+            "METAPERTURB_BF16 is the processor's; on a device METAPERTURB_TF32 does the like");
     show_only(device);
     int count = 0;
     cudaError_t e = cudaGetDeviceCount(&count);

@@ -19,6 +19,8 @@
 #include "ops/rng.h"
 #include "ops/shape.h"
 #include "ops/weighted_sum.h"
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct engine engine;
 
@@ -66,6 +68,16 @@ enum { ENGINE_ANY_GPU = 1 << 20 };
 void engine_use_gpu(int device);
 int engine_has_gpu(void); /* 1: built with CUDA */
 int engine_on_gpu(void);  /* 1: networks of this process run on a device */
+
+/* METAPERTURB_BF16=1: on the CPU the products of convolutional and connected layers round their
+ * inputs to bfloat16; sums, statistics, weights and all other arithmetic stay float32. A process
+ * that asks for it where it cannot be had (no AVX512_BF16 or AMX, or networks on a device) ends at
+ * the first plan. */
+int engine_can_bf16(void);                 /* 1: this processor has it, and oneDNN may use it */
+static inline int engine_uses_bf16(void) { /* 1: METAPERTURB_BF16 asks for it */
+    const char *asked = getenv("METAPERTURB_BF16");
+    return asked && *asked && strcmp(asked, "0") != 0;
+}
 
 engine *engine_new(void);
 void engine_free(engine *e);

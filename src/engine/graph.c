@@ -40,6 +40,7 @@ void engine_free(engine *e) {
     engine_drop(e, &e->library);
     engine_drop(e, &e->delta_tmp);
     engine_drop(e, &e->work);
+    engine_drop(e, &e->rounded);
     if (e->b->close) e->b->close(e);
     free(e->nodes);
     free(e);

@@ -1,6 +1,7 @@
 /* cfg_memory.c - see cfg_memory.h. What the host and the engine allocate, layer by layer, from the
  * cfg alone; held against measured peaks by tests/host/memory.sh. */
 #include "host/cfg_memory.h"
+#include "engine/engine.h"
 #include "host/cfg_keys.h"
 #include <math.h>
 #include <stdlib.h>
@@ -57,6 +58,9 @@ static void add_layer(sums *s, const cfg_file *c, const cfg_layer *l, int i, dou
     s->resident += idle_weights(c, l, i, sec);
     if (inner > 0) own = inner;
     s->kept += own * (norm || is(l, "maxpool") ? 1 : is(l, "perturb") ? 1.25 : 0);
+    /* The input in bfloat16, for the weights' gradient; a delta in it. */
+    if (weights && i > 0 && engine_uses_bf16())
+        s->kept += (double)l[-1].w * l[-1].h * l[-1].c * each / 2;
     s->address += outputs * (2 + 2 * norm + is(l, "maxpool") +
                              is(l, "dropout")); /* outputs, deltas, and more of the host */
     /* The host's own code runs it and keeps its outputs: those of the layer before it are carried
@@ -89,6 +93,7 @@ int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err) {
     for (int i = 0; i < n; i++) add_layer(&s, c, &l[i], i, batch * FLOAT);
     free(l);
     double weights = s.floats * FLOAT;
+    if (engine_uses_bf16()) s.resident += s.deltas;
     double step = s.resident + s.kept + 3 * s.deltas + weights * (4 + 2 * adam + ema);
     double pass = s.resident + weights * 3;
     s.address += weights * (2 + 2 * adam) + s.workspace * FLOAT;

@@ -1,6 +1,7 @@
 /* suite_cells.c - see suite_cells.h */
 #include "study/suite_cells.h"
 #include "base/files.h"
+#include "engine/engine.h"
 #include "host/phi.h"
 #include "train/section_keys.h"
 #include "study/suite_cfg.h"
@@ -187,6 +188,7 @@ static int add_cell(builder *b, const int at[SUITE_PARTS + 1]) {
         return -1;
     }
     if (c.hash) c.hash = fnv(c.hash, &c.seed, sizeof c.seed);
+    if (c.hash && engine_uses_bf16()) c.hash = fnv(c.hash, "bf16", 4);
     b->cells[b->n++] = c;
     return 0;
 }

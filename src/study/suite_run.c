@@ -101,14 +101,17 @@ static int measure(void *of, const session *c, const classifier_trained *r, char
     return bad;
 }
 
-/* The processor's name, and whether a GPU did the work. */
+/* The processor's name, and whether a GPU did the work, or bfloat16 was allowed. */
 static void name_machine(char out[160]) {
     char line[256], name[128] = "unknown processor";
     FILE *f = fopen("/proc/cpuinfo", "r");
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "model name : %127[^\n]", name) == 1) break;
     if (f) fclose(f);
-    snprintf(out, 160, "%s%s", name, engine_on_gpu() ? ", CUDA" : "");
+    snprintf(out, 160, "%s%s", name,
+             engine_on_gpu()      ? ", CUDA"
+             : engine_uses_bf16() ? ", bf16"
+                                  : "");
 }
 
 static cJSON *begin_line(const suite_cell *c, int threads) {

@@ -244,6 +244,16 @@ def everywhere(listed):
                 continue
             refused(command, "-i", "0", says="this build runs on the CPU alone")
             refused(command, "-tf32", says="this build runs on the CPU alone")
+        if "-bf16" in options:
+            bfloat(command)
+
+
+def bfloat(command):
+    """Refused where the processor has none, which any processor can be held to; what it does where there is one: bf16.sh."""
+    rows.add((command, "-bf16"))
+    os.environ["DNNL_MAX_CPU_ISA"] = "AVX2"
+    refused(command, "-bf16", says="no instructions for bfloat16")
+    del os.environ["DNNL_MAX_CPU_ISA"]
 
 
 def promises():

@@ -22,10 +22,13 @@ static void describe(linear *l, const engine_op *d, shape4 in, shape4 out) {
     dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c},
                w[] = {out.c, in.c, in.h, in.w};
     int flat = in.h == 1 && in.w == 1;
-    l->src = flat ? engine_dnn_md(2, s, dnnl_ab) : engine_dnn_md(4, s, dnnl_nhwc);
-    l->dst = engine_dnn_md(2, o, dnnl_ab);
-    l->plain = flat ? engine_dnn_md(2, w, dnnl_ab) : engine_dnn_md(4, w, dnnl_oihw);
-    l->any = engine_dnn_md(flat ? 2 : 4, w, dnnl_format_tag_any);
+    for (dnn_type t = 0; t < DNN_TYPES; t++) {
+        l->src[t] = flat ? engine_dnn_md(2, s, t, dnnl_ab) : engine_dnn_md(4, s, t, dnnl_nhwc);
+        l->dst[t] = engine_dnn_md(2, o, t, dnnl_ab);
+        l->any[t] = engine_dnn_md(flat ? 2 : 4, w, t, dnnl_format_tag_any);
+    }
+    l->plain = flat ? engine_dnn_md(2, w, DNN_F32, dnnl_ab)
+                    : engine_dnn_md(4, w, DNN_F32, dnnl_oihw);
     l->per_filter = (size_t)in.c * (size_t)in.h * (size_t)in.w;
 }
 

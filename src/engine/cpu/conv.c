@@ -27,11 +27,14 @@ static void describe(linear *l, const engine_op *d, shape4 in, shape4 out) {
     dnnl_dim_t s[] = {in.n, in.c, in.h, in.w}, o[] = {out.n, out.c, out.h, out.w}, k = d->size,
                g = d->groups;
     dnnl_dim_t w[] = {d->filters, in.c, k, k}, wg[] = {g, d->filters / g, in.c / g, k, k};
-    l->src = engine_dnn_md(4, s, dnnl_nhwc);
-    l->dst = engine_dnn_md(4, o, dnnl_nhwc);
-    l->plain = g > 1 ? engine_dnn_md(5, wg, dnnl_goihw) : engine_dnn_md(4, w, dnnl_oihw);
-    l->any = g > 1 ? engine_dnn_md(5, wg, dnnl_format_tag_any)
-                   : engine_dnn_md(4, w, dnnl_format_tag_any);
+    for (dnn_type t = 0; t < DNN_TYPES; t++) {
+        l->src[t] = engine_dnn_md(4, s, t, dnnl_nhwc);
+        l->dst[t] = engine_dnn_md(4, o, t, dnnl_nhwc);
+        l->any[t] = g > 1 ? engine_dnn_md(5, wg, t, dnnl_format_tag_any)
+                          : engine_dnn_md(4, w, t, dnnl_format_tag_any);
+    }
+    l->plain = g > 1 ? engine_dnn_md(5, wg, DNN_F32, dnnl_goihw)
+                     : engine_dnn_md(4, w, DNN_F32, dnnl_oihw);
     l->per_filter = (size_t)(in.c / d->groups) * (size_t)k * (size_t)k;
     l->stride[0] = d->stride;
     l->stride[1] = engine_stride_x(d);

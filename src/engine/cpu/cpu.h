@@ -3,6 +3,7 @@
 #ifndef MP_CPU_H
 #define MP_CPU_H
 #include "engine/backend.h"
+#include <stdint.h>
 
 /* A hot loop is compiled for three processors and chosen at start, so that a plain build is fast
  * everywhere. The attribute does not reach into `omp parallel` bodies: those call the marked
@@ -29,6 +30,8 @@ void engine_cpu_add_times(float *y, const float *x, float k,
                           size_t n);                                 /* (+=) y += k*x, one thread */
 void engine_cpu_copy(float *y, const float *x, size_t n, int add);   /* (=) or (+=) */
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a); /* y may be x */
+/* Rounded to the nearest, halves to even; too large becomes infinite, NaN stays NaN. */
+void engine_cpu_to_bf16(uint16_t *y, const float *x, size_t n);
 /* dx may be dy; x: NULL where act_needs_input says 0. */
 void engine_cpu_act_back(float *dx, const float *dy, const float *x, const float *y, size_t n,
                          act_kind a);

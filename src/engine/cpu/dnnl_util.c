@@ -1,9 +1,11 @@
 /* dnnl_util.c - see dnnl_util.h. */
 #include "engine/cpu/dnnl_util.h"
+#include "engine/cpu/cpu.h"
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -76,6 +78,29 @@ int engine_dnn_has(act_kind a) {
     dnnl_alg_kind_t alg;
     float alpha, beta;
     return a == ACT_LINEAR || eltwise_of(a, &alg, &alpha, &beta);
+}
+
+int engine_can_bf16(void) {
+    (void)engine_dnn_engine(); /* what it is held to counts too */
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
+           dnnl_cpu_isa_avx512_core_bf16;
+}
+
+/* Asked once: the same for all networks of a process. */
+static int rounds;
+static pthread_once_t rounds_once = PTHREAD_ONCE_INIT;
+
+static void choose_rounding(void) {
+    if (!engine_uses_bf16()) return;
+    if (!engine_can_bf16())
+        engine_die("METAPERTURB_BF16: this processor has no instructions for bfloat16 "
+                   "(AVX512_BF16 or AMX), or oneDNN may not use them: go without");
+    rounds = 1;
+}
+
+int engine_dnn_bf16(void) {
+    pthread_once(&rounds_once, choose_rounding);
+    return rounds;
 }
 
 dnnl_engine_t engine_dnn_engine(void) {
@@ -153,9 +178,11 @@ void engine_dnn_free(dnn_call *c) {
     *c = (dnn_call){0};
 }
 
-dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_tag_t tag) {
+dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnn_type type,
+                                 dnnl_format_tag_t tag) {
+    static const dnnl_data_type_t types[DNN_TYPES] = {dnnl_f32, dnnl_bf16};
     dnnl_memory_desc_t md;
-    DNN_CHECK(dnnl_memory_desc_create_with_tag(&md, ndims, dims, dnnl_f32, tag));
+    DNN_CHECK(dnnl_memory_desc_create_with_tag(&md, ndims, dims, types[type], tag));
     return md;
 }
 
@@ -167,7 +194,8 @@ void engine_dnn_reorder(reorder *r, const_dnnl_memory_desc_t plain,
 }
 
 const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
-                                const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want) {
+                                const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want,
+                                dnn_type type) {
     if (!w->direct && !w->reorder.n) {
         w->direct = dnnl_memory_desc_equal(plain_md, want);
         if (!w->direct) engine_dnn_reorder(&w->reorder, plain_md, want);
@@ -175,7 +203,13 @@ const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
     if (w->direct) return plain;
     if (w->version == e->version) return w->buf.p;
     engine_need(e, &w->buf, engine_dnn_floats(want));
-    reorder_pack(&w->reorder, w->buf.p, plain);
+    if (type == DNN_BF16) {
+        float *packed = engine_need(e, &e->work, w->reorder.packed);
+        reorder_pack(&w->reorder, packed, plain);
+        engine_cpu_to_bf16((uint16_t *)w->buf.p, packed, w->reorder.packed);
+    } else {
+        reorder_pack(&w->reorder, w->buf.p, plain);
+    }
     w->version = e->version;
     return w->buf.p;
 }

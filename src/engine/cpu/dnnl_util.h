@@ -36,14 +36,22 @@ size_t engine_dnn_floats(const_dnnl_memory_desc_t md);
 /* Can oneDNN apply this activation inside another primitive? */
 int engine_dnn_has(act_kind a);
 
+/* What a product's inputs are rounded to: kept as they are, or to bfloat16. */
+typedef enum { DNN_F32, DNN_BF16, DNN_TYPES } dnn_type;
+
 /* A layout of the caller's: dnnl_memory_desc_destroy. */
-dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnnl_format_tag_t tag);
+dnnl_memory_desc_t engine_dnn_md(int ndims, const dnnl_dim_t *dims, dnn_type type,
+                                 dnnl_format_tag_t tag);
+
+/* engine_uses_bf16, and ends the process where it cannot be had. */
+int engine_dnn_bf16(void);
 
 /* reorder_make, which ends the process where it fails. */
 void engine_dnn_reorder(reorder *r, const_dnnl_memory_desc_t plain,
                         const_dnnl_memory_desc_t packed);
 
-/* Weights in a primitive's own layout, made again from the plain ones when they have changed. */
+/* Weights in a primitive's own layout and type, made again from the plain ones when they have
+ * changed. What it returns holds values of that type. */
 typedef struct {
     reorder reorder;
     buffer buf;
@@ -51,6 +59,7 @@ typedef struct {
     int direct;
 } dnn_weights;
 const float *engine_dnn_weights(engine *e, dnn_weights *w, const float *plain,
-                                const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want);
+                                const_dnnl_memory_desc_t plain_md, const_dnnl_memory_desc_t want,
+                                dnn_type type);
 void engine_dnn_weights_free(engine *e, dnn_weights *w);
 #endif

@@ -17,12 +17,13 @@ static void make_forward(const node *n, linear *l, dnn_call *c, int with_bias, a
     dnnl_primitive_attr_t attr = engine_dnn_begin(c, a);
     if (n->kind == NODE_CONV)
         DNN_CHECK(dnnl_convolution_forward_primitive_desc_create(
-            &c->pd, engine_dnn_engine(), dnnl_forward_training, dnnl_convolution_direct, l->src,
-            l->any, bias, l->dst, l->stride, l->dilation, l->pad, l->pad, attr));
+            &c->pd, engine_dnn_engine(), dnnl_forward_training, dnnl_convolution_direct,
+            l->src[l->type], l->any[l->type], bias, l->dst[DNN_F32], l->stride, l->dilation, l->pad,
+            l->pad, attr));
     else
-        DNN_CHECK(dnnl_inner_product_forward_primitive_desc_create(&c->pd, engine_dnn_engine(),
-                                                                   dnnl_forward_training, l->src,
-                                                                   l->any, bias, l->dst, attr));
+        DNN_CHECK(dnnl_inner_product_forward_primitive_desc_create(
+            &c->pd, engine_dnn_engine(), dnnl_forward_training, l->src[l->type], l->any[l->type],
+            bias, l->dst[DNN_F32], attr));
     engine_dnn_finish(c, attr);
 }
 
@@ -31,11 +32,12 @@ static void make_bwd_data(const node *n, linear *l) {
     dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
     if (n->kind == NODE_CONV)
         DNN_CHECK(dnnl_convolution_backward_data_primitive_desc_create(
-            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, l->dst, l->stride,
-            l->dilation, l->pad, l->pad, l->fwd.pd, attr));
+            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src[DNN_F32], l->any[l->type],
+            l->dst[l->type], l->stride, l->dilation, l->pad, l->pad, l->fwd.pd, attr));
     else
         DNN_CHECK(dnnl_inner_product_backward_data_primitive_desc_create(
-            &c->pd, engine_dnn_engine(), l->src, l->any, l->dst, l->fwd.pd, attr));
+            &c->pd, engine_dnn_engine(), l->src[DNN_F32], l->any[l->type], l->dst[l->type],
+            l->fwd.pd, attr));
     engine_dnn_finish(c, attr);
 }
 
@@ -58,11 +60,12 @@ static void make_bwd_weights(const node *n, linear *l) {
     dnnl_primitive_attr_t attr = engine_dnn_begin(c, ACT_LINEAR);
     if (n->kind == NODE_CONV)
         DNN_CHECK(dnnl_convolution_backward_weights_primitive_desc_create(
-            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src, l->any, bias, l->dst,
-            l->stride, l->dilation, l->pad, l->pad, l->fwd.pd, attr));
+            &c->pd, engine_dnn_engine(), dnnl_convolution_direct, l->src[l->type], l->any[DNN_F32],
+            bias, l->dst[l->type], l->stride, l->dilation, l->pad, l->pad, l->fwd.pd, attr));
     else
         DNN_CHECK(dnnl_inner_product_backward_weights_primitive_desc_create(
-            &c->pd, engine_dnn_engine(), l->src, l->any, bias, l->dst, l->fwd.pd, attr));
+            &c->pd, engine_dnn_engine(), l->src[l->type], l->any[DNN_F32], bias, l->dst[l->type],
+            l->fwd.pd, attr));
     if (n->kind == NODE_CONV) pass_over_1x1(n, l, c->pd);
     engine_dnn_finish(c, attr);
     engine_dnn_reorder(&l->collect, l->plain, engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS));
@@ -84,13 +87,22 @@ static void make_plain(engine *e, node *n, linear *l) {
     engine_need(e, &l->stat, NORM_STAT * (size_t)n->s.c);
 }
 
+/* With few channels the products are not what takes the time, and bfloat16's kernels are slower
+ * than float32's. */
+static int rounds(const node *n, shape4 in) {
+    enum { FEW = 16 };
+    int groups = n->kind == NODE_CONV ? n->d.groups : 1;
+    return engine_dnn_bf16() && in.c / groups >= FEW && n->s.c / groups >= FEW;
+}
+
 void engine_cpu_linear_plan(engine *e, node *n, linear_layouts *describe) {
     linear *l = calloc(1, sizeof *l);
     if (!l) engine_die("out of memory for node %d", n->id);
     shape4 in = e->nodes[n->in[0]].s;
     dnnl_dim_t c = n->s.c;
     describe(l, &n->d, in, n->s);
-    l->bias = engine_dnn_md(1, &c, dnnl_a);
+    l->type = rounds(n, in) ? DNN_BF16 : DNN_F32;
+    l->bias = engine_dnn_md(1, &c, DNN_F32, dnnl_a);
     n->state = l;
     /* What this plan will surely run; anything else is made when first asked for. */
     if (!e->training && n->d.batch_norm)
@@ -104,9 +116,10 @@ void engine_cpu_linear_plan(engine *e, node *n, linear_layouts *describe) {
 
 void engine_cpu_linear_free(engine *e, node *n) {
     linear *l = n->state;
-    dnnl_memory_desc_t layouts[] = {l->src, l->dst, l->plain, l->any, l->bias};
+    dnnl_memory_desc_t layouts[] = {l->src[0], l->src[1], l->dst[0], l->dst[1],
+                                    l->any[0], l->any[1], l->plain,  l->bias};
     dnn_call *calls[] = {&l->fwd, &l->folded, &l->bwd_data, &l->bwd_weights};
-    buffer *buffers[] = {&l->fold_w, &l->fold_b, &l->raw, &l->stat};
+    buffer *buffers[] = {&l->fold_w, &l->fold_b, &l->raw, &l->stat, &l->rounded};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) engine_dnn_free(calls[i]);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) engine_drop(e, buffers[i]);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
@@ -135,9 +148,18 @@ static void fold(engine *e, const node *n, linear *l) {
     l->fold_version = e->version;
 }
 
+/* len values at x as the products of this node take them, in b where they must be rounded. */
+static const void *input(engine *e, const linear *l, buffer *b, const float *x, size_t len) {
+    if (l->type == DNN_F32) return x;
+    uint16_t *to = (uint16_t *)engine_need(e, b, (len + 1) / 2);
+    engine_cpu_to_bf16(to, x, len);
+    return to;
+}
+
 static void run_forward(engine *e, dnn_call *c, dnn_weights *w, const linear *l,
-                        const float *weights, const float *bias, const float *x, float *y) {
-    weights = engine_dnn_weights(e, w, weights, l->plain, engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
+                        const float *weights, const float *bias, const void *x, float *y) {
+    weights = engine_dnn_weights(e, w, weights, l->plain, engine_dnn_layout(c, DNNL_ARG_WEIGHTS),
+                                 l->type);
     engine_dnn_bind(c, DNNL_ARG_SRC, x);
     engine_dnn_bind(c, DNNL_ARG_WEIGHTS, weights);
     if (bias) engine_dnn_bind(c, DNNL_ARG_BIAS, bias);
@@ -148,7 +170,8 @@ static void run_forward(engine *e, dnn_call *c, dnn_weights *w, const linear *l,
 void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m) {
     linear *l = n->state;
     const engine_op *d = &n->d;
-    const float *x = e->nodes[n->in[0]].y.p;
+    const node *from = &e->nodes[n->in[0]];
+    const void *x = input(e, l, &l->rounded, from->y.p, shape_len(from->s));
     size_t len = shape_len(n->s);
     const float *z;
     if (d->batch_norm && !m->keep && !m->bn_batch) {
@@ -174,13 +197,14 @@ void engine_cpu_linear_forward(engine *e, node *n, const engine_mode *m) {
     if (inside(e, n) != d->activation) engine_cpu_act(n->y.p, z, len, d->activation);
 }
 
-static void weight_gradients(engine *e, const node *n, linear *l, const float *x) {
+static void weight_gradients(engine *e, const node *n, linear *l, const void *x,
+                             const void *delta) {
     dnn_call *c = &l->bwd_weights;
     size_t filters = (size_t)n->s.c;
     size_t floats = (engine_dnn_floats(engine_dnn_layout(c, DNNL_ARG_DIFF_WEIGHTS)) + 15) / 16 * 16;
     float *dw = engine_need(e, &e->work, floats + filters), *db = dw + floats;
     engine_dnn_bind(c, DNNL_ARG_SRC, x);
-    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, delta);
     engine_dnn_bind(c, DNNL_ARG_DIFF_WEIGHTS, dw);
     if (!n->d.batch_norm) engine_dnn_bind(c, DNNL_ARG_DIFF_BIAS, db);
     engine_dnn_run(e, c);
@@ -189,13 +213,14 @@ static void weight_gradients(engine *e, const node *n, linear *l, const float *x
 }
 
 /* oneDNN overwrites: a second contribution to the input's delta goes through a buffer. */
-static void data_gradient(engine *e, const node *n, linear *l, float *dx, int add) {
+static void data_gradient(engine *e, const node *n, linear *l, const void *delta, float *dx,
+                          int add) {
     dnn_call *c = &l->bwd_data;
     size_t len = shape_len(e->nodes[n->in[0]].s);
     float *to = add ? engine_need(e, &e->delta_tmp, len) : dx;
     const float *w = engine_dnn_weights(e, &l->w_bwd, n->d.p.weights, l->plain,
-                                        engine_dnn_layout(c, DNNL_ARG_WEIGHTS));
-    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, n->delta->b.p);
+                                        engine_dnn_layout(c, DNNL_ARG_WEIGHTS), l->type);
+    engine_dnn_bind(c, DNNL_ARG_DIFF_DST, delta);
     engine_dnn_bind(c, DNNL_ARG_WEIGHTS, w);
     engine_dnn_bind(c, DNNL_ARG_DIFF_SRC, to);
     engine_dnn_run(e, c);
@@ -218,10 +243,14 @@ void engine_cpu_linear_backward(engine *e, node *n, const engine_mode *m) {
         engine_cpu_norm_back(e, dx, dy, l->raw.p, shape_len(n->s) / (size_t)n->s.c, n->s.c, &d->p,
                              d->activation, m->bn_batch, m->theta_grads, l->stat.p);
     }
-    if (m->theta_grads) weight_gradients(e, n, l, e->nodes[n->in[0]].y.p);
+    const void *delta = input(e, l, &e->rounded, n->delta->b.p, shape_len(n->s));
+    if (m->theta_grads) {
+        const float *x = e->nodes[n->in[0]].y.p;
+        weight_gradients(e, n, l, l->type == DNN_F32 ? (const void *)x : l->rounded.p, delta);
+    }
     int add = 0;
     float *dx = engine_delta_of(e, n->in[0], &add);
     if (!dx) return;
     if (!l->bwd_data.p) make_bwd_data(n, l);
-    data_gradient(e, n, l, dx, add);
+    data_gradient(e, n, l, delta, dx, add);
 }

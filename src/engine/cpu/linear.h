@@ -5,14 +5,15 @@
 #include "engine/cpu/dnnl_util.h"
 
 typedef struct {
-    dnnl_memory_desc_t src, dst, plain, any,
-        bias; /* plain: the caller's weights; any: oneDNN may choose */
+    /* plain: the caller's weights; any: oneDNN may choose. The others in float32 and bfloat16. */
+    dnnl_memory_desc_t src[DNN_TYPES], dst[DNN_TYPES], any[DNN_TYPES], plain, bias;
+    dnn_type type; /* of a product's two inputs; what comes out is float32 */
     dnnl_dims_t stride, dilation, pad;
     size_t per_filter; /* weights of one filter */
     dnn_call fwd, folded, bwd_data, bwd_weights;
     reorder collect;
     dnn_weights w_fwd, w_bwd, w_folded;
-    buffer fold_w, fold_b, raw, stat;
+    buffer fold_w, fold_b, raw, stat, rounded; /* rounded: the input, for the weights' gradient */
     unsigned fold_version;
 } linear;
 

@@ -45,6 +45,24 @@ void engine_cpu_copy(float *y, const float *x, size_t n, int add) {
     }
 }
 
+CPU_CLONES static void bf16_loop(uint16_t *restrict y, const float *restrict x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t u, rounded;
+        memcpy(&u, x + i, sizeof u);
+        rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+        y[i] = (uint16_t)((u & 0x7fffffff) > 0x7f800000 ? (u >> 16 | 0x40) : rounded);
+    }
+}
+
+void engine_cpu_to_bf16(uint16_t *y, const float *x, size_t n) {
+#pragma omp parallel if (n > GRAIN)
+    {
+        size_t from, to;
+        engine_cpu_share(n, GRAIN, &from, &to);
+        bf16_loop(y + from, x + from, to - from);
+    }
+}
+
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a) {
     if (a == ACT_LINEAR && y == x) return;
 #pragma omp parallel if (n > GRAIN)

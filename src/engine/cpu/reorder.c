@@ -80,10 +80,11 @@ int reorder_make(reorder *r, const_dnnl_memory_desc_t plain, const_dnnl_memory_d
     if (!dnn_blocks_of(plain, &p) || !dnn_blocks_of(packed, &b)) return -1;
     if (p.blocks || p.n != b.n || p.n > REORDER_DIMS) return -1;
     r->n = b.n;
-    r->packed = dnnl_memory_desc_get_size(packed) / sizeof(float);
+    r->packed = 1;
     for (int d = 0; d < b.n; d++) {
         r->len[d] = (size_t)b.dims[d];
         r->step[d] = (size_t)p.strides[d];
+        r->packed *= (size_t)b.padded[d];
         r->padded |= b.padded[d] != b.dims[d];
         r->at[d] = malloc(r->len[d] * sizeof *r->at[d]);
         if (!r->at[d]) return reorder_free(r), -1;

@@ -15,11 +15,12 @@ typedef struct {
     int n;
     size_t len[REORDER_DIMS], step[REORDER_DIMS], *at[REORDER_DIMS];
     int across; /* runs of up to `run` values along this dimension lie side by side when packed */
-    size_t run, packed; /* packed: floats, padding included */
+    size_t run, packed; /* packed: values, padding included */
     int padded;
 } reorder;
 
-/* plain: a layout without blocks; both of float32. Returns 0, or -1: oneDNN's is none of blocks. */
+/* plain: a layout without blocks. What is moved are floats, whatever type the layouts name. Returns
+ * 0, or -1: oneDNN's is none of blocks. */
 int reorder_make(reorder *r, const_dnnl_memory_desc_t plain, const_dnnl_memory_desc_t packed);
 void reorder_free(reorder *r);
 
