@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* FLOAT, REAL: into a float, a double. IN, OUT: names of files that are read, written. BATCH: a
- * number of images, or `dynamic`: 0. */
-typedef enum { FLAG, INT, FLOAT, REAL, SEED, BATCH, IN, OUT, TEXT, SIZE } kind;
+/* FLOAT, REAL: into a float, a double. IN, OUT: names of files that are read, written. DRAWN: as
+ * OUT, or a folder. BATCH: a number of images, or `dynamic`: 0. */
+typedef enum { FLAG, INT, FLOAT, REAL, SEED, BATCH, IN, OUT, DRAWN, TEXT, SIZE } kind;
 
 /* usual: the value where nothing is said, NULL: 0 or none; "%s" in help stands for it. */
 typedef struct {
@@ -141,7 +141,7 @@ static const option table[] = {
      "phi file to write, in place of phi= of META"},
     {"-out", TEXT, DETECTOR(args.out), 0, 0, NULL, CMD_DET_VALID, "NAME",
      "name of the results in results= of DATA (default: comp4_det_test_)"},
-    {"-out", OUT, SESSION(out), 0, 0, NULL, CMD_DET_TEST | CMD_PREDICT, "FILE",
+    {"-out", DRAWN, SESSION(out), 0, 0, NULL, CMD_DET_TEST | CMD_PREDICT, "FILE",
      "picture to draw (detector: default predictions.png); of several images: the folder"},
     {"-out", OUT, SESSION(out), 0, 0, NULL, CMD_DET_DEMO, "FILE",
      "video to draw, .mp4 or .avi (default: none; nothing is shown in a window)"},
@@ -222,11 +222,15 @@ static const relation excludes[] = {
 };
 enum { NEEDS = sizeof needs / sizeof *needs, EXCLUDES = sizeof excludes / sizeof *excludes };
 
+static int names_file(const option *t) {
+    return t->kind == IN || t->kind == OUT || t->kind == DRAWN;
+}
+
 static int take_value(options *o, const option *t, const char *v, char *err) {
     void *at = (char *)o + t->at;
     char *end;
     errno = 0;
-    if (t->kind == TEXT || t->kind == IN || t->kind == OUT) {
+    if (t->kind == TEXT || names_file(t)) {
         *(const char **)at = v;
         return 0;
     }
@@ -356,7 +360,7 @@ int options_parse(options *o, unsigned command, int min_positional, int max_posi
 
 typedef struct {
     const char *name;
-    int written;
+    int written, may_be_folder;
 } named_file;
 
 /* One file under two names, or one name that nothing has yet. Devices such as /dev/null may be
@@ -371,12 +375,12 @@ static int is_same(const char *a, const char *b) {
 static int list_files(const options *o, unsigned command, const char *writes, named_file *f) {
     int n = 0;
     for (int i = 0; i < o->n_positional; i++)
-        f[n++] = (named_file){o->positional[i], i < 10 && strchr(writes, '0' + i)};
+        f[n++] = (named_file){o->positional[i], i < 10 && strchr(writes, '0' + i), 0};
     for (int i = 0; i < OPTIONS; i++) {
         const option *t = &table[i];
-        if ((t->kind != IN && t->kind != OUT) || !(t->commands & command)) continue;
+        if (!names_file(t) || !(t->commands & command)) continue;
         const char *name = *(const char *const *)(const void *)((const char *)o + t->at);
-        if (name) f[n++] = (named_file){name, t->kind == OUT};
+        if (name) f[n++] = (named_file){name, t->kind != IN, t->kind == DRAWN};
     }
     return n;
 }
@@ -399,12 +403,18 @@ int options_files(const options *o, unsigned command, const char *writes, char *
     return bad ? -1 : 0;
 }
 
+static int is_folder(const char *path) {
+    struct stat s;
+    return !stat(path, &s) && S_ISDIR(s.st_mode);
+}
+
 int options_writable(const options *o, unsigned command, const char *writes, char *err) {
     named_file *f = calloc((size_t)o->n_positional + OPTIONS, sizeof *f);
     if (!f) return fail(err, "not enough memory for %d arguments", o->n_positional);
     int n = list_files(o, command, writes, f), bad = 0;
     for (int i = 0; i < n && !bad; i++)
-        if (f[i].written) bad = file_out_possible(f[i].name, err);
+        if (f[i].written && !(f[i].may_be_folder && is_folder(f[i].name)))
+            bad = file_out_possible(f[i].name, err);
     free(f);
     return bad;
 }
@@ -415,9 +425,8 @@ int options_text(unsigned command, int k, option_text *t) {
         if (table[i].commands & command && k-- == 0) break;
     if (i == OPTIONS) return 0;
     const char *help = table[i].help, *usual = strstr(help, "%s");
-    *t = (option_text){.name = table[i].name,
-                       .value = table[i].value,
-                       .is_file = table[i].kind == IN || table[i].kind == OUT};
+    *t = (option_text){
+        .name = table[i].name, .value = table[i].value, .is_file = names_file(&table[i])};
     snprintf(t->help, sizeof t->help, "%.*s%s%s", (int)(usual ? usual - help : 0), help,
              usual ? table[i].usual : "", usual ? usual + 2 : help);
     return 1;

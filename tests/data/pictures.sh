@@ -41,6 +41,9 @@ for what in detect predict; do
     check "$what: the network is opened once" test "$(once "$what" "${all[@]}" -out "$T/$what-once" | told)" = "$(cat "$T/alone.txt")"
     check "$what: -out DIR holds three pictures" test "$(ls "$T/$what-dir")" = "$(printf '%s\n' \
         000001-x.png 000002-y.png 000003-x.png)"
+    $what "${all[0]}" "${all[1]}" -out "$T/$what-dir" >"$T/out" 2>"$T/err"
+    rc=$?
+    check "$what: into the same folder once more: $(tail -n 1 "$T/err")" test $rc = 0
     check "$what: drawn as alone" sh -c "cmp '$T/$what-dir/000001-x.png' '$T/$what-0.png' &&
         cmp '$T/$what-dir/000003-x.png' '$T/$what-2.png'"
     check "$what: the JSON holds each picture's own" python3 - "$T" $what <<'P'
