@@ -6,16 +6,13 @@
 
 enum { RASTER_MAX_PIXELS = 1 << 30, RASTER_WHY = 256 };
 
-/* By the first bytes. RASTER_STB: for the host's bundled decoder; RASTER_OTHER: not read here,
- * and why (RASTER_WHY bytes) says what it is. RASTER_BMP is of the table alone. */
-typedef enum { RASTER_JPEG, RASTER_PNG, RASTER_STB, RASTER_BMP, RASTER_OTHER } raster_kind;
-raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why);
-
 /* c = 1 or 3 bytes a pixel, into out. 0, or -1 and the reason in why (RASTER_WHY bytes), out empty.
  */
-int raster_jpeg(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
-int raster_png(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
-int raster_stb(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
+typedef int raster_decoder(const unsigned char *bytes, size_t len, int c, raster *out, char *why);
+/* By the first bytes. NULL: it is not read here, and why says what it is. */
+raster_decoder *raster_decoder_of(const unsigned char *bytes, size_t len, char *why);
+/* Each in a file of its own; raster_stb is the host's bundled one. */
+raster_decoder raster_jpeg, raster_png, raster_stb;
 
 /* Pixels for a picture of this size (contents undefined); -1 and why: too large, no memory. */
 int raster_make(raster *r, long w, long h, int c, char *why);

@@ -5,51 +5,52 @@
 #include <stdio.h>
 #include <string.h>
 
+/* decode NULL: not read here. */
 typedef struct {
-    raster_kind kind;
+    raster_decoder *decode;
     int at, len;
     const char *magic, *name;
 } signature;
 
-#define MARK(kind, at, text, name) {kind, at, sizeof text - 1, text, name}
+#define MARK(decode, at, text, name) {decode, at, sizeof text - 1, text, name}
 static const signature known[] = {
-    MARK(RASTER_JPEG, 0, "\xff\xd8", "JPEG"),
-    MARK(RASTER_PNG, 0, "\x89PNG\r\n\x1a\n", "PNG"),
-    MARK(RASTER_STB, 0, "GIF87a", "GIF"),
-    MARK(RASTER_STB, 0, "GIF89a", "GIF"),
-    MARK(RASTER_STB, 0, "P5", "PNM"),
-    MARK(RASTER_STB, 0, "P6", "PNM"),
-    MARK(RASTER_BMP, 0, "BM", "BMP"),
-    MARK(RASTER_OTHER, 8, "WEBP", "WebP"),
-    MARK(RASTER_OTHER, 0, "II*\0", "TIFF"),
-    MARK(RASTER_OTHER, 0, "MM\0*", "TIFF"),
-    MARK(RASTER_OTHER, 0, "II+\0", "TIFF"),
-    MARK(RASTER_OTHER, 0, "MM\0+", "TIFF"),
-    MARK(RASTER_OTHER, 4, "ftypavif", "AVIF"),
-    MARK(RASTER_OTHER, 4, "ftypavis", "AVIF"),
-    MARK(RASTER_OTHER, 4, "ftyphei", "HEIC"),
-    MARK(RASTER_OTHER, 4, "ftyphev", "HEIC"),
-    MARK(RASTER_OTHER, 4, "ftypmif1", "HEIC"),
-    MARK(RASTER_OTHER, 4, "ftypmsf1", "HEIC"),
-    MARK(RASTER_OTHER, 4, "ftyp", "MP4"),
-    MARK(RASTER_OTHER, 0, "\0\0\0\x0cjP  ", "JPEG 2000"),
-    MARK(RASTER_OTHER, 0, "\xff\x0a", "JPEG XL"),
-    MARK(RASTER_OTHER, 4, "JXL ", "JPEG XL"),
-    MARK(RASTER_OTHER, 0, "8BPS", "PSD"),
-    MARK(RASTER_OTHER, 0, "\x53\x80\xf6\x34", "Softimage PIC"),
-    MARK(RASTER_OTHER, 0, "#?RADIANCE", "Radiance HDR"),
-    MARK(RASTER_OTHER, 0, "#?RGBE", "Radiance HDR"),
-    MARK(RASTER_OTHER, 0, "\x76\x2f\x31\x01", "OpenEXR"),
-    MARK(RASTER_OTHER, 0, "P1", "text PNM"),
-    MARK(RASTER_OTHER, 0, "P2", "text PNM"),
-    MARK(RASTER_OTHER, 0, "P3", "text PNM"),
-    MARK(RASTER_OTHER, 0, "P4", "PBM"),
-    MARK(RASTER_OTHER, 0, "<svg", "SVG"),
-    MARK(RASTER_OTHER, 0, "%PDF", "PDF"),
-    MARK(RASTER_OTHER, 0, "\0\0\1\0", "Windows icon"),
-    MARK(RASTER_OTHER, 0, "<!DOCTYPE html", "HTML"),
-    MARK(RASTER_OTHER, 0, "<html", "HTML"),
-    MARK(RASTER_OTHER, 0, "version https://git-lfs", "Git LFS"),
+    MARK(raster_jpeg, 0, "\xff\xd8", "JPEG"),
+    MARK(raster_png, 0, "\x89PNG\r\n\x1a\n", "PNG"),
+    MARK(raster_stb, 0, "GIF87a", "GIF"),
+    MARK(raster_stb, 0, "GIF89a", "GIF"),
+    MARK(raster_stb, 0, "P5", "PNM"),
+    MARK(raster_stb, 0, "P6", "PNM"),
+    MARK(raster_stb, 0, "BM", "BMP"),
+    MARK(NULL, 8, "WEBP", "WebP"),
+    MARK(NULL, 0, "II*\0", "TIFF"),
+    MARK(NULL, 0, "MM\0*", "TIFF"),
+    MARK(NULL, 0, "II+\0", "TIFF"),
+    MARK(NULL, 0, "MM\0+", "TIFF"),
+    MARK(NULL, 4, "ftypavif", "AVIF"),
+    MARK(NULL, 4, "ftypavis", "AVIF"),
+    MARK(NULL, 4, "ftyphei", "HEIC"),
+    MARK(NULL, 4, "ftyphev", "HEIC"),
+    MARK(NULL, 4, "ftypmif1", "HEIC"),
+    MARK(NULL, 4, "ftypmsf1", "HEIC"),
+    MARK(NULL, 4, "ftyp", "MP4"),
+    MARK(NULL, 0, "\0\0\0\x0cjP  ", "JPEG 2000"),
+    MARK(NULL, 0, "\xff\x0a", "JPEG XL"),
+    MARK(NULL, 4, "JXL ", "JPEG XL"),
+    MARK(NULL, 0, "8BPS", "PSD"),
+    MARK(NULL, 0, "\x53\x80\xf6\x34", "Softimage PIC"),
+    MARK(NULL, 0, "#?RADIANCE", "Radiance HDR"),
+    MARK(NULL, 0, "#?RGBE", "Radiance HDR"),
+    MARK(NULL, 0, "\x76\x2f\x31\x01", "OpenEXR"),
+    MARK(NULL, 0, "P1", "text PNM"),
+    MARK(NULL, 0, "P2", "text PNM"),
+    MARK(NULL, 0, "P3", "text PNM"),
+    MARK(NULL, 0, "P4", "PBM"),
+    MARK(NULL, 0, "<svg", "SVG"),
+    MARK(NULL, 0, "%PDF", "PDF"),
+    MARK(NULL, 0, "\0\0\1\0", "Windows icon"),
+    MARK(NULL, 0, "<!DOCTYPE html", "HTML"),
+    MARK(NULL, 0, "<html", "HTML"),
+    MARK(NULL, 0, "version https://git-lfs", "Git LFS"),
 };
 
 /* What makes a picture of it, where that is not ImageMagick's `convert`. */
@@ -88,21 +89,21 @@ static int is_bmp(const unsigned char *bytes, size_t len) {
     return size == 12 || size == 40 || size == 56 || size == 108 || size == 124;
 }
 
-raster_kind raster_kind_of(const unsigned char *bytes, size_t len, char *why) {
+raster_decoder *raster_decoder_of(const unsigned char *bytes, size_t len, char *why) {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const signature *s = &known[i];
         size_t at = (size_t)s->at, n = (size_t)s->len;
         if (len < at + n || memcmp(bytes + at, s->magic, n)) continue;
-        if (s->kind == RASTER_BMP && !is_bmp(bytes, len)) {
+        if (!strcmp(s->name, "BMP") && !is_bmp(bytes, len)) {
             snprintf(why, RASTER_WHY, "damaged: it begins as a BMP and does not go on as one");
-            return RASTER_OTHER;
+            return NULL;
         }
         const char *name = name_of(s, bytes, len);
-        if (s->kind == RASTER_OTHER)
+        if (!s->decode)
             snprintf(why, RASTER_WHY, "its kind is %s, which is not read here: %s", name,
                      remedy_of(name));
-        return s->kind == RASTER_BMP ? RASTER_STB : s->kind;
+        return s->decode;
     }
     snprintf(why, RASTER_WHY, "not a known image format (JPEG, PNG, BMP, GIF or binary PNM)");
-    return RASTER_OTHER;
+    return NULL;
 }

@@ -11,15 +11,9 @@ int raster_decode(const unsigned char *bytes, size_t len, const char *name, int 
     char why[RASTER_WHY];
     int bad = -1;
     memset(out, 0, sizeof *out);
-    if (!len)
-        snprintf(why, sizeof why, "the file is empty");
-    else
-        switch (raster_kind_of(bytes, len, why)) {
-        case RASTER_JPEG: bad = raster_jpeg(bytes, len, c, out, why); break;
-        case RASTER_PNG: bad = raster_png(bytes, len, c, out, why); break;
-        case RASTER_STB: bad = raster_stb(bytes, len, c, out, why); break;
-        default: break;
-        }
+    raster_decoder *decode = len ? raster_decoder_of(bytes, len, why) : NULL;
+    if (!len) snprintf(why, sizeof why, "the file is empty");
+    if (decode) bad = decode(bytes, len, c, out, why);
     if (bad) fail(err, "%s: %s", path_tail(name), why);
     return bad;
 }
