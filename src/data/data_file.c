@@ -34,7 +34,7 @@ enum { KEYS = sizeof keys / sizeof *keys };
 /* Of the key k with this value; the sentence is without its place. */
 static int set_value(data_file *d, const key_row *k, const char *val, char *err) {
     char wrong[ERR_LEN];
-    if (!*val) return fail(err, "no value behind %s", k->name);
+    if (!*val) return fail(err, "no value after %s", k->name);
     if (key_set(k, val, d->path, d, wrong))
         return fail(err, "%s=%.60s: %.600s", k->name, val, wrong);
     if (k->kind == KEY_PATH && strchr(val, '\\') && access((char *)d + k->at, F_OK))

@@ -5,7 +5,7 @@
 
 /* fn(arg, i, err) for i = 0 .. n-1 on up to `threads` threads. Returns -1, or the lowest i for
  * which fn returned non-zero (its sentence then is in err): so a failure does not depend on the
- * number of threads. Items behind a failed one may be left out. */
+ * number of threads. Items after a failed one may be left out. */
 int data_parallel(int n, int threads, int (*fn)(void *arg, int i, char *err), void *arg, char *err);
 
 /* The list of a part, for pictures of c channels; NULL and err: none is named, or no picture can

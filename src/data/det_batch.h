@@ -38,7 +38,7 @@ typedef struct {
     uint64_t k;
     int w, h;     /* of these pictures */
     float *X;     /* (batch, c, h, w) in [0,1] */
-    float *truth; /* (batch, boxes, 5): x y w h class; zeros behind the last */
+    float *truth; /* (batch, boxes, 5): x y w h class; zeros after the last */
 } det_batch;
 
 /* Size of the pictures of batch k. / The largest that any batch has. */

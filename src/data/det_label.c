@@ -98,7 +98,7 @@ static int parse_line(const char *path, int line, const char *text, int classes,
         return complain(err, path, line, what);
     }
     if (strspn(end, " \t") != strlen(end)) {
-        snprintf(what, sizeof what, "something behind the 5 numbers CLASS X Y W H: \"%.60s\"",
+        snprintf(what, sizeof what, "something after the 5 numbers CLASS X Y W H: \"%.60s\"",
                  end + strspn(end, " \t"));
         return complain(err, path, line, what);
     }

@@ -28,7 +28,7 @@ int pictures_each(const picture_list *l, int skip_bad, picture_seen seen, void *
 /* Where what is drawn goes. out: the -out of a command, or NULL. Several pictures: a folder, made
  * if missing. 0, or -1 and err. */
 int pictures_out_ready(const picture_list *l, const char *out, char *err);
-/* name (PATH_LEN): out with .png behind it; with many, or where out is a folder,
+/* name (PATH_LEN): out with .png after it; with many, or where out is a folder,
  * OUT/NUMBER-NAME.png, NUMBER being the picture's place: no two are the same. */
 void pictures_out(char *name, const picture_list *l, const char *out, int i);
 #endif

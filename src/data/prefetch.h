@@ -20,5 +20,5 @@ prefetch *prefetch_new(prefetch_make make, void *arg, uint64_t first, int thread
 /* The slot of the next one, the caller's until the next call; -1 and err if it could not be made.
  * One caller at a time. */
 int prefetch_next(prefetch *p, char *err);
-void prefetch_free(prefetch *p); /* at any time; NULL is fine. No thread runs any more behind it */
+void prefetch_free(prefetch *p); /* at any time; NULL is fine. No thread runs any more after it */
 #endif

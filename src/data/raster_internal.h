@@ -1,4 +1,4 @@
-/* raster_internal.h - the decoders behind raster_decode. Inside the room only. */
+/* raster_internal.h - the decoders under raster_decode. Inside the room only. */
 #ifndef MP_RASTER_INTERNAL_H
 #define MP_RASTER_INTERNAL_H
 #include <stddef.h>

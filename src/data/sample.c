@@ -144,7 +144,7 @@ void sample_rotate_crop(float *X, const raster *r, sample_turn t, int w, int h, 
     }
 }
 
-/* Pixels a and b of a source line of n with their weights; behind its end there is nothing, as in
+/* Pixels a and b of a source line of n with their weights; after its end there is nothing, as in
  * Darknet. */
 typedef struct {
     int a, b;

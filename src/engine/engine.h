@@ -189,7 +189,7 @@ void engine_sgd(engine *e, float *w, float *update, size_t n, const sgd_args *a,
 void engine_adam(engine *e, float *w, float *update, float *m, float *v, size_t n,
                  const adam_args *a, int batch);
 
-/* Between these the caller runs a whole step: a forward pass (behind engine_import), perhaps a
+/* Between these the caller runs a whole step: a forward pass (after engine_import), perhaps a
  * backward pass and optimizer steps, but looks at nothing. Steps of one kind are the same sequence
  * of calls with the same flags; input, truth, seed, draw, t, dropblock and the rates may differ, as
  * long as none of them becomes or ceases to be 0. A device records a kind that comes often, and
@@ -219,7 +219,7 @@ double engine_loss(engine *e, int node);
  * drawn. */
 void engine_set_eps(engine *e, int node, const float *eps);
 
-/* Another activation behind a perturb node; returns the old one. With ACT_LINEAR, a forward of this
+/* Another activation after a perturb node; returns the old one. With ACT_LINEAR, a forward of this
  * node alone after a whole pass gives the bare product of its input and its multiplier. */
 act_kind engine_perturb_act(engine *e, int node, act_kind a);
 

@@ -24,7 +24,7 @@ static size_t bytes_before(const network *net, const weights_head *head, int n) 
     return (size_t)k;
 }
 
-/* How many outputs the file's last layer has: what lies behind it is nothing, or a sound trailer.
+/* How many outputs the file's last layer has: what lies after it is nothing, or a sound trailer.
  * -1: no number does. */
 static long long outputs_of(unsigned char *p, size_t len, size_t at, size_t each,
                             const char *path) {

@@ -58,7 +58,7 @@ typedef struct {
 int cfg_get_dropblock(const cfg_file *c, int layer, cfg_dropblock *out);
 
 /* Strides, dilation and blur of a [convolutional], [maxpool] or [local_avgpool]: antialiasing= 1 or
- * 2 blurs behind the layer, and the strides are those of the blur. */
+ * 2 blurs after the layer, and the strides are those of the blur. */
 typedef struct {
     int stride_x, stride_y, dilation, antialiasing;
 } cfg_geometry;
@@ -90,7 +90,7 @@ typedef struct {
 /* Read and check. NULL and a sentence in err: missing file, unknown section or key (nearest known
  * one named), value no number or out of range, from/layers outside the network, missing required
  * key, [perturb] rules. Warnings (keys that only the AlexeyAB fork knows, a key given twice,
- * comments behind a value) go to stderr once each. */
+ * comments after a value) go to stderr once each. */
 cfg_file *cfg_read(const char *path, char *err);
 /* Every problem of the file, a sentence a line to `out`, instead of the first alone, and the
  * warnings of cfg_read on stderr; without those that may only follow from one told before. Returns
@@ -171,7 +171,7 @@ typedef struct {
     long long floats;
 } cfg_layer;
 int cfg_get_layers(const cfg_file *c, cfg_layer *out, char *err);
-/* Floats behind the header of a complete stock .weights file. -1: unknown, as some layer has
+/* Floats after the header of a complete stock .weights file. -1: unknown, as some layer has
  * dontsave, dontload, numload or dontloadscales. */
 long long cfg_weight_floats(const cfg_file *c);
 #endif

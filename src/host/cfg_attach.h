@@ -1,6 +1,6 @@
 /* cfg_attach.h - [perturb] put into a plain cfg, and taken out again.
  *
- * Attaching puts [meta_shared] behind [net] and a [perturb] behind each chosen layer, moves the
+ * Attaching puts [meta_shared] after [net] and a [perturb] after each chosen layer, moves the
  * layer's activation into it (activation=linear stays behind), and renumbers from= and layers=:
  * what read the layer reads its [perturb] now. Nothing else changes, and detaching gives the same
  * bytes back: it is tried before anything is returned. */
@@ -8,8 +8,8 @@
 #define MP_CFG_ATTACH_H
 #include "host/cfg.h"
 
-/* where: "residual": behind each [shortcut]; "conv": behind each [convolutional] with batch norm
- * (where none has it: with an activation other than linear); "all": both; "2,5,7": behind these
+/* where: "residual": after each [shortcut]; "conv": after each [convolutional] with batch norm
+ * (where none has it: with an activation other than linear); "all": both; "2,5,7": after these
  * layers, as Darknet counts them in the file as it is. NULL: residual if there is a [shortcut],
  * else conv. phi: value of phi= in [meta_shared], or NULL. The new cfg as text (malloc'd), the
  * number of [perturb] in *count; NULL and err: no layer chosen, one that cannot be perturbed (a

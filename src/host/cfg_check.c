@@ -151,11 +151,11 @@ static int walk_all(cfg_walk *x) {
     }
     if (!others)
         return cfg_fail(x->err, c, 0,
-                        "no layers: behind [net] there must be at least one that is not [cost]");
+                        "no layers: after [net] there must be at least one that is not [cost]");
     if (x->perturbs && !x->meta)
         return cfg_fail(x->err, c, c->sections[x->perturbs].line,
                         "[perturb] needs a [meta_shared] section, which holds its "
-                        "weights phi; add one behind [net]");
+                        "weights phi; add one after [net]");
     if (x->perturbs && x->recurrent)
         return cfg_fail(x->err, c, c->sections[x->perturbs].line,
                         "[perturb] cannot stand in a network with recurrent layers");

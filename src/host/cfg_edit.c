@@ -118,8 +118,8 @@ static int blank(const cfg_edit *e, int line) {
 /* Line of the section's last option, or of its head. */
 static int last_line(const cfg_edit *e, int section) { return e->cfg->sections[section].last; }
 
-/* With the file's own line ends, and these before the lines, not behind them: so that it can stand
- * behind a last line. */
+/* With the file's own line ends, and these before the lines, not after them: so that it can stand
+ * after a last line. */
 static char *in_lines(const cfg_edit *e, const char *before, const char *text) {
     char *out = NULL;
     size_t len;
@@ -198,7 +198,7 @@ void cfg_edit_unset_ours(cfg_edit *e, int section) {
 
 /* ---- renumbering ---- */
 
-/* The new index of the section's first layer, were it kept; also for the place behind the last
+/* The new index of the section's first layer, were it kept; also for the place after the last
  * section. */
 static int base_of(const cfg_edit *e, int section) {
     int n = 0;
@@ -214,7 +214,7 @@ int cfg_edit_first_new(const cfg_edit *e, int section) {
     return base_of(e, section) + (e->layer[section] >= 0 && !e->dropped[section]);
 }
 
-/* A number v of from= or layers= in `section`, as it must read afterwards: behind what has been
+/* A number v of from= or layers= in `section`, as it must read afterwards: after what has been
  * inserted there. That of share_index= (own) means the layer itself. */
 static long renumbered(const cfg_edit *e, int section, long v, int own) {
     long old = v < 0 ? e->layer[section] + v : v;

@@ -19,9 +19,9 @@ const cfg_file *cfg_edit_cfg(const cfg_edit *e);
 const char *cfg_edit_original(const cfg_edit *e);
 
 /* The section goes, with one empty line before it. What refers to its layer then means the layer
- * before it, or what is inserted behind it. */
+ * before it, or what is inserted after it. */
 void cfg_edit_drop(cfg_edit *e, int section);
-/* `text` (lines, each ending in \n), of `layers` layers, comes behind the section's last option,
+/* `text` (lines, each ending in \n), of `layers` layers, comes after the section's last option,
  * after an empty line. What refers to the section's layer then means the last of them (but
  * share_index= the layer itself). Once for each section. */
 void cfg_edit_insert(cfg_edit *e, int section, const char *text, int layers);
@@ -34,14 +34,14 @@ int cfg_edit_unset_line(cfg_edit *e, int line,
 /* All keys of CFG_OURS. Those of CFG_DONE stay: scale_x_y= and groups= change what
  * the network computes, wherever it runs. */
 void cfg_edit_unset_ours(cfg_edit *e, int section);
-/* `text` (as above, without the empty line) behind the section's last option. */
+/* `text` (as above, without the empty line) after the section's last option. */
 void cfg_edit_append(cfg_edit *e, int section, const char *text);
 
 /* Darknet's index of the section's layer before and after all changes; -1: [net], [meta_shared], or
  * dropped. */
 int cfg_edit_layer(const cfg_edit *e, int section);
 int cfg_edit_new_layer(const cfg_edit *e, int section);
-int cfg_edit_first_new(const cfg_edit *e, int section); /* of the first layer inserted behind it */
+int cfg_edit_first_new(const cfg_edit *e, int section); /* of the first layer inserted after it */
 
 /* The result, malloc'd; NULL and err. */
 char *cfg_edit_text(cfg_edit *e, char *err);

@@ -108,7 +108,7 @@ static int among(const char *const *list, const char *s) {
     return *list != NULL;
 }
 
-int cfg_kind_is_fork(const char *name) { return among(cfg_fork_sections, name); }
+static int cfg_kind_is_fork(const char *name) { return among(cfg_fork_sections, name); }
 int cfg_word_is_host(const char *word) { return among(cfg_host_activations, word); }
 int cfg_word_over_channels(const char *word) { return among(cfg_channel_words, word); }
 

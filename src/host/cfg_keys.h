@@ -75,7 +75,6 @@ const cfg_key *cfg_key_at(const cfg_kind *k,
 const cfg_key *cfg_key_find(const cfg_kind *k, const char *name);
 int cfg_key_is_idle(const cfg_key *k); /* nothing comes of it here, or it is refused */
 void cfg_warn_idle(const cfg_file *c, const cfg_kind *k, const cfg_key *key, const cfg_option *o);
-int cfg_kind_is_fork(const char *name);             /* a section that only another Darknet has */
 int cfg_word_is_host(const char *activation);       /* the host knows it */
 int cfg_word_over_channels(const char *activation); /* not of each number by itself */
 
@@ -91,7 +90,7 @@ int cfg_check_value(const cfg_file *c, const cfg_kind *k, const cfg_key *key, co
                     char *err);
 /* What cfg_check finds, all of it, told to `out`: their number. */
 int cfg_check_all(const cfg_file *c, FILE *out);
-/* Where a comment begins in a line, or in what stands behind its =: at a # behind a blank; else
+/* Where a comment begins in a line, or in what stands after its =: at a # after a blank; else
  * len. */
 size_t cfg_comment(const char *s, size_t len);
 /* Numbers of a checked list; returns how many there are and stores up to max. */

@@ -119,6 +119,13 @@ static double number_in(const char *path, const char *key) {
     return v;
 }
 
+/* The least of what the machine has free and the control groups allow, or the limit that was told;
+ * -1 bytes: not known. */
+typedef struct {
+    double bytes;
+    const char *why;
+} cfg_room;
+
 static void lower(cfg_room *r, double bytes, const char *why) {
     if (bytes < 0 || (r->bytes >= 0 && bytes >= r->bytes)) return;
     r->bytes = bytes;
@@ -146,7 +153,7 @@ static void cgroups(cfg_room *r) {
     if (f) fclose(f);
 }
 
-cfg_room cfg_memory_room(void) {
+static cfg_room room_now(void) {
     cfg_room r = {-1, ""};
     if (told_limit > 0) return (cfg_room){told_limit, "-memory"};
     double free_kb = number_in("/proc/meminfo", "MemAvailable:");
@@ -169,7 +176,7 @@ static const char *size_text(double bytes, char text[32]) {
 }
 
 int cfg_memory_check(const char *path, const cfg_memory *m, char *err) {
-    cfg_room room = cfg_memory_room();
+    cfg_room room = room_now();
     char need[32], has[32];
     double address = HOST_ADDRESS + m->address, most = limit_of(RLIMIT_AS),
            data = limit_of(RLIMIT_DATA);
@@ -186,7 +193,7 @@ int cfg_memory_check(const char *path, const cfg_memory *m, char *err) {
 }
 
 void cfg_memory_tell(FILE *out, const char *path, const cfg_memory *m) {
-    cfg_room room = cfg_memory_room();
+    cfg_room room = room_now();
     char need[32], has[32];
     fprintf(out, "%s: about %s of memory for %.0f pictures at once", path,
             size_text(m->resident, need), m->batch);

@@ -13,14 +13,8 @@ typedef struct {
 /* training: a step; else a forward pass of the same mini-batch. 0, or -1 and err. */
 int cfg_memory_of(const cfg_file *c, int training, cfg_memory *m, char *err);
 
-/* The least of what the machine has free and the control groups allow, or the limit that was told;
- * -1 bytes: not known. */
-typedef struct {
-    double bytes;
-    const char *why;
-} cfg_room;
-cfg_room cfg_memory_room(void);
-void cfg_memory_limit(double bytes); /* -memory: in place of both */
+/* -memory: in place of what the machine has free and the control groups allow. */
+void cfg_memory_limit(double bytes);
 
 /* Is there so much (RLIMIT_AS and RLIMIT_DATA too)? 0, or -1 and a sentence about `path` in err. */
 int cfg_memory_check(const char *path, const cfg_memory *m, char *err);

@@ -27,7 +27,7 @@ static char *next_line(char **text) {
     return s && (end || *s) ? s : NULL;
 }
 
-/* The whole number at s, with nothing but blanks behind it. */
+/* The whole number at s, with nothing but blanks after it. */
 static int whole(const char *s, long *v) {
     char *end;
     *v = strtol(s, &end, 10);

@@ -41,7 +41,7 @@ static void cut_comment(reader *r, char *s) {
     s[at] = 0;
     if (!r->again && !r->comments++)
         fprintf(stderr,
-                "%s:%d: warning: what stands behind a blank and # is taken for a comment, here and "
+                "%s:%d: warning: what stands after a blank and # is taken for a comment, here and "
                 "below; Darknet itself only knows "
                 "lines of comment\n",
                 r->c->path, r->line);

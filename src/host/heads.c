@@ -61,7 +61,7 @@ int heads_check(const cfg_file *c, const network *net, int classes, const char *
         return fail(err, "%s: no [yolo] or [region] layer: this network is no detector", c->path);
     if (!is_head(&net->layers[net->n - 1]))
         return complain(err, c, net->n - 1,
-                        "stands behind the last [yolo] or [region]: end with that");
+                        "stands after the last [yolo] or [region]: end with that");
     return 0;
 }
 

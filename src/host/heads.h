@@ -20,7 +20,7 @@ int heads_random(const network *net);
  * never learned. */
 int heads_anchors(const network *net, float (*wh)[2], int max, int *unused);
 
-/* Outputs of all heads of the last pass, one behind the other: their number; acc += factor * them;
+/* Outputs of all heads of the last pass, one after the other: their number; acc += factor * them;
  * they become acc. For means over several noisy passes. */
 size_t heads_len(const network *net);
 void heads_add(const network *net, float *acc, float factor);

@@ -69,7 +69,7 @@ static void die(const char *text) {
     exit(1);
 }
 
-list *host_real_read_cfg(char *path) {
+static list *real_read_cfg(char *path) {
     REAL(read_cfg)
     return fn(path);
 }
@@ -84,7 +84,8 @@ void host_real_save(network *net, char *path, int cutoff) {
     fn(net, path, cutoff);
 }
 
-int host_memory_file(const void *p, size_t n, char path[64]) {
+/* Bytes as a file that only this process sees, under `path`: its descriptor, or -1. */
+static int memory_file(const void *p, size_t n, char path[64]) {
     int fd = memfd_create("metaperturb", MFD_CLOEXEC);
     size_t at = 0;
     while (fd >= 0 && at < n) {
@@ -102,7 +103,7 @@ int host_memory_file(const void *p, size_t n, char path[64]) {
 static int translate(const cfg_file *c, char path[64]) {
     char *text = cfg_for_host(c);
     pending.upsamples = pending.convolutions = 0;
-    int fd = text ? host_memory_file(text, strlen(text), path) : -1;
+    int fd = text ? memory_file(text, strlen(text), path) : -1;
     if (fd < 0) {
         char err[ERR_LEN];
         snprintf(err, sizeof err, "metaperturb: the cfg cannot be handed to the host: %s",
@@ -149,9 +150,9 @@ network *parse_network_cfg(char *path) {
  * calls this one through its PLT, it is met here. */
 list *read_cfg(char *path) {
     char translated[64];
-    if (pending.translated) return host_real_read_cfg(path);
+    if (pending.translated) return real_read_cfg(path);
     int fd = translate(read_mine(path), translated);
-    list *l = host_real_read_cfg(translated);
+    list *l = real_read_cfg(translated);
     close(fd);
     return l;
 }

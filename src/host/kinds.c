@@ -33,7 +33,7 @@ static int add(const host_place *p, node_kind kind, const engine_op *op) {
     return engine_add(p->h->e, kind, &p->in, 1, op);
 }
 
-/* antialiasing=: a node at stride 1, and a blur with the strides behind it. */
+/* antialiasing=: a node at stride 1, and a blur with the strides after it. */
 static int blurred(const host_place *p, node_kind kind, engine_op op) {
     cfg_geometry g = cfg_get_geometry(p->c, p->section);
     op.stride = g.antialiasing ? 1 : g.stride_y;

@@ -48,7 +48,7 @@ uint64_t host_seed_of(const host_net *h);
  * cleared by the caller. */
 float *host_phi(host_net *h);
 void host_phi_set(host_net *h, const float phi[PHI_LEN]);
-double *host_phi_update(host_net *h); /* behind an engine_read of it */
+double *host_phi_update(host_net *h); /* after an engine_read of it */
 void host_phi_update_clear(host_net *h);
 /* Sum of the squares of all updates of theta: of minus its gradient, where no step with momentum
  * has been taken. */
@@ -99,7 +99,7 @@ float host_train_pass(network *net, int update, int output);
 enum { HOST_PARTIAL_OK = 1, HOST_CLEAR = 2 };
 
 /* Read a weights file: the host's format, then our trailer if there is one. The size is checked
- * against the network before anything is changed. A file that ends exactly behind a layer holds the
+ * against the network before anything is changed. A file that ends exactly after a layer holds the
  * first layers only (darknet53.conv.74): loaded if HOST_PARTIAL_OK, with a line on stderr.
  * HOST_CLEAR: seen and optimizer state start anew. 0, or -1 and err. */
 int host_load(network *net, const char *path, int flags, char *err);

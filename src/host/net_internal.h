@@ -232,11 +232,7 @@ void host_trailer_load(network *net, const unsigned char *payload, size_t n, int
 /* Writes layers 0 .. end-1 without a trailer, as the host's `partial` does. 0, or -1 and err. */
 int host_save_upto(network *net, const char *path, int end, char *err);
 
-/* Bytes as a file that only this process sees, under `path`: its descriptor, or -1. (hooks.c) */
-int host_memory_file(const void *p, size_t n, char path[64]);
-
 /* The host's own functions under those that we catch. */
-list *host_real_read_cfg(char *path);
 void host_real_load(network *net, char *path, int start, int cutoff);
 void host_real_save(network *net, char *path, int cutoff);
 /* The host's network of a cfg, attached unless `alone`; quiet: without its table. NULL and err. */

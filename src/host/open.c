@@ -43,7 +43,7 @@ void host_close(network *net) {
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) free(left[i]);
 }
 
-/* What feeds a [yolo] or [region] has few outputs, no batch norm, and exp() behind it: by fan out
+/* What feeds a [yolo] or [region] has few outputs, no batch norm, and exp() after it: by fan out
  * the first losses would be in the hundreds. The host's own scale, fan in, is used there. */
 static void init_layer(layer *l, int feeds_head, rng_stream *r) {
     if (l->type == CONVOLUTIONAL) {

@@ -9,7 +9,6 @@ void host_rate_open(host_net *h, const network *net, const cfg_file *c) {
     h->seen = net->seen;
     h->rate = rate_default();
     rate_plan *p = &h->rate;
-    p->policy = RATE_SGDR;
     p->rate = net->learning_rate;
     p->least = (float)cfg_get_num(c, 0, "learning_rate_min", cosine ? 0 : (double)p->least);
     p->burn_in = net->burn_in;

@@ -7,7 +7,7 @@
  * ones, 77.9 % with its own). The layers hold the set in use, `spare` the other. */
 #include "host/net_internal.h"
 
-/* The k-th array of statistics and its length; 0 behind the last. */
+/* The k-th array of statistics and its length; 0 after the last. */
 static size_t array(const host_net *h, const network *net, int k, float **p) {
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];

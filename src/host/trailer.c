@@ -1,4 +1,4 @@
-/* trailer.c - what a weights file holds behind the host's part (weights_file.h has its frame): a
+/* trailer.c - what a weights file holds after the host's part (weights_file.h has its frame): a
  * row of chunks, each four letters, u64 length, bytes, all little-endian. Unknown chunks are passed
  * over; those that a file has and this network takes are checked, all of them, before the first
  * changes anything. */
@@ -151,7 +151,7 @@ static const row rows[] = {
     /* u64 steps averaged, then the live parameters in the order of ema.c: everything else in the
      * file is of the average */
     {"EMA ", RESUME | RUN, averaged, averages, move_ema,
-     "the parameters behind its average do not fit this cfg (layers, [meta_shared] train); use "
+     "the parameters after its average do not fit this cfg (layers, [meta_shared] train); use "
      "-clear to start a new run "
      "from the average"},
 };

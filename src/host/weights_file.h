@@ -22,7 +22,7 @@ int weights_head_read(const unsigned char *p, size_t len, const char *path, weig
 /* Are the floats of p[from..to-1] numbers? -1 and err: one is not. */
 int weights_finite(const unsigned char *p, size_t from, size_t to, const char *path, char *err);
 
-/* What stands behind the host's part, p[0..len-1], checked: *payload and *n are its chunks, or NULL
+/* What stands after the host's part, p[0..len-1], checked: *payload and *n are its chunks, or NULL
  * and 0 where len is 0. */
 int weights_trailer(const unsigned char *p, size_t len, const char *path,
                     const unsigned char **payload, size_t *n, char *err);

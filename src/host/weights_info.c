@@ -111,7 +111,7 @@ static long long floats_of(const weights_file *f, const cfg_layer *l, int i, con
     return f->head.fork && !strcmp(l->type, "batchnorm") ? l->floats / 3 * 4 : l->floats;
 }
 
-/* Bytes of the file's first n layers, which are *has where it ends early, just behind a layer; each
+/* Bytes of the file's first n layers, which are *has where it ends early, just after a layer; each
  * shown, if out. -1 and err. */
 static long long walk_layers(const weights_file *f, const cfg_layer *l, int n, const char *cfg,
                              FILE *out, int *has, char *err) {

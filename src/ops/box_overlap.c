@@ -74,11 +74,6 @@ float box_overlap(box_rect a, box_rect b, box_measure m) {
     return (float)(diou_of(&t, 1) - alpha * 4 / PI_SQUARED * apart * apart);
 }
 
-float box_distance_iou(box_rect a, box_rect b, float power) {
-    two_boxes t = both_of(a, b);
-    return (float)diou_of(&t, (double)power);
-}
-
 typedef struct {
     double x, y, w, h;
 } step;

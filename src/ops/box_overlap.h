@@ -17,8 +17,6 @@
 typedef enum { BOX_IOU, BOX_GIOU, BOX_DIOU, BOX_CIOU } box_measure;
 
 float box_overlap(box_rect a, box_rect b, box_measure m);
-/* iou - (d2/c2)^power: what greedynms (0.6) and diounms (beta_nms) hold against their threshold. */
-float box_distance_iou(box_rect a, box_rect b, float power);
 
 /* The step of the fork for the box a towards the box b, to be added to a's x, y, w, h up to a rate:
  *   iou, giou   x and y: the derivative of the measure; w and h: twice that

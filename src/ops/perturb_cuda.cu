@@ -39,7 +39,7 @@ static unsigned blocks(size_t n) {
     return k < MOST_BLOCKS ? (unsigned)k : MOST_BLOCKS;
 }
 
-/* Launches are asynchronous and in order; an error of one shows in cudaGetLastError behind the
+/* Launches are asynchronous and in order; an error of one shows in cudaGetLastError after the
  * last. */
 static thread_local cudaStream_t on;
 #define ON_STREAM(s) (on = (cudaStream_t)(s))

@@ -1,5 +1,5 @@
 /* perturb_device_calls.h - the functions of perturb_cuda.h, by the loops of perturb_device_run.h.
- * Included behind that one by what also defines ON_STREAM(s)        what EACH runs from now on
+ * Included after that one by what also defines ON_STREAM(s)        what EACH runs from now on
  * belongs to this stream complaint()         NULL, or what went wrong since it was last asked
  * ops/perturb_cuda.cu for the device; the tests' stand-in for it for the CPU. */
 #include "ops/perturb_cuda.h"

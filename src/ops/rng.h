@@ -25,7 +25,6 @@ enum {
     RNG_TEST,
     RNG_MIX,
     RNG_ANCHORS,
-    RNG_RATE
 };
 
 /* The key of stream `use`, item (a, b), under `seed`. Distinct arguments give unrelated keys. */

@@ -45,18 +45,4 @@ void yolo_output(float *out, const float *x, const yolo_head *h, yolo_layout fro
  * the output; y, w and h follow, each `step` numbers on. */
 box_rect yolo_box(const float *at, size_t step, const yolo_head *h, int k, int column, int row);
 
-/* The picture that boxes are wanted for. letter: it was scaled into the middle of the network's
- * input with its shape kept, else stretched over it. pixels: boxes in pixels of the picture, else
- * in parts of it. */
-typedef struct {
-    int w, h, letter, pixels;
-    float thresh;
-} yolo_picture;
-
-/* Boxes of one picture of the batch with an objectness above thresh: rows of x y w h objectness
- * score[classes], where a score is objectness times class, or 0 if that is not above thresh. Cell
- * by cell from the top, anchor by anchor. Returns how many there are; the first `most` are written.
- */
-size_t yolo_boxes(float *rows, size_t most, const float *out, int picture, const yolo_head *h,
-                  const yolo_picture *p);
 #endif

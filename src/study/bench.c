@@ -264,7 +264,7 @@ static double age(void) {
     struct timespec now;
     FILE *f = fopen("/proc/self/stat", "r");
     if (!f) return 0;
-    /* The second field is a name in brackets; the start is the twentieth behind it, in ticks since
+    /* The second field is a name in brackets; the start is the twentieth after it, in ticks since
      * boot. */
     int got = fscanf(f,
                      "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d "

@@ -85,7 +85,7 @@ static int set_steps(cfg_file *c, int steps) {
     return cfg_set(c, 0, "max_batches", text);
 }
 
-/* Where the sentence of another file begins behind its place. */
+/* Where the sentence of another file begins after its place. */
 static const char *sentence(const char *err) {
     const char *s = strstr(err, ": ");
     return s ? s + 2 : err;

@@ -83,7 +83,7 @@ static double step_seconds(suite_costs *k, const cfg_file *c, char *err) {
     return seconds;
 }
 
-/* Pictures seen, from the head of a weights file: behind three version numbers. */
+/* Pictures seen, from the head of a weights file: after three version numbers. */
 static double images_seen(const char *state) {
     uint64_t seen = 0;
     FILE *f = state ? fopen(state, "rb") : NULL;

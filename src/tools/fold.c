@@ -216,7 +216,7 @@ static network *open_plain(const job *j, const char *text, cfg_file **c, char *e
     return host_open(*c, 1, err);
 }
 
-/* g and b of every [perturb]: each by itself, then again behind the stand-ins of those before. */
+/* g and b of every [perturb]: each by itself, then again after the stand-ins of those before. */
 static int fit(job *j, int keep, char *err) {
     int some = j->images.batches < SWEEP_BATCHES ? j->images.batches : SWEEP_BATCHES;
     if (fold_fit(j->plan, NULL, &j->images, j->images.batches, 1, 0, err)) return -1;

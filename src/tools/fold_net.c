@@ -342,7 +342,7 @@ void fold_weights(const fold_plan *p, network *plain) {
 /* Share of a batch's statistics in the rolling ones, after a pass that began with zeros. */
 static const double share = 0.1;
 
-/* Of one layer, behind one batch: its mean and variance to the sums (mean, variance, mean squared),
+/* Of one layer, after one batch: its mean and variance to the sums (mean, variance, mean squared),
  * and zeros again. */
 static void take(layer *l, size_t n, double *sum) {
     for (size_t k = 0; k < n; k++) {

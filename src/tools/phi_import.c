@@ -20,7 +20,7 @@ static const struct {
     {"fc.weight", PHI_W, 2, {1, 10}},
 };
 
-/* Where the numbers are: behind the pickles, or in entries of the archive. */
+/* Where the numbers are: after the pickles, or in entries of the archive. */
 typedef struct {
     const char *path;
     char *err;

@@ -44,7 +44,7 @@ static int complain(const pickle *k, const char *what, char *err) {
 static int is_text(const pickle *k, int v, const char *text) {
     return k->v[v].len == strlen(text) && !memcmp(k->v[v].text, text, k->v[v].len);
 }
-int pickle_is(const pickle *k, int v, const char *text) {
+static int pickle_is(const pickle *k, int v, const char *text) {
     return v >= 0 && k->v[v].kind == PK_TEXT && is_text(k, v, text);
 }
 

@@ -39,7 +39,7 @@ typedef struct {
 
 typedef struct {
     const unsigned char *p;
-    size_t len, at; /* read from here; behind the pickle afterwards */
+    size_t len, at; /* read from here; after the pickle afterwards */
     pk_value *v;
     pk_link *link;
     int *stack, *memo;
@@ -52,9 +52,8 @@ void pickle_end(pickle *k);
 /* The pickle at k->at: the number of its value, or -1 and a reason in err (ERR_LEN). Earlier values
  * stay. */
 int pickle_read(pickle *k, char *err);
-/* The value that a dict has under a key, or -1. / Is v this text? */
+/* The value that a dict has under a key, or -1. */
 int pickle_get(const pickle *k, int dict, const char *key);
-int pickle_is(const pickle *k, int v, const char *text);
 /* Part i of a tuple or list, or -1. */
 int pickle_part(const pickle *k, int v, int i);
 #endif

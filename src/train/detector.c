@@ -98,9 +98,9 @@ detection *detector_boxes(const session *c, int b, int w, int h, const heads_rul
     if (d) free_detections(d, *n);
     return fail_null(err, "%s: the network's output is no number: %s", path,
                      c->h && host_perturbs(c->h) > 0
-                         ? "where [perturb] stands behind sums that nothing normalises, their size "
+                         ? "where [perturb] stands after sums that nothing normalises, their size "
                            "can grow from block to block; put it "
-                           "behind a batch norm (`cfg attach -where conv`)"
+                           "after a batch norm (`cfg attach -where conv`)"
                          : "were its weights trained to the end?");
 }
 

@@ -84,7 +84,7 @@ int detector_predict(const session *c, const detector_args *a, float *X, uint64_
 detection *detector_boxes(const session *c, int b, int w, int h, const heads_rule *rule,
                           const char *path, int *n, char *err);
 /* All pictures of s through the network; seen(arg, i, boxes, n) for each in order, with boxes above
- * thresh behind non-maximum suppression (relative to the picture). */
+ * thresh after non-maximum suppression (relative to the picture). */
 typedef int (*detector_seen)(void *arg, int i, const detection *boxes, int n, char *err);
 int detector_run(const session *c, const det_set *s, const detector_args *a, float thresh,
                  detector_seen seen, void *arg, char *err);

@@ -42,7 +42,7 @@ static size_t stem_length(const char *name) {
     return dot ? (size_t)(dot - name) : strlen(name);
 }
 
-/* The number that a name is, or ends in behind a _; -1: none, or more digits than the numbers of
+/* The number that a name is, or ends in after a _; -1: none, or more digits than the numbers of
  * JSON hold. */
 static long long number_of(const char *path) {
     enum { DIGITS = 15 };

@@ -9,9 +9,9 @@
 typedef struct loop loop;
 typedef struct {
     const char *backup,
-        *final; /* endings of the files behind backup/NAME: state to go on from, and the result */
+        *final; /* endings of the files after backup/NAME: state to go on from, and the result */
     int epochs; /* the log counts epochs too, as Darknet's for classifiers */
-    /* One batch forward and backward, with the update behind the last one of a step; mean loss of
+    /* One batch forward and backward, with the update after the last one of a step; mean loss of
      * an image. -1 and err. */
     int (*batch)(loop *l, float *loss, char *err);
     /* Tests on the valid list; prints and adds its figures to o. */

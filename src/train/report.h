@@ -27,7 +27,7 @@ void report_metrics(cJSON *j, const metrics *m, int top);
 /* A line on stderr if some class has no `what` in the train list: count[0 .. classes-1]. */
 void report_missing(const data_file *d, const size_t *count, const char *what);
 
-/* SIGINT and SIGTERM ask a run to stop behind its step, so that it can save. */
+/* SIGINT and SIGTERM ask a run to stop after its step, so that it can save. */
 void report_catch_signals(void);
 int report_stop_asked(void);
 /* As if a signal came, so many seconds from now. */

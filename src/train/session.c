@@ -14,7 +14,7 @@ static int set_phi(cfg_file *c, const char *phi, char *err) {
     return fail(err, "%s: -phi needs a [meta_shared] section in the cfg, and it has none", c->path);
 }
 
-int session_memory_check(const cfg_file *cfg, char *err) {
+static int session_memory_check(const cfg_file *cfg, char *err) {
     cfg_memory m;
     if (cfg_memory_of(cfg, 1, &m, err) || cfg_memory_check(cfg->path, &m, err)) return -1;
     cfg_memory_tell(stdout, cfg->path, &m);

@@ -34,9 +34,6 @@ typedef struct {
 typedef int (*session_fits)(const session *c, const session_args *a, char *err);
 int session_open(session *c, const session_args *a, int load_flags, session_fits fits, char *err);
 void session_close(session *c);
-/* Before a network is opened: one line on the memory of a training step, or -1 and err where there
- * is less. */
-int session_memory_check(const cfg_file *cfg, char *err);
 
 /* Says if one-pass inference has to do with statistics of noisy passes. */
 void session_note_statistics(const session *c, const session_args *a);

@@ -66,7 +66,7 @@ static void label_lines(void) {
         {"1 .5 .5 .1", "4 of the 5 numbers"},
         {"1", "1 of the 5 numbers"},
         {"1 .5 .5 .1 x", "4 of the 5"},
-        {"1 .5 .5 .1 .1 .9", "behind the 5 numbers"},
+        {"1 .5 .5 .1 .1 .9", "after the 5 numbers"},
         {"1 .5 .5 0 .1", "above 0"},
         {"1 .5 .5 -.1 .1", "above 0"},
         {"1 .5 nan .1 .1", "2 of the 5"},

@@ -495,7 +495,7 @@ static void test_warnings(void) {
           "given twice, as pjreddie's yolov3-openimages and yolo9000 do: %s%s", warned, err);
     CHECK(c && c->n == 3 && cfg_get_num(c, 2, "filters", 0) == 4 &&
               !strcmp(cfg_get(c, 2, "activation"), "relu") && occurrences(warned, "\n") == 2 &&
-              strstr(warned, ":10: warning: what stands behind a blank and #"),
+              strstr(warned, ":10: warning: what stands after a blank and #"),
           "comments: %s%s", warned, err);
     cfg_free(c);
 }

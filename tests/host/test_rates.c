@@ -32,7 +32,7 @@ static void step(network *net, int k) {
 
 static void same_as_by_hand(const char *policy, rate_plan plan) {
     network *net = open_net(policy), *hand = open_net("policy=constant"), *flat = open_net("");
-    plan.policy = RATE_SGDR, plan.rate = 0.02f, plan.burn_in = 2, plan.max_batches = 12;
+    plan.rate = 0.02f, plan.burn_in = 2, plan.max_batches = 12;
     hand->burn_in = 0;
     for (int k = 0; k < 9; k++) {
         hand->learning_rate = rate_at(&plan, k + 1);

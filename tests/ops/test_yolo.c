@@ -3,7 +3,6 @@
  * have. */
 #include "ref.h"
 #include "ref_yolo.h"
-#include "ops/nms.h"
 #include "ops/rng.h"
 #include "test.h"
 #include <omp.h>
@@ -277,39 +276,10 @@ static void odd_truths(void) {
         }
 }
 
-/* Three boxes by hand: the second lies on the first (IoU 0.818), the third touches neither. Class 1
- * has only the second. */
-static void suppression(void) {
-    const float three[] = {0.5f, 0.5f, 0.2f, 0.2f, 0.9f, 0.8f, 0,    0.52f, 0.5f, 0.2f, 0.2f,
-                           0.8f, 0.7f, 0.6f, 0.1f, 0.1f, 0.1f, 0.1f, 0.5f,  0.7f, 0};
-    float rows[21];
-    size_t order[3];
-    memcpy(rows, three, sizeof rows);
-    nms(rows, 3, 2, &(nms_rule){NMS_DEFAULT, 0.45f, 0}, order);
-    CHECK(rows[5] == 0.8f && rows[12] == 0 && rows[13] == 0.6f && rows[19] == 0.7f, "by class");
-    memcpy(rows, three, sizeof rows);
-    nms(rows, 3, 2, &(nms_rule){NMS_DEFAULT, 0.82f, 0}, order);
-    CHECK(!memcmp(rows, three, sizeof rows), "above the overlap nothing goes");
-    nms(rows, 3, 2, &(nms_rule){NMS_OBJECTNESS, 0.45f, 0}, order);
-    CHECK(rows[11] == 0 && rows[12] == 0 && rows[13] == 0 && rows[4] == 0.9f && rows[18] == 0.5f,
-          "by objectness");
-    memcpy(rows, three, sizeof rows);
-    /* d2/c2 = 0.0004/0.0884: to the power 0.6 that is 0.039, to 0.1 it is 0.583. */
-    nms(rows, 3, 2, &(nms_rule){NMS_GREEDY, 0.8f, 0}, order);
-    CHECK(rows[12] == 0.7f, "greedynms leaves 0.779 below 0.8");
-    nms(rows, 3, 2, &(nms_rule){NMS_GREEDY, 0.77f, 0}, order);
-    CHECK(rows[12] == 0, "and takes it above 0.77");
-    memcpy(rows, three, sizeof rows);
-    nms(rows, 3, 2, &(nms_rule){NMS_DIOU, 0.25f, 0.1f}, order);
-    CHECK(rows[12] == 0.7f, "diounms with beta 0.1 leaves 0.235 below 0.25");
-    nms(rows, 0, 2, &(nms_rule){NMS_DEFAULT, 0.45f, 0}, order);
-}
-
 int main(void) {
     steps();
     against_double();
     layouts_and_threads();
     odd_truths();
-    suppression();
     return t_done("test_yolo");
 }

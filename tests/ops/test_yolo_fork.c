@@ -1,8 +1,6 @@
-/* test_yolo_fork.c - [yolo] heads against what AlexeyAB's fork computed: outputs, boxes,
- * suppression, 58 cases of loss and delta, pairs of boxes. Without ../shared/golden_alexeyab every
- * part is a counted skip. */
+/* test_yolo_fork.c - [yolo] heads against what AlexeyAB's fork computed: outputs, 58 cases of loss
+ * and delta, pairs of boxes. Without ../shared/golden_alexeyab every part is a counted skip. */
 #include "yolo_cases.h"
-#include "ops/nms.h"
 
 /* The greatest difference, relative to numbers above 1; infinite if anything is NaN. */
 static double worst(const float *got, const float *want, size_t n) {
@@ -79,8 +77,7 @@ static void losses(void) {
     free(text);
 }
 
-/* Columns 4 and 5 of the vectors hold no measure (0 and -2^31): the powers are checked by the
- * suppression below. */
+/* Columns 4 and 5 of the vectors hold no measure (0 and -2^31): not looked at. */
 static void pairs(void) {
     enum { PAIRS = 264, WIDE = 22 };
     float *p = named("D_yolo_training", "pairs", ".bin", PAIRS * 8),
@@ -112,25 +109,14 @@ static void one_view(char *f[]) {
     static const char dir[] = "C_yolo_inference";
     yolo_case c;
     cfg_of(&c, dir, f[0], 1);
-    size_t n = yolo_len(&c.h), per = (size_t)yolo_per(&c.h), boxes = strtoul(f[8], NULL, 10),
-           most = yolo_cells(&c.h) * (size_t)c.h.n;
-    float *raw = named(dir, f[1], ".bin", n), *output = named(dir, f[0], ".output.bin", n),
-          *want = named(dir, f[0], ".boxes.bin", boxes * per);
-    float *out = malloc(n * sizeof *out), *rows = malloc(most * per * sizeof *rows);
-    yolo_picture p = {atoi(f[2]), atoi(f[3]), atoi(f[6]), !atoi(f[5]), (float)atof(f[4])};
+    size_t n = yolo_len(&c.h);
+    float *raw = named(dir, f[1], ".bin", n), *output = named(dir, f[0], ".output.bin", n);
+    float *out = malloc(n * sizeof *out);
     yolo_output(out, raw, &c.h, YOLO_NCHW);
     CHECK(worst(out, output, n) <= 1e-6, "%s: output %.1e", f[0], worst(out, output, n));
-    size_t found = yolo_boxes(rows, most, out, 0, &c.h, &p);
-    CHECK(found == boxes && worst(rows, want, boxes * per) <= 2e-6, "%s: %zu of %zu boxes, %.1e",
-          f[0], found, boxes, worst(rows, want, boxes * per));
-    rows[7 * per] = 7;
-    CHECK(yolo_boxes(rows, 7, out, 0, &c.h, &p) == boxes && rows[7 * per] == 7,
-          "%s: more rows than asked for", f[0]);
     free(raw);
     free(output);
-    free(want);
     free(out);
-    free(rows);
 }
 
 static void views(void) {
@@ -138,52 +124,7 @@ static void views(void) {
     int cases = 0;
     fork_row(&at, f, 16);
     for (; fork_row(&at, f, 16) == 9; cases++) one_view(f);
-    CHECK(cases == 13, "%d cases of boxes", cases);
-    free(text);
-}
-
-static int row_wide;
-static int by_row(const void *p, const void *q) {
-    const float *a = p, *b = q;
-    for (int i = 0; i < row_wide; i++)
-        if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
-    return 0;
-}
-
-/* Fields: boxes_from kind nms_thresh beta file rows surviving_scores. The fork's rows come in
- * another order. */
-static void one_suppression(char *f[]) {
-    static const char *const kinds[] = {"default", "greedynms", "diounms", "obj"};
-    size_t n = strtoul(f[5], NULL, 10), have, left = 0;
-    int kind = 0;
-    while (kind < 3 && strcmp(kinds[kind], f[1])) kind++;
-    char name[512];
-    snprintf(name, sizeof name, "C_yolo_inference/%s", f[4]);
-    float *want = fork_floats(name, 0, &have),
-          *rows = named("C_yolo_inference", f[0], strcmp(f[0], "nms_in") ? ".boxes.bin" : ".bin",
-                        have);
-    size_t *order = malloc(n * sizeof *order), per = have / n;
-    nms(rows, n, (int)per - 5, &(nms_rule){(nms_kind)kind, (float)atof(f[2]), (float)atof(f[3])},
-        order);
-    for (size_t i = 0; i < have; i++) left += i % per >= 5 && rows[i] != 0;
-    row_wide = (int)per;
-    qsort(rows, n, per * sizeof *rows, by_row);
-    qsort(want, n, per * sizeof *want, by_row);
-    size_t other = 0;
-    for (size_t i = 0; i < have; i++) other += rows[i] != want[i];
-    CHECK(other == 0, "%s: %zu numbers differ", f[4], other);
-    CHECK(left == strtoul(f[6], NULL, 10), "%s: %zu scores left, not %s", f[4], left, f[6]);
-    free(want);
-    free(rows);
-    free(order);
-}
-
-static void suppressions(void) {
-    char *text = fork_text("C_yolo_inference/nms_cases.tsv"), *at = text, *f[16];
-    int cases = 0;
-    fork_row(&at, f, 16);
-    for (; fork_row(&at, f, 16) == 7; cases++) one_suppression(f);
-    CHECK(cases == 35, "%d cases of suppression", cases);
+    CHECK(cases == 13, "%d cases of outputs", cases);
     free(text);
 }
 
@@ -196,9 +137,8 @@ int main(void) {
     }
     if (fork_there("C_yolo_inference")) {
         views();
-        suppressions();
     } else {
-        SKIP("boxes and suppression: %s is not here", fork_path("C_yolo_inference"));
+        SKIP("outputs: %s is not here", fork_path("C_yolo_inference"));
     }
     return t_done("test_yolo_fork");
 }

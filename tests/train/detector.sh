@@ -173,7 +173,7 @@ refused_cfg "boxes that suppress each other by corners" 'unknown nms_kind "corne
 cp tests/lib/tiny-plain.cfg "$T/t.cfg"
 refused "a classifier" "no detector" none "$T/t.cfg"
 (cat "$C"; printf '[convolutional]\nfilters=3\nsize=1\nactivation=linear\n') >"$T/t.cfg"
-refused "a layer behind the head" "behind the last" none "$T/t.cfg"
+refused "a layer behind the head" "after the last" none "$T/t.cfg"
 cfg_with 's/^anchors=.*/anchors=1,1, 1,2, 2,1, 2,2/; s/max_batches=240/max_batches=2/'
 check "anchors that fit no box: a warning" sh -c "'$MP' detector train '$D' '$T/t.cfg' -backup '$T/w' 2>&1 | grep -q 'warning: the anchors hardly fit'"
 cfg_with 's/^mask=0,1/mask=0,2/; s/max_batches=240/max_batches=2/'

@@ -1,4 +1,4 @@
-/* blur.c - the same blur of every channel: what antialiasing= puts behind a convolution or a
+/* blur.c - the same blur of every channel: what antialiasing= puts after a convolution or a
  * maxpool, which then runs at stride 1. 3: 1 2 1 both ways over 16, with a border of zeros; 2: the
  * mean of four, without a border. */
 #include "engine/cpu/cpu.h"

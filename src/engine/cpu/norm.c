@@ -11,7 +11,7 @@
  * order of threads.
  *
  * Any number of channels runs at full vector width: the data are read as lines of `wide` = lcm(c,
- * 16) floats, with the coefficients repeated wide/c times; the few floats behind the last line take
+ * 16) floats, with the coefficients repeated wide/c times; the few floats after the last line take
  * a padded copy. */
 #include "engine/cpu/cpu.h"
 #include "ops/batch_norm.h"
@@ -32,7 +32,7 @@ typedef int mask __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 /* z = a*(x - m) + b; backward dx = a*g + q*(x - m) + k with g = dy * activation'. Arrays of `wide`.
  */
 typedef struct {
-    size_t lines, rest; /* rest: floats behind the last line */
+    size_t lines, rest; /* rest: floats after the last line */
     int c, wide, threads;
     float slope;
     double *s; /* 2*wide per thread */

@@ -47,7 +47,7 @@ LOOP(kept) {
     b->count[i] = sum;
 }
 
-/* One of LOOP_COUNTS: of the counts, behind them. */
+/* One of LOOP_COUNTS: of the counts, after them. */
 LOOP(kept_some) {
     uint32_t sum = 0;
     for (uint32_t k = i; k < LOOP_SQUARES; k += LOOP_COUNTS) sum += b->count[k];
