@@ -67,7 +67,7 @@ static int one_section(cfg_walk *x) {
                             x->c->sections[x->meta].line);
         x->meta = x->sec;
         const char *phi = cfg_get(x->c, x->sec, "phi");
-        if (phi && strlen(phi) + strlen(x->c->path) > 4095)
+        if (phi && strlen(phi) + strlen(x->c->path) >= PATH_LEN)
             return cfg_fail(x->err, x->c, cfg_key_line(x->c, x->sec, "phi"),
                             "[meta_shared] phi=: the path is too long");
         return check_cool(x);

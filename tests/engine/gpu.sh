@@ -26,6 +26,7 @@ done
 need "make cuda gave a program" test -x build/gpu/metaperturb
 need "make cuda gave a program on the stand-in" test -x build/sim/metaperturb
 run build/sim "${all[@]}"
+check "no circle between files with the CUDA back end" scripts/check_circles.py src build/sim
 # A device whose cuDNN has nothing repeatable in NHWC: convolutions go through copies in NCHW.
 CUDA_SIM_NO_NHWC=1 run build/sim test_engine test_net
 # TF32 allowed: each direction of a convolution with its own kind of product.

@@ -17,6 +17,9 @@
 #define CPU_CLONES __attribute__((noinline))
 #endif
 
+/* Numbers below which a loop is not worth several threads, and of which each takes whole blocks. */
+enum { CPU_GRAIN = 4096 };
+
 /* This thread's share of n items, in blocks of `grain`; inside a parallel region. */
 void engine_cpu_share(size_t n, size_t grain, size_t *from, size_t *to);
 

@@ -79,7 +79,7 @@ static void drop(engine *e, const node *n, const engine_mode *m, float *to, cons
 #pragma omp parallel
     {
         size_t a, b;
-        engine_cpu_share(len, 4096, &a, &b);
+        engine_cpu_share(len, CPU_GRAIN, &a, &b);
         apply(to + a, from + a, k.mask + a, b - a, scale, add);
     }
 }

@@ -3,8 +3,6 @@
 #include <omp.h>
 #include <string.h>
 
-enum { GRAIN = 4096 };
-
 void engine_cpu_share(size_t n, size_t grain, size_t *from, size_t *to) {
     size_t t = (size_t)omp_get_thread_num(), all = (size_t)omp_get_num_threads();
     size_t blocks = (n + grain - 1) / grain;
@@ -19,10 +17,10 @@ CPU_CLONES static void add_loop(float *restrict y, const float *restrict x, size
 }
 
 void engine_cpu_add(float *y, const float *x, size_t n) {
-#pragma omp parallel if (n > GRAIN)
+#pragma omp parallel if (n > CPU_GRAIN)
     {
         size_t from, to;
-        engine_cpu_share(n, GRAIN, &from, &to);
+        engine_cpu_share(n, CPU_GRAIN, &from, &to);
         add_loop(y + from, x + from, to - from);
     }
 }
@@ -37,10 +35,10 @@ void engine_cpu_copy(float *y, const float *x, size_t n, int add) {
         engine_cpu_add(y, x, n);
         return;
     }
-#pragma omp parallel if (n > GRAIN)
+#pragma omp parallel if (n > CPU_GRAIN)
     {
         size_t from, to;
-        engine_cpu_share(n, GRAIN, &from, &to);
+        engine_cpu_share(n, CPU_GRAIN, &from, &to);
         if (to > from) memcpy(y + from, x + from, (to - from) * sizeof *y);
     }
 }
@@ -55,20 +53,20 @@ CPU_CLONES static void bf16_loop(uint16_t *restrict y, const float *restrict x, 
 }
 
 void engine_cpu_to_bf16(uint16_t *y, const float *x, size_t n) {
-#pragma omp parallel if (n > GRAIN)
+#pragma omp parallel if (n > CPU_GRAIN)
     {
         size_t from, to;
-        engine_cpu_share(n, GRAIN, &from, &to);
+        engine_cpu_share(n, CPU_GRAIN, &from, &to);
         bf16_loop(y + from, x + from, to - from);
     }
 }
 
 void engine_cpu_act(float *y, const float *x, size_t n, act_kind a) {
     if (a == ACT_LINEAR && y == x) return;
-#pragma omp parallel if (n > GRAIN)
+#pragma omp parallel if (n > CPU_GRAIN)
     {
         size_t from, to;
-        engine_cpu_share(n, GRAIN, &from, &to);
+        engine_cpu_share(n, CPU_GRAIN, &from, &to);
         act_forward(y + from, x + from, to - from, a);
     }
 }
@@ -76,10 +74,10 @@ void engine_cpu_act(float *y, const float *x, size_t n, act_kind a) {
 void engine_cpu_act_back(float *dx, const float *dy, const float *x, const float *y, size_t n,
                          act_kind a) {
     if (a == ACT_LINEAR && dx == dy) return;
-#pragma omp parallel if (n > GRAIN)
+#pragma omp parallel if (n > CPU_GRAIN)
     {
         size_t from, to;
-        engine_cpu_share(n, GRAIN, &from, &to);
+        engine_cpu_share(n, CPU_GRAIN, &from, &to);
         act_backward(dx + from, dy + from, x ? x + from : NULL, y + from, to - from, a);
     }
 }

@@ -2,8 +2,6 @@
 #include "engine/cpu/cpu.h"
 #include <stdlib.h>
 
-enum { GRAIN = 4096 };
-
 CPU_CLONES static void add_act(float *restrict y, const float *a, const float *b, size_t n,
                                float slope) {
     for (size_t i = 0; i < n; i++) {
@@ -104,10 +102,10 @@ static void forward(engine *e, node *n, const engine_mode *m) {
     float slope, alpha = n->d.alpha, beta = n->d.beta, *z = kept->p && m->keep ? kept->p : n->y.p;
     int fused = act_slope(n->d.activation, &slope);
     if (same(in->s, from->s) && plain(alpha) && plain(beta)) {
-#pragma omp parallel if (len > GRAIN)
+#pragma omp parallel if (len > CPU_GRAIN)
         {
             size_t a, b;
-            engine_cpu_share(len, GRAIN, &a, &b);
+            engine_cpu_share(len, CPU_GRAIN, &a, &b);
             add_act(z + a, in->y.p + a, from->y.p + a, b - a, slope);
         }
         if (!fused) engine_cpu_act(n->y.p, z, len, n->d.activation);

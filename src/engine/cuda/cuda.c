@@ -1,31 +1,7 @@
-/* cuda.c - the table of the CUDA back end: opening it, and launching. */
+/* cuda.c - the table of the CUDA back end, and opening it. */
 #include "engine/cuda/cuda.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-_Noreturn void engine_cuda_die(const char *what, const char *why) {
-    char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(what, "("), what);
-    engine_die("the GPU failed (%s: %s); -nogpu goes without it", name, why);
-}
-
-void engine_cuda_each(engine *e, cuda_loop which, size_t n, const cuda_job *job) {
-    if (!n || !engine_cuda_live(e)) return;
-    const char *why = engine_cuda_launch(which, (uint32_t)n, job, cuda_of(e)->stream);
-    if (why) engine_cuda_die("a kernel", why);
-}
-
-void engine_cuda_delta_act(engine *e, node *n, act_kind a, const float *x) {
-    if (a == ACT_LINEAR) return;
-    if (!x && act_needs_input(a))
-        engine_die("node %d: a GPU cannot train activation=%s in this kind of layer; -nogpu can",
-                   n->id, act_name(a));
-    const float *from;
-    float *to = engine_delta_change(e, n, &from);
-    engine_cuda_each(e, RUN_act_back, shape_len(n->s),
-                     &(cuda_job){.dx = to, .dy = from, .x = x, .y = n->y.p, .act = a});
-}
 
 enum { BLAS_WORK = 8 << 20 };
 

@@ -11,12 +11,6 @@
 
 enum { WARM = 2 };
 
-int engine_cuda_live(engine *e) {
-    cuda_own *o = cuda_of(e);
-    o->sum = o->sum * 1099511628211u + 1;
-    return o->phase != STEP_REPEATED;
-}
-
 const cuda_scalars *engine_cuda_scalars(engine *e, const cuda_scalars *v) {
     cuda_own *o = cuda_of(e);
     if (o->phase == STEP_RUNS) {
