@@ -1,6 +1,6 @@
 /* meta_age.c - see meta_age.h */
 #include "train/meta_age.h"
-#include "train/meta_log.h"
+#include "train/meta_norm.h"
 
 enum { NUMBERS = sizeof(meta_age_sum) / sizeof(double) };
 static const char *const names[NUMBERS] = {"tasks", "theta_loss", "phi_loss", "direct", "mixed"};

@@ -4,7 +4,6 @@
 #include "train/plot.h"
 #include "train/ranks.h"
 #include "train/report.h"
-#include <math.h>
 
 static const char *const columns[] = {"theta_loss", "phi_loss", "accuracy", "theta_gradient",
                                       "gradient",   "phi_norm", "direct",   "mixed"};
@@ -20,18 +19,6 @@ enum {
     COLUMNS,
     MEAN_STEPS = 20
 };
-
-double meta_log_norm(const double *x) {
-    double s = 0;
-    for (int k = 0; k < PHI_LEN; k++) s += x[k] * x[k];
-    return sqrt(s);
-}
-
-double meta_log_norm_float(const float *x) {
-    double d[PHI_LEN];
-    for (int k = 0; k < PHI_LEN; k++) d[k] = (double)x[k];
-    return meta_log_norm(d);
-}
 
 /* direct and mixed belong to lookahead=. */
 static int columns_of(const meta_run *r) { return r->m->lookahead ? COLUMNS : DIRECT; }

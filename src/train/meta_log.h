@@ -2,14 +2,12 @@
  * of its curves. */
 #ifndef MP_META_LOG_H
 #define MP_META_LOG_H
+#include "train/meta_norm.h"
 #include "train/meta_run.h"
 
 /* Of the step just made, from r->rows; gradient: the L2 norm of phi's. Adds a row to r->log; rank 0
  * prints the line, if it is time. */
 void meta_log_step(meta_run *r, double gradient);
-/* The L2 norm of PHI_LEN numbers. */
-double meta_log_norm(const double *x);
-double meta_log_norm_float(const float *x);
 /* Beside the JSON report (-json FILE.json), on rank 0: FILE.png. One that cannot be drawn is told
  * once on stderr and is no error. */
 void meta_log_draw(const meta_run *r);
