@@ -32,15 +32,16 @@ void batch_room_free(batch_room *room);
 void batch_fill(const batch_plan *p, batch_room *room, uint64_t k, float *X, float *truth,
                 int *labels);
 
-/* mix.c. Is there anything to mix? / How batch k is mixed, and with whom: partner (batch) (=). /
- * The same done to X and truth (may be NULL). */
 typedef struct {
     int box, x0, x1, y0, y1;
     float lambda;
 } batch_mixing; /* the box: columns x0 .. x1-1, rows y0 .. y1-1 */
+/* Is there anything to mix? (mix.c) */
 int batch_mixes(const augment *a);
+/* How batch k is mixed, and with whom: partner (batch) (=). */
 batch_mixing batch_mixing_draw(const augment *a, uint64_t seed, uint64_t k, uint32_t *partner,
                                int batch);
+/* Mixes batch k: X and truth (may be NULL). */
 void batch_mix(const augment *a, uint64_t seed, uint64_t k, const batch_room *room, int batch,
                int classes, float *X, float *truth);
 #endif

@@ -41,8 +41,9 @@ typedef struct {
     float *truth; /* (batch, boxes, 5): x y w h class; zeros after the last */
 } det_batch;
 
-/* Size of the pictures of batch k. / The largest that any batch has. */
+/* Size of the pictures of batch k. */
 void det_size(const det_augment *a, uint64_t seed, uint64_t k, int *w, int *h);
+/* The largest size that any batch has. */
 void det_largest(const det_augment *a, int *w, int *h);
 
 /* Every epoch is a permutation of the pictures, as in batch.h; out->X, truth have room for the

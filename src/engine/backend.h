@@ -107,8 +107,9 @@ extern const backend engine_cpu, engine_cuda; /* engine_cuda: in builds with GPU
 
 const backend *engine_backend(void); /* of this process (device.c) */
 
-/* At least `len` floats (contents lost when it grows). / Give back. */
+/* At least `len` floats (contents lost when it grows). */
 float *engine_need(engine *e, buffer *b, size_t len);
+/* Gives a buffer back. */
 void engine_drop(engine *e, buffer *b);
 
 /* Where a consumer of node `in` leaves its contribution: (=) if *add is 0, else (+=). NULL: not

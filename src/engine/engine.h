@@ -210,9 +210,9 @@ void engine_backward(engine *e, int node, const engine_mode *m);
  * nodes seed it. */
 void engine_begin(engine *e);
 
-/* Labels of the coming forward, (batch, classes), or NULL. / Sum over the batch of the loss of a
- * softmax node. */
+/* Labels of the coming forward, (batch, classes), or NULL. */
 void engine_set_truth(engine *e, const float *truth);
+/* Sum over the batch of the loss of a softmax node. */
 double engine_loss(engine *e, int node);
 
 /* The perturbation's noise for one node from outside (tests): (N,H,W,C), kept by pointer; NULL:

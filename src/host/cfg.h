@@ -119,17 +119,19 @@ double cfg_get_num(const cfg_file *c, int section, const char *key, double def);
 
 /* ---- changes: none is checked, until cfg_check is asked ---- */
 
-/* Set (or add) a key, as if it stood in the file: 0, or -1 (no memory, no such section) and nothing
- * changed. / Take it out, if it is there. */
+/* Sets (or adds) a key, as if it stood in the file: 0, or -1 (no memory, no such section) and
+ * nothing changed. */
 int cfg_set(cfg_file *c, int section, const char *key, const char *val);
+/* Takes it out, if it is there. */
 void cfg_unset(cfg_file *c, int section, const char *key);
-/* A key more at the section's end, whatever it has: 0, or -1: no memory. / The blanks of a value
- * out, as the host does it; those inside stay (inner) in names of files. */
+/* A key more at the section's end, whatever it has: 0, or -1: no memory. */
 int cfg_append(cfg_section *s, const char *key, const char *val, int line);
+/* Takes the blanks of a value out, as the host does; those inside stay (inner) in names of files.
+ */
 void cfg_squeeze(char *s, int inner);
-/* The section goes (from= and layers= stay as they are); / becomes one of another type (its full
- * name) without keys: 0, or -1: no memory. */
+/* The section goes; from= and layers= stay as they are. */
 void cfg_drop(cfg_file *c, int section);
+/* The section becomes one of another type (its full name) without keys: 0, or -1: no memory. */
 int cfg_renew(cfg_file *c, int section, const char *type);
 /* Everything that cfg_read checks: values, required keys, [net], references, shapes. 0, or -1 and
  * err. */

@@ -25,12 +25,12 @@ void cfg_edit_drop(cfg_edit *e, int section);
  * after an empty line. What refers to the section's layer then means the last of them (but
  * share_index= the layer itself). Once for each section. */
 void cfg_edit_insert(cfg_edit *e, int section, const char *text, int layers);
-/* Another value in place of the present one. / The line of a key that is there, or one with nothing
- * but `text`, removed. */
+/* Another value in place of the present one. */
 void cfg_edit_set(cfg_edit *e, int section, const char *key, const char *val);
+/* Removes the line of a key that is there. */
 void cfg_edit_unset(cfg_edit *e, int section, const char *key);
-int cfg_edit_unset_line(cfg_edit *e, int line,
-                        const char *text); /* 1 if line number `line` was `text` */
+/* Removes line number `line` if it holds nothing but `text`: 1. */
+int cfg_edit_unset_line(cfg_edit *e, int line, const char *text);
 /* All keys of CFG_OURS. Those of CFG_DONE stay: scale_x_y= and groups= change what
  * the network computes, wherever it runs. */
 void cfg_edit_unset_ours(cfg_edit *e, int section);

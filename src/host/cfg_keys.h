@@ -64,9 +64,9 @@ const char *cfg_activation(const cfg_file *c, int section);
 const char *cfg_reads(const cfg_file *c, int section);
 /* The first key by which a [convolutional], [maxpool] or [route] is more than the host's; NULL. */
 const char *cfg_beyond_host(const cfg_file *c, int section);
-/* The host is given an [upsample] instead, which becomes a layer of the same shape. / An [upsample]
- * for whatever reason. */
+/* The host is given an [upsample] instead, which becomes a layer of the same shape. */
 int cfg_stands_in(const cfg_file *c, int section);
+/* The host is given an [upsample], for whatever reason. */
 int cfg_host_upsample(const cfg_file *c, int section);
 /* The section of a layer, as the host counts layers; 0: there is none. */
 int cfg_section_of(const cfg_file *c, int layer);

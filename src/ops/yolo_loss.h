@@ -58,9 +58,9 @@ typedef struct {
     int max_boxes, truth_len;  /* of a picture: max=; floats of one: 5, or 6 in the fork */
 } yolo_rule;
 
-/* The fork's values for keys that a cfg leaves out. / The only ones that go with plain=1, but for
- * ignore_thresh and truth_thresh. */
+/* The fork's values for keys that a cfg leaves out. */
 yolo_rule yolo_rule_default(void);
+/* The only ones that go with plain=1, but for ignore_thresh and truth_thresh. */
 yolo_rule yolo_rule_plain(void);
 
 /* weight (=) (classes): the greatest counter over that of the class, at most max_delta. */

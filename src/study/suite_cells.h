@@ -22,10 +22,10 @@ typedef struct {
 /* All cells, in the order in which they run; files that are missing (data, phi, weights) are left
  * to `why`. NULL and err. */
 suite_cell *suite_cells(const suite_file *s, int *n, char *err);
-/* The same number for loaded images as for those that the hash was made of? / Do phi and weights
- * still hold what they held then? 0, or -1 and err. */
+/* The same number for loaded images as for those that the hash was made of? 0, or -1 and err. */
 int suite_cell_same_images(const suite_cell *c, const dataset *train, const dataset *valid,
                            char *err);
+/* Do phi and weights still hold what they held then? 0, or -1 and err. */
 int suite_cell_same_files(const suite_cell *c, char *err);
 void suite_cells_free(suite_cell *cells, int n);
 #endif

@@ -24,7 +24,8 @@ typedef struct {
 int reorder_make(reorder *r, const_dnnl_memory_desc_t plain, const_dnnl_memory_desc_t packed);
 void reorder_free(reorder *r);
 
-/* packed (=), padding 0. / plain (+=). */
+/* packed (=), padding 0. */
 void reorder_pack(const reorder *r, float *packed, const float *plain);
+/* plain (+=). */
 void reorder_unpack_add(const reorder *r, float *plain, const float *packed);
 #endif
