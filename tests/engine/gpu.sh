@@ -6,7 +6,7 @@ PATH=$PATH:${CUDA:-/usr/local/cuda}/bin
 without() { skip "no $1: the CUDA back end was not compiled"; finish; }
 command -v nvcc >/dev/null || without "nvcc (CUDA Toolkit)"
 [ -e "${CUDA:-/usr/local/cuda}/include/cudnn.h" ] || [ -e /usr/include/cudnn.h ] || without "cudnn.h (cuDNN)"
-all=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack)
+all=(test_engine test_net test_ema test_dropblock test_heads test_mix test_attack test_look)
 
 # run FOLDER PROGRAM...: on device 0 of that build.
 run() {
