@@ -10,6 +10,7 @@ static const environment environments[] = {
      "the number of the CUDA device where neither -i nor -nogpu is given, -1 for "
      "the CPU (builds with GPU=1)"},
     {"METAPERTURB_TF32", "1: as -tf32"},
+    {"METAPERTURB_BF16", "1: as -bf16"},
     {"METAPERTURB_GRAPHS", "0: CUDA's graphs are not used"},
     {"ONEDNN_MAX_CPU_ISA", "the newest instructions that oneDNN may use"},
 };

@@ -93,6 +93,7 @@ struct engine {
      * short-lived. */
     buffer library, delta_tmp, work;
     buffer rounded; /* a delta in bfloat16 */
+    int rounding;   /* nodes whose products round their inputs */
     delta *
         *deltas; /* all there are; taken and given back as backward goes, so that few are needed */
     int n_deltas;

@@ -1,6 +1,7 @@
 /* graph.c - nodes, their memory, and the rule that contributions to a delta add up. */
 #include "engine/backend.h"
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,15 @@ int engine_shape_for(const engine *e, int i, shape4 in, shape4 *out, char *err) 
     return 0;
 }
 
+/* Once for a process: networks are planned again for each size. */
+static void say_if_none_rounds(const engine *e) {
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    if (engine_uses_bf16() && !e->rounding && !atomic_flag_test_and_set(&said))
+        fputs("metaperturb: -bf16: no layer of this network has 16 channels a group on both sides: "
+              "nothing is rounded\n",
+              stderr);
+}
+
 int engine_plan(engine *e, int batch, int h, int w, int training, char *err, size_t err_len) {
     char why[ERR_LEN];
     assert(e->n > 0 && batch > 0);
@@ -133,10 +143,12 @@ int engine_plan(engine *e, int batch, int h, int w, int training, char *err, siz
         engine_delta_release(e, n);
         engine_need(e, &n->y, shape_len(n->s));
     }
+    e->rounding = 0;
     for (int i = 0; i < e->n; i++) {
         node *n = &e->nodes[i];
         if (ops_of(e, n)->plan) ops_of(e, n)->plan(e, n);
     }
+    say_if_none_rounds(e);
     e->planned = 1;
     return 0;
 }

@@ -19,6 +19,18 @@ if cmp -s "$T/a/wide.weights" "$T/f/wide.weights"; then bad "-bf16 changes nothi
 check "by the variable" env METAPERTURB_BF16=1 "$MP" classifier train "$T/tiny.data" "$C" -seed 5 -backup "$T/v" >/dev/null 2>&1
 check "the variable is the option" cmp "$T/a/wide.weights" "$T/v/wide.weights"
 
+check "few channels alone: said" "$MP" classifier train "$T/tiny.data" tests/lib/tiny.cfg -seed 5 -backup "$T/n" -bf16 >"$T/log" 2>&1
+check "in one sentence" test "$(grep -c 'nothing is rounded' "$T/log")" = 1
+
+# Cells of compare that round are other cells.
+printf '[suite]\nresults=%s\nsteps=4\nseeds=1\nbatch=6\n[target]\nname=t\ndata=%s\n[network]\nname=n\ncfg=%s\n[method]\nname=phi\ncfg=perturb\n' \
+    "$T/r.jsonl" "$T/tiny.data" "$C" >"$T/s.suite"
+sed -i 's/^cfg=.*wide.cfg/&\nplain='"${C//\//\\/}"'/' "$T/s.suite"
+check "compare" "$MP" compare "$T/s.suite" -bf16 >/dev/null 2>&1
+check "the line names bfloat16" grep -q '"machine":"[^"]*, bf16"' "$T/r.jsonl"
+check "done, with the option" grep -q '^[0-9a-f]* done' <("$MP" compare "$T/s.suite" -list -bf16 2>/dev/null)
+check "missing, without it" grep -q '^[0-9a-f]* missing' <("$MP" compare "$T/s.suite" -list 2>/dev/null)
+
 stop_early() { stopped "$MP" classifier train "$T/tiny.data" "$@"; }
 sed 's/^max_batches=.*/max_batches=1200/' "$C" >"$T/long.cfg"
 check "long run" train "$T/long.cfg" -seed 5 -backup "$T/a" -bf16

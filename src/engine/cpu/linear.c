@@ -102,6 +102,7 @@ void engine_cpu_linear_plan(engine *e, node *n, linear_layouts *describe) {
     dnnl_dim_t c = n->s.c;
     describe(l, &n->d, in, n->s);
     l->type = rounds(n, in) ? DNN_BF16 : DNN_F32;
+    e->rounding += l->type == DNN_BF16;
     l->bias = engine_dnn_md(1, &c, DNN_F32, dnnl_a);
     n->state = l;
     /* What this plan will surely run; anything else is made when first asked for. */
